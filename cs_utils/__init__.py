@@ -1,0 +1,1 @@
+"""Helper package of the course: from street scenes to a trained, honestly evaluated U-Net."""

@@ -1,0 +1,212 @@
+"""The command line: ``python -m cs_utils {data,train,evaluate,predict,figure,course}``."""
+
+# Each command imports what it needs by itself: PyTorch takes seconds, and --help should answer at once.
+
+import argparse
+import os
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import tyro
+from tyro.conf import FlagCreatePairsOff, OmitArgPrefixes, Positional
+
+from cs_utils.settings import PROFILES, CourseError, Settings
+
+AllSettings = OmitArgPrefixes[Settings]
+
+
+@dataclass(frozen=True)
+class Data:
+    """Get data into the Cityscapes layout, or check a folder that has it.
+
+    minicity: make the built-in street scenes; those that are there already stay.
+    camvid: convert CamVid from --source, a folder with train/, trainannot/, val/, valannot/.
+    check: say what a download lacks, what cannot be read, and how to mend it.
+    """
+
+    action: Positional[Literal["minicity", "camvid", "check"]]
+    """What to do."""
+    source: Path | None = None
+    """CamVid's folder, for camvid."""
+    processes: int | None = None
+    """Scenes to make at a time, for minicity; None: one for each core."""
+    settings: AllSettings = field(default_factory=Settings.from_env)
+
+    def run(self) -> int:
+        """Do it."""
+        return {"minicity": self._minicity, "camvid": self._camvid, "check": self._check}[self.action]()
+
+    def _minicity(self) -> int:
+        from cs_utils.prepare import make_minicity, minicity_counts
+
+        settings = self.settings
+        train_count, val_count = minicity_counts(settings)
+        written = make_minicity(settings.data, train_count, val_count, settings.scene_size, self.processes)
+        print(f"{settings.data}: {train_count} training and {val_count} validation scenes, {written} of them new")
+        return 0
+
+    def _camvid(self) -> int:
+        from cs_utils.prepare import convert_camvid
+
+        if self.source is None:
+            raise CourseError("say where CamVid is: data camvid --source FOLDER --data FOLDER_TO_WRITE")
+        if self.settings.data in (Settings.of_profile(profile).data for profile in PROFILES):
+            raise CourseError("CamVid needs a folder of its own: add --data data/camvid")
+        counts = convert_camvid(self.source, self.settings.data)
+        print(f"{self.settings.data}: " + ", ".join(f"{count} {split} frames" for split, count in counts.items()))
+        return 0
+
+    def _check(self) -> int:
+        from cs_utils.verify import verify
+
+        report = verify(self.settings.data)
+        print(report.counts.to_string(index=False))
+        for problem in report.problems:
+            print(problem)
+        print(f"{report.counts['found'].sum()} frames, {len(report.problems)} problems")
+        return 1 if report.problems else 0
+
+
+@dataclass(frozen=True)
+class Train:
+    """Train a model: history, best weights, pictures and a checkpoint go to RUNS/RUN."""
+
+    resume: FlagCreatePairsOff[bool] = False
+    """Go on after the last whole epoch of this run."""
+    settings: AllSettings = field(default_factory=Settings.from_env)
+
+    def run(self) -> int:
+        """Train."""
+        from cs_utils.data import loaders
+        from cs_utils.models import build
+        from cs_utils.prepare import ensure_minicity
+        from cs_utils.training import LAST, fit
+
+        settings = self.settings
+        if (settings.run_folder / LAST).exists() and not self.resume:
+            raise CourseError(f"{settings.run_folder} holds a run: go on with it by --resume, or name another by --run")
+        ensure_minicity(settings)
+        train, val = loaders(settings)
+        run = fit(build(settings.model, settings), train, val, settings, self.resume)
+        print(f"best weights: {run.best}")
+        return 0
+
+
+@dataclass(frozen=True)
+class Evaluate:
+    """Score weights on the validation images, at the full size of their ground truth, by the official rules."""
+
+    weights: Path | None = None
+    """Weights file; None: the best of the run that the settings name."""
+    export: Path | None = None
+    """Folder to write each prediction to, as label ids, for the official evaluator."""
+    settings: AllSettings = field(default_factory=Settings.from_env)
+
+    def run(self) -> int:
+        """Evaluate, and print the table."""
+        from cs_utils.data import loaders
+        from cs_utils.inference import evaluate
+        from cs_utils.models import load_weights
+        from cs_utils.training import BEST
+
+        model, settings = load_weights(self.weights or self.settings.run_folder / BEST, self.settings)
+        _, val = loaders(settings)
+        print(evaluate(model, val, settings, self.export))
+        return 0
+
+
+@dataclass(frozen=True)
+class Predict:
+    """Predict photos: for each a mask of label ids, a coloured mask and an overlay, at the photo's own size."""
+
+    photos: Positional[tuple[Path, ...]]
+    """Photos, PNG or JPEG."""
+    weights: Path
+    """Weights file, best.safetensors of a run."""
+    out: Path = Path("predictions")
+    """Folder to write to."""
+
+    def run(self) -> int:
+        """Predict."""
+        from cs_utils.inference import predict_files
+        from cs_utils.models import load_weights
+
+        if not self.photos:
+            raise CourseError("name at least one photo: predict PHOTO… --weights FILE")
+        model, settings = load_weights(self.weights, Settings.from_env())
+        for path in predict_files(self.photos, model, settings, self.out):
+            print(path)
+        return 0
+
+
+@dataclass(frozen=True)
+class Figure:
+    """Draw one figure of the course into a file; without a name, list them."""
+
+    name: Positional[str | None] = None
+    """Which figure."""
+    list: FlagCreatePairsOff[bool] = False
+    """List the figures."""
+    out: Path | None = None
+    """File to write, .png, .svg or .pdf; None: NAME.png."""
+    settings: AllSettings = field(default_factory=Settings.from_env)
+
+    def run(self) -> int:
+        """Draw it, or list all."""
+        from cs_utils.course import FIGURES, Material, draw_figure
+        from cs_utils.plots import save_figure
+        from cs_utils.prepare import ensure_minicity
+
+        if self.list or self.name is None:
+            print("\n".join(FIGURES))
+            return 0
+        path = self.out or Path(f"{self.name}.png")
+        ensure_minicity(self.settings)
+        save_figure(draw_figure(self.name, Material(self.settings)), path)
+        print(path)
+        return 0
+
+
+@dataclass(frozen=True)
+class Course:
+    """Everything in one go: make the data if need be, train or go on training, evaluate, draw every figure."""
+
+    settings: AllSettings = field(default_factory=Settings.from_env)
+
+    def run(self) -> int:
+        """Run the course."""
+        from cs_utils.course import run_course
+
+        print(f"pictures and table: {run_course(self.settings)}")
+        return 0
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command; give its exit status. A mistake of the user is one line on stderr, and status 2."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    # Looked at first, because the profile decides the defaults of all the other settings.
+    early = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    early.add_argument("--profile")
+    if profile := early.parse_known_args(arguments)[0].profile:
+        os.environ["CS_PROFILE"] = profile
+    try:
+        command = tyro.cli(
+            Data | Train | Evaluate | Predict | Figure | Course,
+            prog="python -m cs_utils",
+            description="Semantic segmentation of street scenes: data, training, evaluation, prediction, figures.",
+            args=arguments,
+        )
+        return command.run()
+    except CourseError as error:
+        # An error out of a loader process carries that process's traceback; its last line is the message.
+        message = (
+            str(error).rstrip().splitlines()[-1].removeprefix(f"{CourseError.__module__}.{CourseError.__name__}: ")
+        )
+        print(f"error: {message}", file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

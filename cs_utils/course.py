@@ -1,0 +1,126 @@
+"""The course as a whole: self-checks, the index of figures, and everything from data to pictures in one call."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from torch import nn
+
+from cs_utils.data import loaders
+from cs_utils.inference import Evaluation, evaluate
+from cs_utils.layout import Frame, read_image, write_atomic
+from cs_utils.models import build, load_weights
+from cs_utils.plots import (
+    plot_activations,
+    plot_augmentation,
+    plot_class_iou,
+    plot_class_shares,
+    plot_confusion,
+    plot_final_output,
+    plot_history,
+    plot_predictions,
+    plot_scenes,
+    save_figure,
+)
+from cs_utils.prepare import ensure_minicity
+from cs_utils.settings import CourseError, Settings
+from cs_utils.training import BEST, HISTORY, fit
+
+
+def check(claim: str, holds: bool) -> None:
+    """Print that a claim holds, or stop: a notebook's self-check, the same line under every profile.
+
+    Raises:
+        AssertionError: the claim does not hold.
+    """
+    if not holds:
+        raise AssertionError(f"does not hold: {claim}")
+    print(f"✓ {claim}")
+
+
+@dataclass(frozen=True)
+class Material:
+    """What the figures are drawn from; each part is loaded when a figure first asks for it."""
+
+    settings: Settings
+
+    @cached_property
+    def train_frames(self) -> list[Frame]:
+        """The training frames that the settings choose."""
+        return loaders(self.settings)[0].dataset.frames
+
+    @cached_property
+    def val_frames(self) -> list[Frame]:
+        """The validation frames that the settings choose."""
+        return loaders(self.settings)[1].dataset.frames
+
+    @cached_property
+    def history(self) -> pd.DataFrame:
+        """The run's epochs."""
+        path = self.settings.run_folder / HISTORY
+        if not path.is_file():
+            raise CourseError(f"{path} is missing: train first, with `python -m cs_utils train`")
+        return pd.read_csv(path)
+
+    @cached_property
+    def trained(self) -> tuple[nn.Module, Settings]:
+        """The run's best model, and its settings."""
+        return load_weights(self.settings.run_folder / BEST, self.settings)
+
+    @cached_property
+    def evaluation(self) -> Evaluation:
+        """The best model's scores on the validation frames."""
+        model, settings = self.trained
+        return evaluate(model, loaders(settings)[1], settings)
+
+
+def spread(frames: list[Frame], count: int) -> list[Frame]:
+    """Up to ``count`` frames at even distances, so that a figure shows more than one city."""
+    return [frames[index] for index in np.unique(np.linspace(0, len(frames) - 1, count).round().astype(int))]
+
+
+FIGURES: dict[str, Callable[[Material], Figure]] = {
+    "scenes": lambda of: plot_scenes(spread(of.train_frames, 4)),
+    "class-shares": lambda of: plot_class_shares(of.train_frames),
+    "augmentation": lambda of: plot_augmentation(of.train_frames[0], of.settings),
+    "activations": lambda of: plot_activations(),
+    "curves": lambda of: plot_history(of.history),
+    "predictions": lambda of: plot_predictions(of.trained[0], spread(of.val_frames, 4), of.trained[1]),
+    "final-output": lambda of: plot_final_output(of.trained[0], read_image(of.val_frames[0].image), of.trained[1]),
+    "class-iou": lambda of: plot_class_iou(of.evaluation.table),
+    "confusion-matrix": lambda of: plot_confusion(of.evaluation.matrix),
+}
+"""Every figure by name. Those from "curves" on show a trained run."""
+
+
+def draw_figure(name: str, material: Material) -> Figure:
+    """Draw one figure by its name.
+
+    Raises:
+        CourseError: there is no figure of that name, or what it shows is not there yet.
+    """
+    if name not in FIGURES:
+        raise CourseError(f"figure {name!r} is unknown: give one of {', '.join(FIGURES)}")
+    return FIGURES[name](material)
+
+
+def run_course(settings: Settings) -> Path:
+    """Make the data if need be, train (or go on training), evaluate, and draw every figure.
+
+    Returns:
+        The run's folder: history, weights, ``class_iou.csv`` and ``figures/``.
+    """
+    ensure_minicity(settings)
+    train, val = loaders(settings)
+    fit(build(settings.model, settings), train, val, settings, resume=True)
+    material = Material(settings)
+    folder = settings.run_folder
+    write_atomic(folder / "class_iou.csv", material.evaluation.table.to_csv().encode())
+    for name in FIGURES:
+        save_figure(draw_figure(name, material), folder / "figures" / f"{name}.png")
+    print(material.evaluation)
+    return folder

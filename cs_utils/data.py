@@ -1,0 +1,138 @@
+"""The data set and its loaders: one class for MiniCity, CamVid and Cityscapes, since all share the layout.
+
+What is random about an item depends on the seed, the epoch and the item's number and on nothing else. So a batch is the
+same with any number of loader processes, and a resumed run sees what the uninterrupted one would have seen.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from cs_utils.labels import BY_NAME, NUM_CLASSES
+from cs_utils.layout import Frame, find_frames, read_frame
+from cs_utils.settings import CourseError, Settings
+from cs_utils.transforms import Augmentation, Preprocessing
+
+Transform = Callable[[np.ndarray, np.ndarray, np.random.Generator], tuple[Tensor, Tensor]]
+
+
+class StreetScenes(Dataset):
+    """Street scenes as (image, target) pairs, transformed as asked."""
+
+    def __init__(self, frames: list[Frame], transform: Transform, seed: int = 0) -> None:
+        self.frames = frames
+        self.transform = transform
+        self.seed = seed
+        # In shared memory, because loader processes that live on must see a new epoch too.
+        self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()
+
+    @property
+    def epoch(self) -> int:
+        """Number of the epoch that items are drawn for."""
+        return int(self._epoch)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Draw new random augmentations and a new order, those of this epoch."""
+        self._epoch.fill_(epoch)
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        """Give image (3, h, w) float32 and target (h, w) int64."""
+        rng = np.random.default_rng((self.seed, self.epoch, index))
+        return self.transform(*read_frame(self.frames[index]), rng)
+
+
+class EpochSampler(Sampler[int]):
+    """The order of the items in an epoch, and this process's share of it."""
+
+    def __init__(self, dataset: StreetScenes, shuffle: bool) -> None:
+        self.dataset = dataset
+        self.shuffle = shuffle
+        self.rank, self.processes = 0, 1
+
+    def shard(self, rank: int, processes: int) -> None:
+        """Keep every ``processes``-th item, from number ``rank`` on, so that processes share out an epoch."""
+        self.rank, self.processes = rank, processes
+
+    def __iter__(self) -> Iterator[int]:
+        order = np.arange(len(self.dataset))
+        if self.shuffle:
+            np.random.default_rng((self.dataset.seed, self.dataset.epoch)).shuffle(order)
+            # Training processes step together, so each must have as many items as the others.
+            order = order[: len(self) * self.processes]
+        return iter(order[self.rank :: self.processes].tolist())
+
+    def __len__(self) -> int:
+        if self.shuffle:
+            return len(self.dataset) // self.processes
+        return len(range(self.rank, len(self.dataset), self.processes))
+
+
+def present_classes(frame: Frame) -> set[int]:
+    """trainIds of the classes that a frame's polygons name; quicker than reading its label image."""
+    try:
+        objects = json.loads(frame.polygons.read_text(encoding="utf-8"))["objects"]
+        names = {item["label"].removesuffix("group") for item in objects}
+    except (OSError, ValueError, KeyError, TypeError):
+        raise CourseError(f"{frame.polygons} is missing or not a polygon file: restore it") from None
+    return {
+        BY_NAME[name].train_id for name in names if name in BY_NAME and BY_NAME[name].train_id in range(NUM_CLASSES)
+    }
+
+
+def choose_subset(frames: list[Frame], count: int | None) -> list[Frame]:
+    """Choose ``count`` frames, always the same ones, that show as many classes as they can.
+
+    First those that add most classes not seen yet, then others at even distances; in their old order. ``None``, or as
+    many as there are, gives all.
+    """
+    if count is None or count >= len(frames):
+        return frames
+    classes = [present_classes(frame) for frame in frames]
+    chosen: list[int] = []
+    missing = set().union(*classes)
+    while missing and len(chosen) < count:
+        best = max(range(len(frames)), key=lambda index: (len(classes[index] & missing), -index))
+        missing -= classes[best]
+        chosen.append(best)
+    rest = [index for index in range(len(frames)) if index not in set(chosen)]
+    steps = np.linspace(0, len(rest) - 1, count - len(chosen)).round().astype(int)
+    chosen += [rest[step] for step in steps]
+    return [frames[index] for index in sorted(chosen)]
+
+
+def _loader(dataset: StreetScenes, settings: Settings, shuffle: bool) -> DataLoader:
+    return DataLoader(
+        dataset,
+        batch_size=settings.batch_size,
+        sampler=EpochSampler(dataset, shuffle),
+        num_workers=settings.workers,
+        persistent_workers=settings.workers > 0,
+        pin_memory=torch.cuda.is_available(),
+        # A last batch of one image would give batch norm nothing to take a mean over.
+        drop_last=shuffle and len(dataset) >= settings.batch_size,
+    )
+
+
+def loaders(settings: Settings) -> tuple[DataLoader, DataLoader]:
+    """Loaders of the training and of the validation images.
+
+    A batch is image (N, 3, h, w) float32 and target (N, h, w) int64. Only training images are augmented and shuffled.
+
+    Raises:
+        CourseError: the data folder, a split or a file is missing.
+    """
+    root = Path(settings.data)
+    train = choose_subset(find_frames(root, "train"), settings.train_images)
+    val = choose_subset(find_frames(root, "val"), settings.val_images)
+    return (
+        _loader(StreetScenes(train, Augmentation(settings), settings.seed), settings, shuffle=True),
+        _loader(StreetScenes(val, Preprocessing(settings), settings.seed), settings, shuffle=False),
+    )

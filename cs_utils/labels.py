@@ -1,0 +1,171 @@
+"""The Cityscapes label table, and look-up tables between its three encodings.
+
+Every pixel of a label image can be written down in three ways:
+
+* **id**: 0..33, what ``_gtFine_labelIds.png`` holds and what the official evaluator wants back;
+* **trainId**: 0..18 for the classes that are evaluated, 255 (`VOID`) for all the rest;
+* **slide encoding**: the trainId with 255 moved to 20 (`SLIDE_VOID`), as on the talk's slide "mask encoding".
+
+The slide encoding has 21 channels once it is one-hot, because its largest value is 20. Channel 19 is never used:
+the trainIds end at 18, and 255 was moved to 20, not to 19. The channel costs memory and changes nothing.
+
+Source of the table: Cordts et al., CVPR 2016, and the public ``cityscapesscripts``.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+VOID = 255
+"""trainId of every pixel that is not evaluated; also the ``ignore_index`` of the losses."""
+NUM_CLASSES = 19
+"""Number of evaluated classes: trainIds 0..18."""
+SLIDE_VOID = 20
+"""Value of void in the slide encoding."""
+SLIDE_CHANNELS = 21
+"""Channels of the one-hot slide encoding: 0..18 classes, 19 never used, 20 void."""
+
+
+class Label(NamedTuple):
+    """One row of the Cityscapes label table."""
+
+    name: str
+    id: int
+    train_id: int
+    category: str
+    has_instances: bool
+    color: tuple[int, int, int]
+
+
+LABELS: tuple[Label, ...] = (
+    Label("unlabeled", 0, VOID, "void", False, (0, 0, 0)),
+    Label("ego vehicle", 1, VOID, "void", False, (0, 0, 0)),
+    Label("rectification border", 2, VOID, "void", False, (0, 0, 0)),
+    Label("out of roi", 3, VOID, "void", False, (0, 0, 0)),
+    Label("static", 4, VOID, "void", False, (0, 0, 0)),
+    Label("dynamic", 5, VOID, "void", False, (111, 74, 0)),
+    Label("ground", 6, VOID, "void", False, (81, 0, 81)),
+    Label("road", 7, 0, "flat", False, (128, 64, 128)),
+    Label("sidewalk", 8, 1, "flat", False, (244, 35, 232)),
+    Label("parking", 9, VOID, "flat", False, (250, 170, 160)),
+    Label("rail track", 10, VOID, "flat", False, (230, 150, 140)),
+    Label("building", 11, 2, "construction", False, (70, 70, 70)),
+    Label("wall", 12, 3, "construction", False, (102, 102, 156)),
+    Label("fence", 13, 4, "construction", False, (190, 153, 153)),
+    Label("guard rail", 14, VOID, "construction", False, (180, 165, 180)),
+    Label("bridge", 15, VOID, "construction", False, (150, 100, 100)),
+    Label("tunnel", 16, VOID, "construction", False, (150, 120, 90)),
+    Label("pole", 17, 5, "object", False, (153, 153, 153)),
+    Label("polegroup", 18, VOID, "object", False, (153, 153, 153)),
+    Label("traffic light", 19, 6, "object", False, (250, 170, 30)),
+    Label("traffic sign", 20, 7, "object", False, (220, 220, 0)),
+    Label("vegetation", 21, 8, "nature", False, (107, 142, 35)),
+    Label("terrain", 22, 9, "nature", False, (152, 251, 152)),
+    Label("sky", 23, 10, "sky", False, (70, 130, 180)),
+    Label("person", 24, 11, "human", True, (220, 20, 60)),
+    Label("rider", 25, 12, "human", True, (255, 0, 0)),
+    Label("car", 26, 13, "vehicle", True, (0, 0, 142)),
+    Label("truck", 27, 14, "vehicle", True, (0, 0, 70)),
+    Label("bus", 28, 15, "vehicle", True, (0, 60, 100)),
+    Label("caravan", 29, VOID, "vehicle", True, (0, 0, 90)),
+    Label("trailer", 30, VOID, "vehicle", True, (0, 0, 110)),
+    Label("train", 31, 16, "vehicle", True, (0, 80, 100)),
+    Label("motorcycle", 32, 17, "vehicle", True, (0, 0, 230)),
+    Label("bicycle", 33, 18, "vehicle", True, (119, 11, 32)),
+    # Id -1 is in the table but never drawn: plates keep the id of the car that carries them.
+    Label("license plate", -1, -1, "vehicle", False, (0, 0, 142)),
+)
+
+BY_NAME: dict[str, Label] = {label.name: label for label in LABELS}
+CLASSES: tuple[Label, ...] = tuple(
+    sorted((label for label in LABELS if 0 <= label.train_id < NUM_CLASSES), key=lambda label: label.train_id)
+)
+"""The evaluated classes in the order of their trainIds: ``CLASSES[13].name == "car"``."""
+CLASS_NAMES: tuple[str, ...] = tuple(label.name for label in CLASSES)
+MAX_ID = max(label.id for label in LABELS)
+
+REAL_PIXELS: dict[str, int] = {
+    "road": 2036416525,
+    "sidewalk": 336090793,
+    "building": 1260636120,
+    "wall": 36199498,
+    "fence": 48454166,
+    "pole": 67789506,
+    "traffic light": 11477088,
+    "traffic sign": 30448193,
+    "vegetation": 879783988,
+    "terrain": 63949536,
+    "sky": 221979646,
+    "person": 67326424,
+    "rider": 7463162,
+    "car": 386328286,
+    "truck": 14772328,
+    "bus": 12990290,
+    "train": 12863955,
+    "motorcycle": 5449152,
+    "bicycle": 22861233,
+    "void": 715747311,
+}
+"""Pixels of each class in the 2975 finely annotated training images of Cityscapes (2048 x 1024 each)."""
+
+
+def _table(size: int, default: int, pairs: dict[int, int]) -> np.ndarray:
+    table = np.full(size, default, dtype=np.uint8)
+    for key, value in pairs.items():
+        table[key] = value
+    table.flags.writeable = False
+    return table
+
+
+_DRAWN = [label for label in LABELS if label.id >= 0]
+_ID_TO_TRAIN_ID = _table(256, VOID, {label.id: label.train_id for label in _DRAWN})
+_TRAIN_ID_TO_ID = _table(256, 0, {label.train_id: label.id for label in CLASSES})
+_TRAIN_ID_TO_SLIDE = _table(256, SLIDE_VOID, {train_id: train_id for train_id in range(NUM_CLASSES)})
+_SLIDE_TO_TRAIN_ID = _table(256, VOID, {train_id: train_id for train_id in range(NUM_CLASSES)})
+
+PALETTE = np.zeros((256, 3), dtype=np.uint8)
+"""RGB by trainId, (256, 3) uint8; void, and every value without a class, is black."""
+for _label in CLASSES:
+    PALETTE[_label.train_id] = _label.color
+PALETTE.flags.writeable = False
+
+
+def id_to_train_id(ids: np.ndarray) -> np.ndarray:
+    """Map label ids to trainIds: uint8 array of any shape -> uint8 array of that shape, void = 255."""
+    return _ID_TO_TRAIN_ID[ids]
+
+
+def train_id_to_id(train_ids: np.ndarray) -> np.ndarray:
+    """Map trainIds to label ids, as the official evaluator wants them; what has no class becomes 0, "unlabeled".
+
+    Takes the slide encoding as well, since its void (20) and its unused channel (19) have no class either.
+    """
+    return _TRAIN_ID_TO_ID[train_ids]
+
+
+def train_id_to_slide(train_ids: np.ndarray) -> np.ndarray:
+    """Map trainIds to the slide encoding: void 255 becomes 20."""
+    return _TRAIN_ID_TO_SLIDE[train_ids]
+
+
+def slide_to_train_id(slide: np.ndarray) -> np.ndarray:
+    """Map the slide encoding back to trainIds: 20, and the unused 19, become 255."""
+    return _SLIDE_TO_TRAIN_ID[slide]
+
+
+def one_hot(values: np.ndarray, channels: int = SLIDE_CHANNELS) -> np.ndarray:
+    """Turn class indices into one-hot vectors along a new last axis: (...) -> (..., channels) uint8.
+
+    Raises:
+        ValueError: a value is not below ``channels`` (void 255 must be encoded first).
+    """
+    if values.size and values.max() >= channels:
+        raise ValueError(
+            f"value {values.max()} does not fit into {channels} channels: encode void first, with train_id_to_slide()"
+        )
+    return (values[..., None] == np.arange(channels, dtype=values.dtype)).astype(np.uint8)
+
+
+def colorize(train_ids: np.ndarray) -> np.ndarray:
+    """Paint trainIds in the Cityscapes colours: (H, W) uint8 -> (H, W, 3) uint8 RGB."""
+    return PALETTE[train_ids]

@@ -1,0 +1,224 @@
+"""Every setting of the course in one frozen dataclass, and the three profiles that fill it.
+
+A profile is chosen by the environment variable ``CS_PROFILE`` and the data folder by ``CS_DATA``:
+
+* ``tiny``: seconds; what the tests run;
+* ``laptop``: minutes on two cores; the default;
+* ``slides``: the talk's own recipe, for a GPU.
+"""
+
+import dataclasses
+import difflib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
+
+from cs_utils.labels import NUM_CLASSES, SLIDE_CHANNELS, SLIDE_VOID, VOID
+
+ROOT = Path(__file__).resolve().parent.parent
+"""Folder of the project: default data and runs lie below it, wherever a notebook is started from."""
+
+Profile = Literal["tiny", "laptop", "slides"]
+
+
+class CourseError(Exception):
+    """A mistake that the user can mend; its message is one line that names what is wrong and the mend."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a run depends on. Defaults are those of the profile ``laptop``."""
+
+    profile: Profile = "laptop"
+    """Which set of defaults this started from."""
+
+    data: Path = ROOT / "data" / "minicity"
+    """Folder in the Cityscapes layout: leftImg8bit/ and gtFine/ lie in it."""
+    scene_size: tuple[int, int] = (512, 1024)
+    """Height and width of the MiniCity scenes to make, in pixels."""
+    train_images: int | None = 240
+    """Use a fixed subset of this many training images that covers the classes; None: all."""
+    val_images: int | None = 60
+    """The same for validation."""
+
+    image_size: tuple[int, int] = (128, 256)
+    """Height and width that the network sees, in pixels."""
+    rotation: float = 12.0
+    """Training images are rotated by a random angle within plus and minus this many degrees."""
+    blur: float = 0.5
+    """Probability that a training image is blurred by a Gaussian."""
+    flip: float = 0.5
+    """Probability that a training image is flipped left to right."""
+    void: Literal["ignore", "class"] = "ignore"
+    """Void pixels are left out of the loss (ignore), or are a class to be learned, as on the slides (class)."""
+
+    model: Literal["unet", "fcn", "deeplabv3plus", "segformer"] = "unet"
+    """Which network to train."""
+    width: int = 16
+    """Channels of the U-Net's first block; the talk's classic U-Net has 64."""
+    activation: Literal["silu", "relu"] = "silu"
+    """Activation function of the U-Net."""
+    pretrained: bool = False
+    """Start the encoder from ImageNet weights (FCN, DeepLabv3+, SegFormer): needs a download."""
+
+    loss: Literal["cross_entropy", "dice", "focal", "combined"] = "cross_entropy"
+    """Loss to train with."""
+    learning_rate: float = 1e-3
+    """Step size of AdamW at the start."""
+    weight_decay: float = 1e-2
+    """Weight decay of AdamW."""
+    schedule: Literal["constant", "cosine", "poly"] = "constant"
+    """How the learning rate falls over the epochs."""
+    epochs: int = 40
+    """Train for at most this many epochs."""
+    patience: int = 5
+    """Stop when the validation IoU has not risen for this many epochs."""
+    batch_size: int = 4
+    """Images in a batch, on each device."""
+
+    seed: int = 0
+    """Seed of the weights, of the order of the images and of the augmentation."""
+    plot_every: int = 5
+    """Draw Image | Prediction | Ground Truth every so many epochs."""
+    workers: int = 0
+    """Processes that load images; 0: the training process does it."""
+    accelerator: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    """Kind of device to train on."""
+    devices: int = 1
+    """How many of these devices."""
+    precision: Literal["32-true", "bf16-mixed"] = "32-true"
+    """Numbers to compute in."""
+    runs: Path = ROOT / "runs"
+    """Folder that a run's own folder is made in."""
+    run: str | None = None
+    """Name of the run's folder; None: made from model, profile and data."""
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            _check_choice(field.name, field.type, getattr(self, field.name))
+        for name, (low, high) in RANGES.items():
+            value = getattr(self, name)
+            values = value if isinstance(value, tuple) else (value,)
+            for number in values:
+                if number is not None and not low <= number <= high:
+                    raise CourseError(f"setting {name}={value!r} is out of range: give {low} to {high}")
+
+    @property
+    def channels(self) -> int:
+        """Channels of the logits: 19, or the slide encoding's 21 when void is a class."""
+        return NUM_CLASSES if self.void == "ignore" else SLIDE_CHANNELS
+
+    @property
+    def void_value(self) -> int:
+        """Value that void pixels have in the targets: 255, or 20 when void is a class."""
+        return VOID if self.void == "ignore" else SLIDE_VOID
+
+    @property
+    def run_folder(self) -> Path:
+        """Folder of this run's history, checkpoints and pictures."""
+        return self.runs / (self.run or f"{self.model}-{self.profile}-{self.data.name}")
+
+    def to_json(self) -> str:
+        """All settings as one line of JSON, paths as text."""
+        return json.dumps(dataclasses.asdict(self), default=str)
+
+    def replace(self, **changes: Any) -> "Settings":
+        """A copy with some settings changed.
+
+        Raises:
+            CourseError: a name is not a setting, or a value is not one of its values.
+        """
+        check_names(changes)
+        return dataclasses.replace(self, **changes)
+
+    @classmethod
+    def of_profile(cls, profile: str, **changes: Any) -> "Settings":
+        """Settings of a profile, with these changes.
+
+        Raises:
+            CourseError: an unknown profile, setting or value; the message names the right ones.
+        """
+        if profile not in PROFILES:
+            raise CourseError(f"profile {profile!r} is unknown: give one of {', '.join(PROFILES)}")
+        check_names(changes)
+        return cls(**{"profile": profile, **PROFILES[profile], **changes})
+
+    @classmethod
+    def from_env(cls, **changes: Any) -> "Settings":
+        """Settings of the profile in ``CS_PROFILE``, with the data folder in ``CS_DATA``, and these changes.
+
+        Raises:
+            CourseError: as `of_profile` does.
+        """
+        profile = changes.pop("profile", None) or os.environ.get("CS_PROFILE") or "laptop"
+        if folder := os.environ.get("CS_DATA"):
+            changes = {"data": Path(folder)} | changes
+        return cls.of_profile(profile, **changes)
+
+
+PROFILES: dict[str, dict[str, Any]] = {
+    "tiny": {
+        "train_images": 12,
+        "val_images": 4,
+        "image_size": (64, 128),
+        "width": 8,
+        "epochs": 2,
+        "plot_every": 1,
+    },
+    "laptop": {},
+    "slides": {
+        "data": ROOT / "data" / "minicity-slides",
+        "scene_size": (1024, 2048),
+        "train_images": None,
+        "val_images": None,
+        "image_size": (256, 512),
+        "void": "class",
+        "width": 64,
+        "epochs": 100,
+        "workers": 8,
+        "precision": "bf16-mixed",
+    },
+}
+"""What each profile changes in the defaults above."""
+
+RANGES: dict[str, tuple[float, float]] = {
+    "scene_size": (32, 2048),
+    "train_images": (1, 1_000_000),
+    "val_images": (1, 1_000_000),
+    "image_size": (16, 4096),
+    "rotation": (0, 180),
+    "blur": (0, 1),
+    "flip": (0, 1),
+    "width": (1, 1024),
+    "learning_rate": (0, 10),
+    "weight_decay": (0, 10),
+    "epochs": (1, 100_000),
+    "patience": (1, 100_000),
+    "batch_size": (1, 4096),
+    "seed": (0, 2**32 - 1),
+    "plot_every": (1, 100_000),
+    "workers": (0, 256),
+    "devices": (1, 4096),
+}
+"""Smallest and largest value of every number."""
+
+
+def check_names(changes: dict[str, Any]) -> None:
+    """Refuse names that are not settings, and name the nearest one.
+
+    Raises:
+        CourseError: a key of ``changes`` is not a setting.
+    """
+    names = [field.name for field in dataclasses.fields(Settings)]
+    for key in changes:
+        if key not in names:
+            near = difflib.get_close_matches(key, names, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"the settings are {', '.join(names)}"
+            raise CourseError(f"setting {key!r} is unknown: {hint}")
+
+
+def _check_choice(name: str, kind: Any, value: Any) -> None:
+    if get_origin(kind) is Literal and value not in get_args(kind):
+        raise CourseError(f"setting {name}={value!r} is unknown: give one of {', '.join(get_args(kind))}")

@@ -1,0 +1,277 @@
+"""The training loop: AdamW, early stopping, the best weights, a checkpoint each epoch, resuming.
+
+`fit` can be read top to bottom. Lightning Fabric places model and batches, on a CPU or on several GPUs, and changes
+nothing else. A run's folder holds:
+
+* ``history.csv``: one row for each epoch, as they happen;
+* ``best.safetensors``: the weights of the epoch with the highest validation IoU;
+* ``last.ckpt``: all that is needed to go on after the last whole epoch;
+* ``pictures/``: Image | Ground Truth | Prediction every ``plot_every`` epochs;
+* ``tensorboard/``: the same numbers as the history, when TensorBoard is installed.
+"""
+
+import ctypes
+import io
+import json
+import math
+import os
+import pickle
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+from tqdm import tqdm
+
+from cs_utils.inference import evaluating
+from cs_utils.labels import NUM_CLASSES
+from cs_utils.layout import write_atomic
+from cs_utils.losses import LOSSES
+from cs_utils.metrics import confusion_matrix, mean_dice, mean_iou
+from cs_utils.models import fill, save_weights
+from cs_utils.plots import plot_predictions, save_figure
+from cs_utils.settings import CourseError, Settings
+
+HISTORY = "history.csv"
+BEST = "best.safetensors"
+LAST = "last.ckpt"
+MAY_CHANGE = ("epochs", "patience", "plot_every", "workers", "accelerator", "devices", "runs", "run", "data")
+"""Settings that may differ when a run goes on; any other would make it another run."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished training run."""
+
+    folder: Path
+    history: pd.DataFrame
+    """One row for each epoch."""
+    best: Path
+    """Weights of the best epoch."""
+
+
+def keep_memory() -> None:
+    """Let glibc keep the memory that tensors free, instead of handing it back to Linux and faulting it in again.
+
+    On a CPU each step allocates and frees the same large activations; with new pages for each the step takes about
+    half as long again. Does nothing on other systems.
+    """
+    if sys.platform != "linux":
+        return
+    trim_threshold, mmap_max = -1, -4  # names of the settings in malloc.h
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(mmap_max, 0)
+        mallopt(trim_threshold, 2**31 - 1)
+
+
+def learning_rate_at(epoch: int, settings: Settings) -> float:
+    """Learning rate of an epoch, counted from 1; both falling schedules start at the full rate and end near zero."""
+    done = (epoch - 1) / settings.epochs
+    factor = {"constant": 1.0, "cosine": (1 + math.cos(math.pi * done)) / 2, "poly": (1 - done) ** 0.9}
+    return settings.learning_rate * factor[settings.schedule]
+
+
+def train_epoch(
+    fabric: Fabric,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    loader: DataLoader,
+    settings: Settings,
+    title: str = "train",
+) -> float:
+    """Train for one epoch; give the mean loss of its batches."""
+    loss_function = LOSSES[settings.loss]
+    model.train()
+    # Summed on the device: asking for each batch's loss would make the processor wait for a GPU.
+    total = torch.zeros((), device=fabric.device)
+    bar = tqdm(loader, desc=title, unit="batch", leave=False, disable=None if fabric.is_global_zero else True)
+    for image, target in bar:
+        image, target = fabric.to_device((image, target))  # (N, 3, H, W), (N, H, W)
+        loss = loss_function(model(image), target)
+        optimizer.zero_grad()
+        fabric.backward(loss)
+        optimizer.step()
+        total += loss.detach()
+    return float(fabric.all_reduce(total / len(loader), reduce_op="mean"))
+
+
+def validate(fabric: Fabric, model: nn.Module, loader: DataLoader, settings: Settings) -> tuple[float, Tensor]:
+    """Give the mean loss over the validation images and one confusion matrix (20, 20) over all their pixels.
+
+    Pixels are counted at the network's size; `inference.evaluate` counts at the size of the ground truth.
+    """
+    loss_function = LOSSES[settings.loss]
+    total = torch.zeros(2, device=fabric.device)  # sum of losses, number of images
+    matrix = torch.zeros(NUM_CLASSES + 1, NUM_CLASSES + 1, dtype=torch.int64, device=fabric.device)
+    with evaluating(model):
+        for image, target in loader:
+            image, target = fabric.to_device((image, target))  # (N, 3, H, W), (N, H, W)
+            with fabric.autocast():
+                logits = model(image)  # (N, C, H, W)
+            total += torch.stack([loss_function(logits, target) * len(image), total.new_tensor(len(image))])
+            matrix += confusion_matrix(target, logits.argmax(dim=1))
+    loss_sum, images = fabric.all_reduce(total, reduce_op="sum").tolist()
+    return loss_sum / images, fabric.all_reduce(matrix, reduce_op="sum").cpu()
+
+
+def make_fabric(settings: Settings) -> Fabric:
+    """Fabric for these settings; under ``torchrun``, for the processes that it has started."""
+    devices = int(os.environ.get("LOCAL_WORLD_SIZE", settings.devices))
+    nodes = int(os.environ.get("GROUP_WORLD_SIZE", 1))
+    fabric = Fabric(accelerator=settings.accelerator, devices=devices, num_nodes=nodes, precision=settings.precision)
+    fabric.launch()
+    return fabric
+
+
+def save_checkpoint(
+    path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, rows: list, settings: Settings
+) -> None:
+    """Write all that is needed to go on after the last whole epoch."""
+    buffer = io.BytesIO()
+    state = {
+        "model": model.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "history": rows,
+        "settings": settings.to_json(),
+    }
+    torch.save(state, buffer)
+    write_atomic(path, buffer.getvalue())
+
+
+def load_checkpoint(path: Path, settings: Settings) -> dict[str, Any]:
+    """Read a checkpoint; nothing in it can run code.
+
+    Raises:
+        CourseError: the file is truncated or no checkpoint, or it was made with other settings than these.
+    """
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        stored = json.loads(state["settings"])
+    except (RuntimeError, pickle.UnpicklingError, EOFError, KeyError, TypeError, ValueError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise CourseError(f"{path} is not a whole checkpoint ({reason}): remove it and train again") from None
+    for key, value in json.loads(settings.to_json()).items():
+        if key not in MAY_CHANGE and stored.get(key) != value:
+            raise CourseError(
+                f"{path} was made with {key}={stored.get(key)}, not {value}: resume with that, or name another --run"
+            )
+    return state
+
+
+def fit(model: nn.Module, train: DataLoader, val: DataLoader, settings: Settings, resume: bool = False) -> Run:
+    """Train a model until its validation IoU has not risen for ``patience`` epochs, or ``epochs`` are over.
+
+    Args:
+        model: gives logits (N, C, H, W) for images (N, 3, H, W); trained in place, and left with its last weights.
+        train: loader of the training batches, from `data.loaders`.
+        val: loader of the validation batches.
+        settings: what to train with, and where to.
+        resume: go on after the last whole epoch of ``settings.run_folder``, if there is one; else start anew, over it.
+
+    Returns:
+        The history, and the path of the best weights.
+
+    Raises:
+        CourseError: the checkpoint to resume from is broken or belongs to another run.
+    """
+    keep_memory()
+    fabric = make_fabric(settings)
+    folder = settings.run_folder
+    for loader in (train, val):
+        loader.sampler.shard(fabric.global_rank, fabric.world_size)
+    optimizer = torch.optim.AdamW(model.parameters(), settings.learning_rate, weight_decay=settings.weight_decay)
+    rows: list[dict[str, float]] = []
+    if resume and (folder / LAST).exists():
+        state = load_checkpoint(folder / LAST, settings)
+        fill(model, state["model"], folder / LAST)
+        optimizer.load_state_dict(state["optimizer"])
+        rows = state["history"]
+    trained, optimizer = fabric.setup(model, optimizer)
+    writer = open_tensorboard(folder, len(rows)) if fabric.is_global_zero else None
+
+    while len(rows) < settings.epochs and not is_over(rows, settings):
+        epoch = len(rows) + 1
+        start = time.perf_counter()
+        # What is random in an epoch hangs on the seed and its number alone, so that a resumed run repeats it.
+        torch.manual_seed(settings.seed + epoch)
+        train.dataset.set_epoch(epoch)
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate_at(epoch, settings)
+        train_loss = train_epoch(fabric, trained, optimizer, train, settings, f"epoch {epoch}/{settings.epochs}")
+        train_seconds = time.perf_counter() - start
+        val_loss, matrix = validate(fabric, model, val, settings)
+        rows.append(
+            {
+                "epoch": epoch,
+                "train_loss": train_loss,
+                "val_loss": val_loss,
+                "dice_score": float(mean_dice(matrix)),
+                "iou_score": float(mean_iou(matrix)),
+                "learning_rate": learning_rate_at(epoch, settings),
+                "seconds": time.perf_counter() - start,
+                "images_per_second": len(train) * train.batch_size * fabric.world_size / train_seconds,
+            }
+        )
+        if fabric.is_global_zero:
+            record(folder, model, optimizer, rows, val, settings, writer)
+        fabric.barrier()
+    if writer:
+        writer.close()
+    return Run(folder, pd.DataFrame(rows), folder / BEST)
+
+
+def best_epoch(rows: list[dict[str, float]]) -> int:
+    """Number of the epoch with the highest validation IoU, the first of equals."""
+    return int(max(rows, key=lambda row: row["iou_score"])["epoch"])
+
+
+def is_over(rows: list[dict[str, float]], settings: Settings) -> bool:
+    """Whether the validation IoU has not risen for ``patience`` epochs."""
+    return bool(rows) and len(rows) - best_epoch(rows) >= settings.patience
+
+
+def record(
+    folder: Path,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    rows: list[dict[str, float]],
+    val: DataLoader,
+    settings: Settings,
+    writer: Any,
+) -> None:
+    """Write down an epoch: best weights, picture, history, checkpoint; the checkpoint last, for it ends the epoch."""
+    row = rows[-1]
+    epoch = row["epoch"]
+    if best_epoch(rows) == epoch:
+        save_weights(model, folder / BEST, settings)
+    if epoch % settings.plot_every == 0:
+        save_figure(
+            plot_predictions(model, val.dataset.frames[:3], settings), folder / "pictures" / f"epoch_{epoch:03d}.png"
+        )
+    write_atomic(folder / HISTORY, pd.DataFrame(rows).to_csv(index=False).encode())
+    save_checkpoint(folder / LAST, model, optimizer, rows, settings)
+    if writer:
+        for name, value in row.items():
+            writer.add_scalar(name, value, epoch)
+        writer.flush()
+    print(
+        f"epoch {epoch:3d}/{settings.epochs}  train_loss {row['train_loss']:.3f}  val_loss {row['val_loss']:.3f}  "
+        f"dice_score {row['dice_score']:.3f}  iou_score {row['iou_score']:.3f}  {row['seconds']:.0f} s"
+        f"{'  best' if best_epoch(rows) == epoch else ''}"
+    )
+
+
+def open_tensorboard(folder: Path, epochs_done: int) -> Any:
+    """A TensorBoard writer that forgets what a broken-off run wrote after its last whole epoch; None without it."""
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        return None
+    return SummaryWriter(folder / "tensorboard", purge_step=epochs_done + 1)

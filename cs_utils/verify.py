@@ -1,0 +1,130 @@
+"""Verify a data folder before hours are spent on it: what is there, what is missing, what cannot be read."""
+
+import json
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from cs_utils.layout import SPLITS, Frame, list_frames, read_frame, read_instances, read_mask
+from cs_utils.settings import CourseError
+
+CITYSCAPES_COUNTS = {
+    "train": {
+        "aachen": 174,
+        "bochum": 96,
+        "bremen": 316,
+        "cologne": 154,
+        "darmstadt": 85,
+        "dusseldorf": 221,
+        "erfurt": 109,
+        "hamburg": 248,
+        "hanover": 196,
+        "jena": 119,
+        "krefeld": 99,
+        "monchengladbach": 94,
+        "strasbourg": 365,
+        "stuttgart": 196,
+        "tubingen": 144,
+        "ulm": 95,
+        "weimar": 142,
+        "zurich": 122,
+    },
+    "val": {"frankfurt": 267, "lindau": 59, "munster": 174},
+    "test": {"berlin": 544, "bielefeld": 181, "bonn": 46, "leverkusen": 58, "mainz": 298, "munich": 398},
+}
+"""Finely annotated images of each city in the real data set."""
+CITYSCAPES_SIZE = (1024, 2048)
+DOWNLOAD = (
+    "To get Cityscapes, make an account at https://www.cityscapes-dataset.com (approval takes days), then "
+    "`pip install cityscapesscripts` and `csDownload -d FOLDER gtFine_trainvaltest.zip leftImg8bit_trainvaltest.zip`, "
+    "and unpack both into FOLDER"
+)
+
+
+@dataclass(frozen=True)
+class Report:
+    """What `verify` found."""
+
+    counts: pd.DataFrame
+    """One row for each split and city: frames found, and frames in the real data set (0: not a city of it)."""
+    problems: list[str]
+    """One line for each file that is missing or wrong."""
+
+
+def list_labelled(root: Path, split: str) -> list[Frame]:
+    """All frames of a split that have label ids, sorted by city and name; their photos are not looked for."""
+    suffix = "_gtFine_labelIds.png"
+    paths = (root / "gtFine" / split).glob(f"*/*{suffix}")
+    return sorted(Frame(root, split, path.parent.name, path.name.removesuffix(suffix)) for path in paths)
+
+
+def _check_instances(frame: Frame) -> list[str]:
+    ids, instances = read_mask(frame.label_ids), read_instances(frame.instance_ids)
+    same = ids.shape == instances.shape and np.array_equal(
+        np.where(instances < 1000, instances, instances // 1000), ids
+    )
+    return (
+        [] if same else [f"{frame.instance_ids} does not show the same labels as {frame.label_ids.name}: restore both"]
+    )
+
+
+def _count(photos: dict[str, list[Frame]]) -> pd.DataFrame:
+    cities = {frame.city for frames in photos.values() for frame in frames}
+    # Only a folder that holds some of Cityscapes' own cities is meant to be Cityscapes.
+    is_cityscapes = any(cities & expected.keys() for expected in CITYSCAPES_COUNTS.values())
+    rows = []
+    for split in SPLITS:
+        found = Counter(frame.city for frame in photos[split])
+        expected = CITYSCAPES_COUNTS[split] if is_cityscapes else {}
+        rows += [(split, city, found[city], expected.get(city, 0)) for city in sorted(found.keys() | expected.keys())]
+    return pd.DataFrame(rows, columns=["split", "city", "found", "expected"])
+
+
+def check_frame(frame: Frame) -> list[str]:
+    """Read all files of a frame; one line for each that is missing or wrong."""
+    problems = []
+    for path in (frame.image, frame.label_ids, frame.instance_ids, frame.polygons):
+        if not path.is_file():
+            problems.append(f"{path} is missing")
+    try:
+        if not problems:
+            image, _ = read_frame(frame)
+            polygons = json.loads(frame.polygons.read_text(encoding="utf-8"))
+            if (polygons["imgHeight"], polygons["imgWidth"]) != image.shape[:2]:
+                problems.append(f"{frame.polygons} is for another size than {image.shape[1]}x{image.shape[0]}")
+            problems += _check_instances(frame)
+    except CourseError as error:
+        problems.append(str(error))
+    except (ValueError, KeyError, TypeError):
+        problems.append(f"{frame.polygons} is not a polygon file")
+    return problems
+
+
+def verify(root: Path) -> Report:
+    """Verify a folder in the Cityscapes layout: counts for each city, pairs, sizes, that files open, and label values.
+
+    Raises:
+        CourseError: the folder holds no photos at all.
+    """
+    photos = {split: list_frames(root, split) for split in SPLITS}
+    frames = {split: sorted({*photos[split], *list_labelled(root, split)}) for split in SPLITS}
+    everything = [frame for split in SPLITS for frame in frames[split]]
+    if not any(photos.values()):
+        raise CourseError(f"{root} holds no photos: it must hold leftImg8bit/ and gtFine/. {DOWNLOAD}")
+    # Threads are enough: OpenCV decodes outside Python's lock.
+    with ThreadPoolExecutor() as pool:
+        checks = pool.map(check_frame, everything)
+        found = list(tqdm(checks, desc="check", total=len(everything), unit="frame", disable=None, leave=False))
+    counts = _count(photos)
+    missing = counts[counts["found"] < counts["expected"]]
+    problems = [
+        f"{root / 'leftImg8bit' / row.split / row.city} holds {row.found} photos of {row.expected}: unpack "
+        "leftImg8bit_trainvaltest.zip again"
+        for row in missing.itertuples()
+    ]
+    return Report(counts, problems + [problem for group in found for problem in group])

@@ -1,0 +1,62 @@
+"""What several test files share: a tiny data set that needs no MiniCity, and settings that go with it."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from cs_utils.labels import BY_NAME
+from cs_utils.layout import Frame
+from cs_utils.minicity import Scene, SceneObject
+from cs_utils.prepare import write_frame
+from cs_utils.settings import Settings
+
+SIZE = (32, 64)
+
+# On tensors this small a second thread gains nothing, and on a busy machine each step would wait for it.
+torch.set_num_threads(1)
+
+
+def draw_frame(root: Path, split: str, city: str, number: int, frame_number: int = 7) -> Frame:
+    """Write a frame of coloured rectangles: sky above, road below, a car whose place depends on the number."""
+    ids = np.full(SIZE, BY_NAME["sky"].id, dtype=np.uint8)
+    ids[16:] = BY_NAME["road"].id
+    left = 4 + 5 * number % 40
+    ids[14:22, left : left + 12] = BY_NAME["car"].id
+    ids[:2] = BY_NAME["unlabeled"].id
+    image = np.zeros((*SIZE, 3), dtype=np.uint8)
+    for name, color in (("sky", (120, 170, 220)), ("road", (90, 90, 90)), ("car", (200, 30, 30))):
+        image[ids == BY_NAME[name].id] = color
+    image += np.random.default_rng(number).integers(0, 30, image.shape, dtype=np.uint8)
+    frame = Frame(root, split, city, f"{city}_{number:06d}_{frame_number:06d}")
+    corners = np.array([[0, 0], [63, 0], [63, 31], [0, 31]], dtype=np.int32)
+    objects = tuple(SceneObject(name, corners) for name in ("sky", "road", "car"))
+    write_frame(frame, Scene(image, objects), ids, ids.astype(np.uint16))
+    return frame
+
+
+@pytest.fixture
+def data_root(tmp_path: Path) -> Path:
+    """A folder in the Cityscapes layout: six training frames in two cities, two validation frames."""
+    root = tmp_path / "data"
+    for number in range(6):
+        draw_frame(root, "train", ("beta", "alpha")[number % 2], number, frame_number=19 + number)
+    for number in range(6, 8):
+        draw_frame(root, "val", "gamma", number)
+    return root
+
+
+@pytest.fixture
+def settings(data_root: Path, tmp_path: Path) -> Settings:
+    """Settings that train on that folder within seconds."""
+    return Settings.of_profile(
+        "tiny",
+        data=data_root,
+        runs=tmp_path / "runs",
+        image_size=SIZE,
+        batch_size=2,
+        width=4,
+        accelerator="cpu",
+        plot_every=99,
+    )

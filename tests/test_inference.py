@@ -1,0 +1,100 @@
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from cs_utils.data import loaders
+from cs_utils.inference import evaluate, export_label_ids, overlay, predict, predict_files, upsample_argmax
+from cs_utils.labels import BY_NAME, colorize
+from cs_utils.layout import find_frames, read_frame, read_image, read_mask, write_png
+from cs_utils.settings import CourseError
+
+
+class ByColour(nn.Module):
+    """Knows the test scenes' colours: red is car, blue is sky, grey is road."""
+
+    def __init__(self, channels=19):
+        super().__init__()
+        self.channels = channels
+        self.anything = nn.Parameter(torch.zeros(1))
+
+    def forward(self, image):
+        red, green, blue = image.unbind(1)
+        logits = torch.full((len(image), self.channels, *image.shape[2:]), -9.0)
+        logits[:, 13] = red - green
+        logits[:, 10] = blue - red
+        logits[:, 0] = 0.35
+        return logits
+
+
+def test_upsampling_class_by_class_is_the_same_as_all_at_once():
+    logits = torch.randn(19, 7, 9, generator=torch.Generator().manual_seed(0))
+    whole = F.interpolate(logits[None], (30, 41), mode="bilinear", align_corners=False)[0].argmax(0)
+    assert torch.equal(upsample_argmax(logits, (30, 41)), whole.to(torch.uint8))
+
+
+def test_a_prediction_has_the_photos_own_size(settings):
+    image = np.zeros((50, 33, 3), np.uint8)
+    mask = predict(ByColour(), image, settings)
+    assert mask.shape == (50, 33)
+    assert mask.dtype == np.uint8
+
+
+def test_void_as_a_class_becomes_255_and_the_model_keeps_its_mode(settings):
+    class Void(ByColour):
+        def forward(self, image):
+            logits = super().forward(image)
+            logits[:, 20] = 9
+            return logits
+
+    model = Void(channels=21).train()
+    assert (predict(model, np.zeros((8, 8, 3), np.uint8), settings) == 255).all()
+    assert model.training
+
+
+def test_a_good_model_scores_well_at_full_size(settings):
+    _, val = loaders(settings.replace(image_size=(16, 32)))
+    result = evaluate(ByColour(), val, settings)
+    assert result.mean_iou > 0.65
+    assert result.matrix[:19].sum() == 2 * 30 * 64  # every pixel but void, at the size of the ground truth
+    assert set(result.table.index[result.table["iou"].notna()]) == {"road", "sky", "car"}
+    assert result.mean_iou == pytest.approx(result.table["iou"].mean())
+    assert "mean" in str(result)
+
+
+def test_exports_are_named_and_encoded_for_the_official_evaluator(settings, tmp_path):
+    frame = find_frames(settings.data, "val")[0]
+    _, mask = read_frame(frame)
+    path = export_label_ids(mask, frame, tmp_path)
+    assert path.name.startswith(frame.name)
+    assert np.array_equal(read_mask(path), np.where(mask == 255, 0, read_mask(frame.label_ids)))
+
+
+def test_an_overlay_by_hand():
+    image = np.full((1, 2, 3), 100, np.uint8)
+    mask = np.array([[BY_NAME["road"].train_id, 255]], np.uint8)
+    assert overlay(image, mask).tolist() == [[[114, 82, 114], [100, 100, 100]]]  # (100 + 128) / 2; void stays photo
+
+
+def test_photos_give_mask_colours_and_overlay_at_their_own_size(settings, tmp_path):
+    frame = find_frames(settings.data, "val")[0]
+    photo = tmp_path / "mein Foto.jpg"
+    photo.write_bytes(frame.image.read_bytes())
+    paths = predict_files([photo], ByColour(), settings, tmp_path / "out")
+    assert [path.name for path in paths] == ["mein Foto_overlay.png"]
+    ids = read_mask(tmp_path / "out" / "mein Foto_labelIds.png")
+    assert ids.shape == (32, 64)
+    assert set(np.unique(ids)) <= {7, 23, 26}
+    image = read_image(photo)
+    mask = predict(ByColour(), image, settings)
+    assert np.array_equal(read_image(tmp_path / "out" / "mein Foto_color.png"), colorize(mask))
+    assert np.array_equal(read_image(paths[0]), overlay(image, mask))
+
+
+def test_photos_that_would_overwrite_each_other_are_refused(settings, tmp_path):
+    for folder in ("a", "b"):
+        write_png(tmp_path / folder / "x.png", np.zeros((8, 8, 3), np.uint8))
+    with pytest.raises(CourseError, match="two photos are named x"):
+        predict_files([tmp_path / "a" / "x.png", tmp_path / "b" / "x.png"], ByColour(), settings, tmp_path / "out")
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,126 @@
+import json
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+
+from cs_utils.__main__ import main
+from cs_utils.layout import find_frames
+from cs_utils.training import BEST
+
+
+@pytest.fixture
+def flags(settings, monkeypatch):
+    """What every command is given, to work on the small data set."""
+    monkeypatch.setenv("CS_PROFILE", "tiny")
+    monkeypatch.setenv("CS_DATA", str(settings.data))
+    return ["--runs", str(settings.runs), "--accelerator", "cpu", "--width", "4", "--image-size", "32", "64"]
+
+
+@pytest.mark.parametrize("command", ["", "data", "train", "evaluate", "predict", "figure", "course"])
+def test_help_is_there_and_complete(command, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main([*command.split(), "--help"])
+    assert stop.value.code == 0
+    text = capsys.readouterr().out
+    if not command:
+        for name in ("data", "train", "evaluate", "predict", "figure", "course"):
+            assert name in text
+    if command == "train":
+        for name in ("--resume", "--epochs", "--patience", "--batch-size", "--loss", "--activation", "--profile"):
+            assert name in text
+
+
+def test_from_training_to_prediction(flags, settings, capsys, tmp_path):
+    assert main(["train", "--run", "r", *flags]) == 0
+    weights = settings.runs / "r" / BEST
+    assert weights.is_file()
+    assert main(["evaluate", "--weights", str(weights), "--export", str(tmp_path / "export"), *flags]) == 0
+    assert "road" in capsys.readouterr().out
+    assert len(list((tmp_path / "export").iterdir())) == 2
+    photo = find_frames(settings.data, "val")[0].image
+    assert main(["predict", str(photo), "--weights", str(weights), "--out", str(tmp_path / "out")]) == 0
+    assert len(list((tmp_path / "out").iterdir())) == 3
+
+
+def test_a_run_is_not_overwritten_but_resumed(flags, settings, capsys):
+    assert main(["train", "--run", "r", "--epochs", "1", *flags]) == 0
+    assert main(["train", "--run", "r", *flags]) == 2
+    assert "holds a run: go on with it by --resume, or name another by --run" in capsys.readouterr().err
+    assert main(["train", "--run", "r", "--epochs", "2", "--resume", *flags]) == 0
+    assert len(pd.read_csv(settings.runs / "r" / "history.csv")) == 2
+
+
+def test_the_course_leaves_pictures_and_a_table(flags, settings, capsys):
+    assert main(["course", "--run", "r", "--epochs", "1", *flags]) == 0
+    folder = settings.runs / "r"
+    assert {path.stem for path in (folder / "figures").iterdir()} >= {"curves", "predictions", "class-iou"}
+    table = pd.read_csv(folder / "class_iou.csv")
+    assert {"road", "car"} <= set(table.iloc[:, 0])
+    assert str(folder) in capsys.readouterr().out
+
+
+def test_figures_are_listed_and_drawn_in_any_format(flags, settings, capsys, tmp_path):
+    assert main(["figure", "--list"]) == 0
+    names = capsys.readouterr().out.split()
+    assert "class-shares" in names
+    for ending in ("png", "svg", "pdf"):
+        assert main(["figure", "class-shares", "--out", str(tmp_path / f"f.{ending}"), *flags]) == 0
+        assert (tmp_path / f"f.{ending}").stat().st_size > 5000
+
+
+def test_check_tells_a_whole_folder_from_a_broken_one(flags, settings, capsys):
+    assert main(["data", "check", *flags]) == 0
+    assert "8 frames, 0 problems" in capsys.readouterr().out
+    find_frames(settings.data, "val")[0].label_ids.unlink()
+    assert main(["data", "check", *flags]) == 1
+    assert "1 problems" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train", "--epochs", "-3"], "setting epochs=-3 is out of range: give 1 to 100000"),
+        (["train", "--data", "nowhere"], "data folder nowhere is missing"),
+        (["train", "--profile", "tyni"], "profile 'tyni' is unknown: give one of tiny, laptop, slides"),
+        (["data", "camvid"], "say where CamVid is"),
+        (["predict", "--weights", "x"], "name at least one photo"),
+        (["predict", "a.png", "--weights", "nowhere.safetensors"], "weights file nowhere.safetensors is missing"),
+        (["figure", "mona-lisa"], "figure 'mona-lisa' is unknown: give one of scenes, class-shares"),
+        (["figure", "curves"], "history.csv is missing: train first"),
+    ],
+)
+def test_a_mistake_is_one_line_that_says_how_to_mend_it(flags, arguments, message, capsys):
+    runs = flags[:2] if arguments[0] in ("train", "figure") else []
+    assert main([*arguments, *runs]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert len(error.strip().splitlines()) == 1
+
+
+def test_a_fault_in_a_loader_process_is_one_line_too(flags, settings, capsys):
+    frame = find_frames(settings.data, "train")[0]
+    frame.image.write_bytes(frame.image.read_bytes()[:-30])
+    assert main(["train", "--workers", "2", *flags]) == 2
+    assert capsys.readouterr().err.strip().splitlines()[-1] == (
+        f"error: {frame.image} is truncated or not an image: restore the file"
+    )
+
+
+def test_a_typo_in_an_option_is_named(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["train", "--epoch", "3"])
+    assert stop.value.code == 2
+    assert "--epochs" in capsys.readouterr().err
+
+
+def test_it_is_a_module_that_runs():
+    done = subprocess.run([sys.executable, "-m", "cs_utils", "figure", "--list"], capture_output=True, text=True)
+    assert done.returncode == 0
+    assert "confusion-matrix" in done.stdout
+
+
+def test_polygons_are_plain_json(settings):
+    polygons = json.loads(find_frames(settings.data, "val")[0].polygons.read_text())
+    assert set(polygons) == {"imgHeight", "imgWidth", "objects"}

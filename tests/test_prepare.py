@@ -1,0 +1,132 @@
+import json
+
+import cv2
+import numpy as np
+import pytest
+from torchvision.datasets import Cityscapes
+
+from cs_utils.labels import BY_NAME
+from cs_utils.layout import find_frames, read_image, read_instances, read_mask, write_png
+from cs_utils.minicity import draw_label_ids
+from cs_utils.prepare import CAMVID_LABELS, convert_camvid, ensure_minicity, make_minicity, mask_polygons
+from cs_utils.settings import CourseError, Settings
+
+SIZE = (64, 128)
+
+
+def test_minicity_is_written_in_the_official_layout(tmp_path):
+    assert make_minicity(tmp_path, 3, 2, SIZE, processes=2) == 5
+    dataset = Cityscapes(
+        str(tmp_path), split="val", mode="fine", target_type=["semantic", "instance", "color", "polygon"]
+    )
+    assert len(dataset) == 2
+    for frame in find_frames(tmp_path, "train"):
+        ids, instances = read_mask(frame.label_ids), read_instances(frame.instance_ids)
+        assert read_image(frame.image).shape == (*SIZE, 3)
+        assert ids.shape == SIZE
+        assert np.array_equal(np.where(instances < 1000, instances, instances // 1000), ids)
+        assert cv2.imread(str(frame.color), cv2.IMREAD_UNCHANGED).shape == (*SIZE, 4)
+        polygons = json.loads(frame.polygons.read_text())
+        assert (polygons["imgHeight"], polygons["imgWidth"]) == SIZE
+
+
+def test_an_interrupted_write_goes_on_and_gives_the_same_bytes(tmp_path):
+    make_minicity(tmp_path / "a", 2, 1, SIZE, processes=1)
+    make_minicity(tmp_path / "b", 1, 0, SIZE, processes=1)
+    untouched = find_frames(tmp_path / "b", "train")[0].image
+    before = untouched.stat().st_mtime_ns
+    # A frame that was being written: its photo is there, its labels are not.
+    half = find_frames(tmp_path / "a", "train")[1]
+    (tmp_path / "b" / half.image.relative_to(tmp_path / "a")).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / "b" / half.image.relative_to(tmp_path / "a")).write_bytes(b"half")
+    assert make_minicity(tmp_path / "b", 2, 1, SIZE, processes=1) == 2
+    assert make_minicity(tmp_path / "b", 2, 1, SIZE, processes=1) == 0
+    assert untouched.stat().st_mtime_ns == before
+    files = [path.relative_to(tmp_path / "a") for path in sorted((tmp_path / "a").rglob("*")) if path.is_file()]
+    assert len(files) == 3 * 5
+    assert all((tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes() for name in files)
+
+
+def test_scenes_of_two_sizes_are_not_mixed(tmp_path):
+    make_minicity(tmp_path, 1, 0, SIZE, processes=1)
+    with pytest.raises(CourseError, match="holds scenes of another size than 256x128"):
+        make_minicity(tmp_path, 2, 0, (128, 256))
+
+
+def test_only_the_profiles_own_folder_is_filled(tmp_path, monkeypatch):
+    made = []
+    monkeypatch.setattr("cs_utils.prepare.make_minicity", lambda *arguments: made.append(arguments))
+    ensure_minicity(Settings.of_profile("tiny", data=tmp_path))
+    assert made == []
+    tiny = Settings.of_profile("tiny")
+    ensure_minicity(tiny)
+    assert made == [(tiny.data, 12, 4, tiny.scene_size)]
+
+
+@pytest.fixture
+def camvid(tmp_path):
+    rng = np.random.default_rng(0)
+    for split, numbers in (("train", (30, 60)), ("val", (90,))):
+        for number in numbers:
+            classes = cv2.resize(rng.integers(0, 12, (6, 8), dtype=np.uint8), (48, 36), interpolation=cv2.INTER_NEAREST)
+            write_png(tmp_path / f"{split}annot" / f"0001TP_{number:06d}.png", classes)
+            write_png(tmp_path / split / f"0001TP_{number:06d}.png", rng.integers(0, 256, (36, 48, 3), dtype=np.uint8))
+    return tmp_path
+
+
+def test_camvid_becomes_cityscapes(camvid, tmp_path):
+    root = tmp_path / "out"
+    # One photo as JPEG, as they may be.
+    photo = camvid / "train" / "0001TP_000030.png"
+    cv2.imwrite(str(photo.with_suffix(".jpg")), cv2.imread(str(photo)))
+    photo.unlink()
+    assert convert_camvid(camvid, root) == {"train": 2, "val": 1}
+    frame = find_frames(root, "train")[0]
+    assert frame.name == "0001TP_000030_000000"
+    classes = read_mask(camvid / "trainannot" / "0001TP_000030.png")
+    ids = read_mask(frame.label_ids)
+    wanted = [23, 11, 17, 7, 8, 21, 20, 13, 26, 24, 25, 0]
+    assert [BY_NAME[name].id for name in CAMVID_LABELS] == wanted
+    for value, label_id in enumerate(wanted):
+        assert (ids[classes == value] == label_id).all()
+    _, (semantic, instance, color, polygon) = Cityscapes(
+        str(root), split="train", target_type=["semantic", "instance", "color", "polygon"]
+    )[0]
+    assert np.array_equal(np.array(semantic), ids)
+    assert np.array_equal(np.array(instance), ids)
+    assert np.array(color).shape == (36, 48, 4)
+    assert polygon["imgWidth"] == 48
+
+
+def test_outlines_of_a_mask_draw_the_mask_again():
+    rng = np.random.default_rng(3)
+    ids = cv2.resize(rng.choice(np.array([7, 11, 26], np.uint8), (6, 8)), (160, 120), interpolation=cv2.INTER_NEAREST)
+    ids[30:40, 30:40] = 24  # a person inside something else
+    objects = mask_polygons(ids)
+    assert {item.label for item in objects} == {"road", "building", "cargroup", "persongroup"}
+    assert (draw_label_ids(objects, 120, 160) == ids).mean() > 0.98
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        ("no annotation", "0001TP_000030.png cannot be read"),
+        ("other size", "0001TP_000030.png is 40x36, its photo is not"),
+        ("value", "0001TP_000030.png holds 12, but CamVid's classes end at 11"),
+        ("name", "holiday.png is not named as CamVid's photos are"),
+        ("empty", "holds no CamVid"),
+    ],
+)
+def test_what_is_wrong_with_camvid_is_said(camvid, tmp_path, fault, message):
+    annotation = camvid / "trainannot" / "0001TP_000030.png"
+    if fault == "no annotation":
+        annotation.unlink()
+    elif fault == "other size":
+        write_png(annotation, np.zeros((36, 40), np.uint8))
+    elif fault == "value":
+        write_png(annotation, np.full((36, 48), 12, np.uint8))
+    elif fault == "name":
+        annotation.rename(annotation.with_name("holiday.png"))
+        (camvid / "train" / "0001TP_000030.png").rename(camvid / "train" / "holiday.png")
+    with pytest.raises(CourseError, match=message):
+        convert_camvid(camvid / "nowhere" if fault == "empty" else camvid, tmp_path / "out")

@@ -1,0 +1,64 @@
+from pathlib import Path
+
+import pytest
+
+from cs_utils.settings import PROFILES, RANGES, CourseError, Settings
+
+
+def test_the_environment_chooses_profile_and_data(monkeypatch):
+    monkeypatch.setenv("CS_PROFILE", "slides")
+    monkeypatch.setenv("CS_DATA", "somewhere")
+    settings = Settings.from_env()
+    assert settings.data == Path("somewhere")
+    # The talk's recipe: 100 epochs, patience 5, batch 4, 512x256, void as a class of 21 channels, base 64.
+    assert (settings.epochs, settings.patience, settings.batch_size) == (100, 5, 4)
+    assert (settings.image_size, settings.channels, settings.width) == ((256, 512), 21, 64)
+    assert settings.void_value == 20
+
+
+def test_laptop_is_the_default(monkeypatch):
+    monkeypatch.delenv("CS_PROFILE", raising=False)
+    monkeypatch.delenv("CS_DATA", raising=False)
+    settings = Settings.from_env()
+    assert settings == Settings()
+    assert (settings.profile, settings.channels, settings.void_value) == ("laptop", 19, 255)
+
+
+def test_changes_win_over_the_environment(monkeypatch):
+    monkeypatch.setenv("CS_DATA", "somewhere")
+    assert Settings.from_env(profile="tiny", data=Path("elsewhere"), epochs=7).data == Path("elsewhere")
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_every_profile_is_valid(profile):
+    assert Settings.of_profile(profile).profile == profile
+
+
+def test_an_unknown_profile_names_the_right_ones(monkeypatch):
+    monkeypatch.setenv("CS_PROFILE", "tyni")
+    with pytest.raises(CourseError, match="'tyni' is unknown: give one of tiny, laptop, slides"):
+        Settings.from_env()
+
+
+def test_a_typo_in_a_setting_names_the_nearest():
+    with pytest.raises(CourseError, match="'epoch' is unknown: did you mean 'epochs'"):
+        Settings.of_profile("tiny", epoch=3)
+    with pytest.raises(CourseError, match="'epoch' is unknown: did you mean 'epochs'"):
+        Settings().replace(epoch=3)
+    with pytest.raises(CourseError, match="'zzz' is unknown: the settings are profile, data"):
+        Settings().replace(zzz=3)
+
+
+def test_an_unknown_choice_names_the_right_ones():
+    with pytest.raises(CourseError, match="loss='dyce' is unknown: give one of cross_entropy, dice, focal, combined"):
+        Settings(loss="dyce")
+
+
+@pytest.mark.parametrize("name", RANGES)
+def test_numbers_out_of_range_are_refused_with_the_range(name):
+    low, high = RANGES[name]
+    for value in (low - 1, high + 1, float("nan")):
+        value = (value, value) if name in ("image_size", "scene_size") else value
+        with pytest.raises(CourseError, match=f"{name}=.*out of range: give"):
+            Settings().replace(**{name: value})
+    Settings().replace(**{name: (low, high) if name in ("image_size", "scene_size") else low})
