@@ -16,6 +16,7 @@ import json
 import math
 import os
 import pickle
+import shutil
 import sys
 import time
 from dataclasses import dataclass
@@ -41,6 +42,8 @@ from cs_utils.settings import CourseError, Settings
 HISTORY = "history.csv"
 BEST = "best.safetensors"
 LAST = "last.ckpt"
+PICTURES = "pictures"
+TENSORBOARD = "tensorboard"
 MAY_CHANGE = ("epochs", "patience", "plot_every", "workers", "accelerator", "devices", "runs", "run", "data")
 """Settings that may differ when a run goes on; any other would make it another run."""
 
@@ -187,13 +190,16 @@ def fit(model: nn.Module, train: DataLoader, val: DataLoader, settings: Settings
     for loader in (train, val):
         loader.sampler.shard(fabric.global_rank, fabric.world_size)
     optimizer = torch.optim.AdamW(model.parameters(), settings.learning_rate, weight_decay=settings.weight_decay)
+    trained, optimizer = fabric.setup(model, optimizer)
     rows: list[dict[str, float]] = []
     if resume and (folder / LAST).exists():
+        # After the set-up, so that the optimizer's state goes to the device that the model is on now.
         state = load_checkpoint(folder / LAST, settings)
         fill(model, state["model"], folder / LAST)
         optimizer.load_state_dict(state["optimizer"])
         rows = state["history"]
-    trained, optimizer = fabric.setup(model, optimizer)
+    elif fabric.is_global_zero:
+        forget(folder)
     writer = open_tensorboard(folder, len(rows)) if fabric.is_global_zero else None
 
     while len(rows) < settings.epochs and not is_over(rows, settings):
@@ -212,8 +218,8 @@ def fit(model: nn.Module, train: DataLoader, val: DataLoader, settings: Settings
                 "epoch": epoch,
                 "train_loss": train_loss,
                 "val_loss": val_loss,
-                "dice_score": float(mean_dice(matrix)),
-                "iou_score": float(mean_iou(matrix)),
+                "dice_score": mean_dice(matrix),
+                "iou_score": mean_iou(matrix),
                 "learning_rate": learning_rate_at(epoch, settings),
                 "seconds": time.perf_counter() - start,
                 "images_per_second": len(train) * train.batch_size * fabric.world_size / train_seconds,
@@ -225,6 +231,14 @@ def fit(model: nn.Module, train: DataLoader, val: DataLoader, settings: Settings
     if writer:
         writer.close()
     return Run(folder, pd.DataFrame(rows), folder / BEST)
+
+
+def forget(folder: Path) -> None:
+    """Remove what an earlier run has left in its folder."""
+    for name in (LAST, BEST, HISTORY):
+        (folder / name).unlink(missing_ok=True)
+    for name in (PICTURES, TENSORBOARD):
+        shutil.rmtree(folder / name, ignore_errors=True)
 
 
 def best_epoch(rows: list[dict[str, float]]) -> int:
@@ -253,7 +267,7 @@ def record(
         save_weights(model, folder / BEST, settings)
     if epoch % settings.plot_every == 0:
         save_figure(
-            plot_predictions(model, val.dataset.frames[:3], settings), folder / "pictures" / f"epoch_{epoch:03d}.png"
+            plot_predictions(model, val.dataset.frames[:3], settings), folder / PICTURES / f"epoch_{epoch:03d}.png"
         )
     write_atomic(folder / HISTORY, pd.DataFrame(rows).to_csv(index=False).encode())
     save_checkpoint(folder / LAST, model, optimizer, rows, settings)
@@ -264,7 +278,8 @@ def record(
     print(
         f"epoch {epoch:3d}/{settings.epochs}  train_loss {row['train_loss']:.3f}  val_loss {row['val_loss']:.3f}  "
         f"dice_score {row['dice_score']:.3f}  iou_score {row['iou_score']:.3f}  {row['seconds']:.0f} s"
-        f"{'  best' if best_epoch(rows) == epoch else ''}"
+        f"{'  best' if best_epoch(rows) == epoch else ''}",
+        flush=True,
     )
 
 
@@ -274,4 +289,4 @@ def open_tensorboard(folder: Path, epochs_done: int) -> Any:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
         return None
-    return SummaryWriter(folder / "tensorboard", purge_step=epochs_done + 1)
+    return SummaryWriter(folder / TENSORBOARD, purge_step=epochs_done + 1)

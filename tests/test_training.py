@@ -80,6 +80,14 @@ def test_a_finished_run_is_not_trained_again(settings, monkeypatch):
     pd.testing.assert_frame_equal(first.history, again.history)
 
 
+def test_a_new_run_forgets_the_old_one(settings):
+    run, _ = train_once(settings.replace(plot_every=1))
+    again, _ = train_once(settings.replace(epochs=1))
+    assert again.folder == run.folder
+    assert len(pd.read_csv(run.folder / HISTORY)) == 1
+    assert not (run.folder / "pictures").exists()
+
+
 def test_resuming_with_other_settings_is_refused(settings):
     train_once(settings)
     with pytest.raises(CourseError, match=r"last.ckpt was made with learning_rate=0.001, not 0.1"):
