@@ -23,6 +23,7 @@ from cs_utils.minicity import (
     polygons_json,
 )
 from cs_utils.minicity_geometry import Camera, clip, inset
+from cs_utils.minicity_materials import Asphalt, Foliage, Grass, Masonry, Paving, Rails
 from cs_utils.minicity_textures import View, band, noise, stripes
 
 SHARE_SCENES = 70
@@ -144,12 +145,13 @@ def test_full_size_labels_through_the_official_files(tmp_path):
 
 def test_groups_have_no_number_and_plates_are_not_drawn():
     square = np.array([(2, 2), (6, 2), (6, 6), (2, 6)], np.int32)
+    right = np.array([10, 0], np.int32)
     objects = (
         SceneObject("road", np.array([(0, 0), (39, 0), (39, 9), (0, 9)], np.int32)),
         SceneObject("car", square),
-        SceneObject("cargroup", square + (10, 0)),
-        SceneObject("car", square + (20, 0)),
-        SceneObject("license plate", square + (20, 0)),
+        SceneObject("cargroup", square + right),
+        SceneObject("car", square + 2 * right),
+        SceneObject("license plate", square + 2 * right),
     )
     ids, instances = draw_label_ids(objects, 10, 40), draw_instance_ids(objects, 10, 40)
     assert [int(ids[4, x]) for x in (0, 4, 14, 24)] == [7, 26, 26, 26]
@@ -230,15 +232,39 @@ def test_edges_of_the_picture_fit_the_labels_to_the_pixel():
     assert np.mean(gains) > 1.25
 
 
-def test_no_surface_is_a_flat_fill():
-    for name in ("road", "sidewalk", "building", "vegetation", "terrain"):
+@pytest.mark.parametrize(
+    "material",
+    [
+        Asphalt(0.4, -5.0, 5.0),
+        Paving((0.5, 0.5, 0.5), (0.5, 0.5)),
+        Grass((0.3, 0.4, 0.2)),
+        Rails(0.0, (0.4, 0.4, 0.4)),
+        Masonry("plaster", (0.6, 0.6, 0.6), 6.0),
+        Masonry("brick", (0.5, 0.3, 0.2), 6.0),
+        Foliage((0.3, 0.4, 0.2), 0.0, 6.0),
+    ],
+    ids=lambda material: type(material).__name__,
+)
+def test_no_material_is_a_flat_fill(material):
+    """Contrast on a scale of half a metre, so that neither slow shading nor the kerb alone can pass."""
+    u, v = np.meshgrid(*2 * [np.linspace(1.5, 4.5, 96, dtype=np.float32)])
+    foot = np.full((1, 96), 3 / 96, np.float32)
+    rgb, _ = material.paint(View(u, v, foot, foot, 1.0, np.ones(3, np.float32), (96, 96)))
+    assert rgb.shape == (3, 96, 96)
+    detail = rgb[1] - cv2.GaussianBlur(rgb[1], (0, 0), 8.0)
+    assert detail.std() > 0.005
+
+
+def test_surfaces_are_textured_in_the_picture():
+    for name in ("building", "vegetation"):
         spread = []
         for seed in range(5):
-            inside = cv2.erode((label_ids(seed, 256) == BY_NAME[name].id).astype(np.uint8), np.ones((5, 5)))
-            gray = cv2.GaussianBlur(cv2.cvtColor(scene(seed, 256).image, cv2.COLOR_RGB2GRAY), (0, 0), 1.2)
+            inside = cv2.erode((label_ids(seed, 256) == BY_NAME[name].id).astype(np.uint8), np.ones((9, 9)))
+            gray = cv2.cvtColor(scene(seed, 256).image, cv2.COLOR_RGB2GRAY).astype(np.float32)
+            detail = cv2.GaussianBlur(gray, (0, 0), 1.2) - cv2.GaussianBlur(gray, (0, 0), 5.0)
             if inside.sum() > 200:
-                spread.append(gray[inside > 0].std())
-        assert np.mean(spread) > 4.0, name
+                spread.append(detail[inside > 0].std())
+        assert np.mean(spread) > 4.5, (name, np.mean(spread))
 
 
 # ---- Perspective and its tools
@@ -261,7 +287,7 @@ def test_people_whose_feet_are_lower_in_the_picture_are_taller():
     for seed in range(20):
         for thing in scene(seed).objects:
             y = thing.polygon[:, 1]
-            if thing.label == "person" and 0 < y.min() and y.max() < 115:
+            if thing.label == "person" and y.min() > 0 and y.max() < 115:
                 feet.append(int(y.max()))
                 tall.append(int(np.ptp(y)))
     assert len(feet) > 50
