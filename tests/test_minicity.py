@@ -22,9 +22,9 @@ from cs_utils.minicity import (
     make_scene,
     polygons_json,
 )
-from cs_utils.minicity_geometry import Camera, clip, inset
-from cs_utils.minicity_materials import Asphalt, Foliage, Grass, Masonry, Paving, Rails
-from cs_utils.minicity_textures import View, band, noise, stripes
+from cs_utils.minicity.geometry import Camera, clip, inset
+from cs_utils.minicity.materials import Asphalt, Foliage, Grass, Masonry, Paving, Rails
+from cs_utils.minicity.textures import View, band, noise, stripes
 
 SHARE_SCENES = 70
 """Scenes for the class shares: enough that all 19 classes have their chance, few enough for a unit test."""

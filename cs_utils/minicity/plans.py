@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from cs_utils import minicity_furniture as furniture
-from cs_utils.minicity_geometry import Light, Solid, Surface
-from cs_utils.minicity_materials import Facade, Fence, Foliage, Masonry
+from cs_utils.minicity import furniture
+from cs_utils.minicity.geometry import Light, Solid, Surface
+from cs_utils.minicity.materials import Facade, Fence, Foliage, Masonry
 
 LANE = 3.3
 """Width of a traffic lane in metres."""

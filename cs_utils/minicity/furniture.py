@@ -1,13 +1,13 @@
 """What stands along a MiniCity street: poles, lamps, traffic lights, signs, trees, bins and benches.
 
-All are `minicity_people.Cutout` shapes in an upright plane. Lengths in metres.
+All are `people.Cutout` shapes in an upright plane. Lengths in metres.
 """
 
 import numpy as np
 
-from cs_utils.minicity_geometry import Light, Solid
-from cs_utils.minicity_mesh import CIRCLE, RUBBER, pick
-from cs_utils.minicity_people import CLOTHES, METAL, Cutout
+from cs_utils.minicity.geometry import Light, Solid
+from cs_utils.minicity.mesh import CIRCLE, RUBBER, pick
+from cs_utils.minicity.people import CLOTHES, METAL, Cutout
 
 
 def pole(x: float, z: float, light: Light, height: float, radius: float, color: tuple = METAL) -> Solid:

@@ -8,8 +8,8 @@ import math
 
 import numpy as np
 
-from cs_utils.minicity_geometry import Light, Solid
-from cs_utils.minicity_mesh import CIRCLE, RUBBER, pick
+from cs_utils.minicity.geometry import Light, Solid
+from cs_utils.minicity.mesh import CIRCLE, RUBBER, pick
 
 SKIN = ((0.78, 0.6, 0.5), (0.7, 0.52, 0.42), (0.55, 0.38, 0.28), (0.36, 0.24, 0.18), (0.82, 0.66, 0.56))
 

@@ -2,14 +2,14 @@
 
 A material is a small frozen dataclass with a method ``paint(view) -> (rgb, alpha)``: rgb (3, h, w) float32 in 0..1,
 alpha (h, w) or None where the surface hides all behind it. ``view`` gives the coordinates (u, v) in metres on the
-surface for every pixel, and the footprint of the pixel, which bounds how fine a pattern may be (`minicity_textures`).
+surface for every pixel, and the footprint of the pixel, which bounds how fine a pattern may be (`textures`).
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from cs_utils.minicity_textures import View, band, cell_random, lay, masonry, noise, stripes, tint
+from cs_utils.minicity.textures import View, band, cell_random, lay, masonry, noise, stripes, tint
 
 
 @dataclass(frozen=True)

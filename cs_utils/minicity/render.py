@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw
 
-from cs_utils.minicity_geometry import (
+from cs_utils.minicity.geometry import (
     REFERENCE_WIDTH,
     SHIFT,
     Camera,
@@ -24,8 +24,8 @@ from cs_utils.minicity_geometry import (
     to_fixed,
     union,
 )
-from cs_utils.minicity_plans import Street
-from cs_utils.minicity_textures import TILE, View, noise
+from cs_utils.minicity.plans import Street
+from cs_utils.minicity.textures import TILE, View, noise
 
 COVER_ROWS = 128
 """Rows of the coarse picture in which hidden things are looked for."""

@@ -6,11 +6,11 @@ polygon in the same order, each thing inside its own outline: picture and labels
 
 How a scene comes about, and where to read on:
 
-1. ``minicity_streets`` lays a street out in metres, by the numbers in ``minicity_plans``.
-2. ``minicity_vehicles`` (made of ``minicity_mesh``), ``minicity_people`` and ``minicity_furniture`` build the things on
-   it; ``minicity_materials`` (made of ``minicity_textures``) says what walls, roads and leaves look like.
-3. ``minicity_geometry`` holds the pinhole camera that turns world points into image points.
-4. ``minicity_render`` projects all things, drops what is hidden, paints the rest from far to near, and acts as the
+1. ``streets`` lays a street out in metres, by the numbers in ``plans``.
+2. ``vehicles`` (made of ``mesh``), ``people`` and ``furniture`` build the things on it; ``materials`` (made of
+   ``textures``) says what walls, roads and leaves look like.
+3. ``geometry`` holds the pinhole camera that turns world points into image points.
+4. ``render`` projects all things, drops what is hidden, paints the rest from far to near, and acts as the
    sensor of the camera: exposure, white balance, vignetting, blur and noise.
 """
 
@@ -21,10 +21,10 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from cs_utils.labels import BY_NAME
-from cs_utils.minicity_geometry import REFERENCE_FOCAL, REFERENCE_WIDTH, Camera, Light
-from cs_utils.minicity_render import Frame, Look, borders, drop_hidden, expose, own_car, paint_all, pixels, project_all
-from cs_utils.minicity_streets import build
-from cs_utils.minicity_textures import TILE
+from cs_utils.minicity.geometry import REFERENCE_FOCAL, REFERENCE_WIDTH, Camera, Light
+from cs_utils.minicity.render import Frame, Look, borders, drop_hidden, expose, own_car, paint_all, pixels, project_all
+from cs_utils.minicity.streets import build
+from cs_utils.minicity.textures import TILE
 
 
 @dataclass(frozen=True)

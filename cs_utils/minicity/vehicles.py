@@ -1,4 +1,4 @@
-"""Cars, vans, lorries, buses and trams of MiniCity: the measures and parts that make a `minicity_mesh.Mesh` a vehicle.
+"""Cars, vans, lorries, buses and trams of MiniCity: the measures and parts that make a `mesh.Mesh` a vehicle.
 
 Coordinates are those of the mesh: x to the right of the vehicle, y up, z forwards, in metres.
 """
@@ -7,8 +7,8 @@ from functools import cache
 
 import numpy as np
 
-from cs_utils.minicity_geometry import Light, Solid
-from cs_utils.minicity_mesh import PAINT, Mesh, Model, Pose, coated, pick, refine
+from cs_utils.minicity.geometry import Light, Solid
+from cs_utils.minicity.mesh import PAINT, Mesh, Model, Pose, coated, pick, refine
 
 VAN = 4
 """Kind of car: the vans, which have sides without windows and are mostly white."""

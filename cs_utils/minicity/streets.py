@@ -7,13 +7,11 @@ yard, a park, a car park). Far to near is decided later: here, order does not ma
 
 import numpy as np
 
-from cs_utils import minicity_furniture as furniture
-from cs_utils import minicity_people as people
-from cs_utils import minicity_vehicles as vehicles
-from cs_utils.minicity_geometry import Light, Surface
-from cs_utils.minicity_materials import Asphalt, Fence, Grass, Paving, Rails
-from cs_utils.minicity_mesh import Pose
-from cs_utils.minicity_plans import LANE, PLANS, Plan, Street
+from cs_utils.minicity import furniture, people, vehicles
+from cs_utils.minicity.geometry import Light, Surface
+from cs_utils.minicity.materials import Asphalt, Fence, Grass, Paving, Rails
+from cs_utils.minicity.mesh import Pose
+from cs_utils.minicity.plans import LANE, PLANS, Plan, Street
 
 
 def build(rng: np.random.Generator, light: Light) -> Street:

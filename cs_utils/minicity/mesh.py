@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cs_utils.minicity_geometry import Light, Solid
+from cs_utils.minicity.geometry import Light, Solid
 
 GLASS, PAINT, DARK = 0, 1, 2
 """What a mesh face is made of."""
