@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from torch import nn
 
-from cs_utils.data import loaders
+from cs_utils.data import loaders, spread
 from cs_utils.inference import Evaluation, evaluate
 from cs_utils.layout import Frame, read_image, write_atomic
 from cs_utils.models import build, load_weights
@@ -76,11 +75,6 @@ class Material:
         """The best model's scores on the validation frames."""
         model, settings = self.trained
         return evaluate(model, loaders(settings)[1], settings)
-
-
-def spread(frames: list[Frame], count: int) -> list[Frame]:
-    """Up to ``count`` frames at even distances, so that a figure shows more than one city."""
-    return [frames[index] for index in np.unique(np.linspace(0, len(frames) - 1, count).round().astype(int))]
 
 
 FIGURES: dict[str, Callable[[Material], Figure]] = {

@@ -108,6 +108,11 @@ def choose_subset(frames: list[Frame], count: int | None) -> list[Frame]:
     return [frames[index] for index in sorted(chosen)]
 
 
+def spread(frames: list[Frame], count: int) -> list[Frame]:
+    """Up to ``count`` frames at even distances: neighbours are often the same street a moment later."""
+    return [frames[index] for index in np.unique(np.linspace(0, len(frames) - 1, count).round().astype(int))]
+
+
 def _loader(dataset: StreetScenes, settings: Settings, shuffle: bool) -> DataLoader:
     return DataLoader(
         dataset,

@@ -48,9 +48,10 @@ def styled(function: Callable[..., Figure]) -> Callable[..., Figure]:
     return wrapper
 
 
-def panels(rows: int, columns: int, width: float = 14, aspect: float = 2.0) -> tuple[Figure, np.ndarray]:
+def panels(rows: int, columns: int, width: float, aspect: float) -> tuple[Figure, np.ndarray]:
     """A figure of equal panels, ``aspect`` times as wide as high; axes (rows, columns)."""
-    figure = Figure(figsize=(width, rows * width / columns / aspect + 0.5 * rows), layout="constrained")
+    # An inch for the titles and the legend.
+    figure = Figure(figsize=(width, rows * width / columns / aspect + 1), layout="constrained")
     return figure, figure.subplots(rows, columns, squeeze=False)
 
 
@@ -76,50 +77,42 @@ def add_legend(figure: Figure, masks: Sequence[np.ndarray]) -> None:
     figure.legend(handles=patches, loc="outside lower center", ncols=min(7, len(patches)), frameon=False)
 
 
-@styled
-def plot_scenes(frames: Sequence[Frame]) -> Figure:
-    """Photo | labels | both, a row for each frame."""
-    figure, axes = panels(len(frames), 3)
-    masks = []
-    for row, frame in zip(axes, frames, strict=True):
-        image, mask = read_frame(frame)
-        masks.append(mask)
-        for axis, pixels in zip(row, (image, colorize(mask), overlay(image, mask)), strict=True):
-            show(axis, pixels)
-    for axis, title in zip(axes[0], ("Image", "Ground Truth", "Overlay"), strict=True):
-        axis.set_title(title)
+def _show_rows(rows: Sequence[Sequence[np.ndarray]], titles: Sequence[str], masks: Sequence[np.ndarray]) -> Figure:
+    # One row of panels for each row of images, titles above the first, a legend of the masks' classes below.
+    height, width = rows[0][0].shape[:2]
+    figure, axes = panels(len(rows), len(titles), width=4.5 * len(titles), aspect=width / height)
+    for number, row in enumerate(rows):
+        for axis, pixels, title in zip(axes[number], row, titles, strict=True):
+            show(axis, pixels, title if number == 0 else "")
     add_legend(figure, masks)
     return figure
+
+
+@styled
+def plot_scenes(frames: Sequence[Frame]) -> Figure:
+    """Image | Ground Truth | Overlay, a row for each frame."""
+    scenes = [read_frame(frame) for frame in frames]
+    rows = [(image, colorize(mask), overlay(image, mask)) for image, mask in scenes]
+    return _show_rows(rows, ("Image", "Ground Truth", "Overlay"), [mask for _, mask in scenes])
 
 
 @styled
 def plot_predictions(model: nn.Module, frames: Sequence[Frame], settings: Settings) -> Figure:
-    """Image | ground truth | prediction | overlay, a row for each frame."""
-    figure, axes = panels(len(frames), 4, width=18)
-    masks = []
-    for row, frame in zip(axes, frames, strict=True):
-        image, target = read_frame(frame)
+    """Image | Ground Truth | Prediction | Overlay, a row for each frame."""
+    rows, masks = [], []
+    for image, target in map(read_frame, frames):
         prediction = predict(model, image, settings)
+        rows.append((image, colorize(target), colorize(prediction), overlay(image, prediction)))
         masks += [target, prediction]
-        shown = (image, colorize(target), colorize(prediction), overlay(image, prediction))
-        for axis, pixels in zip(row, shown, strict=True):
-            show(axis, pixels)
-    for axis, title in zip(axes[0], ("Image", "Ground Truth", "Prediction", "Overlay"), strict=True):
-        axis.set_title(title)
-    add_legend(figure, masks)
-    return figure
+    return _show_rows(rows, ("Image", "Ground Truth", "Prediction", "Overlay"), masks)
 
 
 @styled
 def plot_final_output(model: nn.Module, image: np.ndarray, settings: Settings) -> Figure:
     """Image | Prediction Mask (Colored) | Overlay of one photo, as on the talk's last slide."""
     prediction = predict(model, image, settings)
-    figure, axes = panels(1, 3, width=18, aspect=image.shape[1] / image.shape[0])
-    shown = (image, colorize(prediction), overlay(image, prediction))
-    for axis, pixels, title in zip(axes[0], shown, ("Image", "Prediction Mask (Colored)", "Overlay"), strict=True):
-        show(axis, pixels, title)
-    add_legend(figure, [prediction])
-    return figure
+    row = (image, colorize(prediction), overlay(image, prediction))
+    return _show_rows([row], ("Image", "Prediction Mask (Colored)", "Overlay"), [prediction])
 
 
 @styled
@@ -132,7 +125,8 @@ def plot_augmentation(frame: Frame, settings: Settings) -> Figure:
         "Gaussian blur, 1 px": (blur(image, 1.0), mask),
         "Flipped": flip(image, mask),
     }
-    figure, axes = panels(2, len(steps), width=18)
+    height, width = settings.image_size
+    figure, axes = panels(2, len(steps), width=18, aspect=width / height)
     for column, (title, (step_image, step_mask)) in zip(axes.T, steps.items(), strict=True):
         show(column[0], step_image, title)
         show(column[1], colorize(step_mask))

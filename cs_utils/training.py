@@ -30,6 +30,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
+from cs_utils.data import spread
 from cs_utils.inference import evaluating
 from cs_utils.labels import NUM_CLASSES
 from cs_utils.layout import write_atomic
@@ -266,9 +267,8 @@ def record(
     if best_epoch(rows) == epoch:
         save_weights(model, folder / BEST, settings)
     if epoch % settings.plot_every == 0:
-        save_figure(
-            plot_predictions(model, val.dataset.frames[:3], settings), folder / PICTURES / f"epoch_{epoch:03d}.png"
-        )
+        figure = plot_predictions(model, spread(val.dataset.frames, 3), settings)
+        save_figure(figure, folder / PICTURES / f"epoch_{epoch:03d}.png")
     write_atomic(folder / HISTORY, pd.DataFrame(rows).to_csv(index=False).encode())
     save_checkpoint(folder / LAST, model, optimizer, rows, settings)
     if writer:

@@ -1,6 +1,6 @@
 import pytest
 
-from cs_utils.course import FIGURES, check, spread
+from cs_utils.course import FIGURES, check
 
 
 def test_check_prints_the_same_line_always_or_stops(capsys):
@@ -8,11 +8,6 @@ def test_check_prints_the_same_line_always_or_stops(capsys):
     assert capsys.readouterr().out == "✓ two and two are four\n"
     with pytest.raises(AssertionError, match="does not hold: two and two are five"):
         check("two and two are five", 2 + 2 == 5)
-
-
-def test_frames_are_spread_and_none_is_shown_twice():
-    assert spread(list(range(10)), 4) == [0, 3, 6, 9]
-    assert spread([7, 8], 4) == [7, 8]
 
 
 def test_figure_names_can_be_typed():

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from cs_utils.data import EpochSampler, StreetScenes, choose_subset, loaders, present_classes
+from cs_utils.data import EpochSampler, StreetScenes, choose_subset, loaders, present_classes, spread
 from cs_utils.layout import find_frames, read_mask, write_png
 from cs_utils.settings import CourseError
 from cs_utils.transforms import Augmentation
@@ -118,3 +118,8 @@ def test_torchvision_opens_the_same_folder(data_root):
     assert len(dataset) == 6
     assert image.size == semantic.size == instance.size == (64, 32)
     assert polygon["imgWidth"] == 64
+
+
+def test_frames_are_spread_and_none_is_given_twice():
+    assert spread(list(range(10)), 4) == [0, 3, 6, 9]
+    assert spread([7, 8], 4) == [7, 8]
