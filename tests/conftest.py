@@ -1,10 +1,14 @@
 """What several test files share: a tiny data set that needs no MiniCity, and settings that go with it."""
 
+import copy
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from cityscapesscripts.evaluation import evalPixelLevelSemanticLabeling as official
 
 from cs_utils.labels import BY_NAME
 from cs_utils.layout import Frame
@@ -60,3 +64,16 @@ def settings(data_root: Path, tmp_path: Path) -> Settings:
         accelerator="cpu",
         plot_every=99,
     )
+
+
+@pytest.fixture(scope="session")
+def official_evaluator() -> Callable[[list[str], list[str]], dict[str, Any]]:
+    """The benchmark's own evaluator: paths of predictions and of ground truths, label ids both -> its results."""
+
+    def run(predictions: list[str], truths: list[str]) -> dict[str, Any]:
+        args = copy.copy(official.args)
+        args.quiet, args.JSONOutput = True, False
+        args.evalInstLevelScore = False  # would want instance images, and scores what no semantic network gives
+        return official.evaluateImgLists(predictions, truths, args)
+
+    return run

@@ -6,7 +6,7 @@ from torch import nn
 
 from cs_utils.data import loaders
 from cs_utils.inference import evaluate, export_label_ids, overlay, predict, predict_files, upsample_argmax
-from cs_utils.labels import BY_NAME, colorize
+from cs_utils.labels import BY_NAME, CLASS_NAMES, colorize
 from cs_utils.layout import find_frames, read_frame, read_image, read_mask, write_png
 from cs_utils.settings import CourseError
 
@@ -69,6 +69,21 @@ def test_exports_are_named_and_encoded_for_the_official_evaluator(settings, tmp_
     path = export_label_ids(mask, frame, tmp_path)
     assert path.name.startswith(frame.name)
     assert np.array_equal(read_mask(path), np.where(mask == 255, 0, read_mask(frame.label_ids)))
+
+
+def test_an_evaluation_is_the_official_one_of_the_exported_files(settings, tmp_path, official_evaluator):
+    _, val = loaders(settings)
+    # Knows nothing, so that it errs in many classes, and has a channel for void, so that it errs into void too.
+    torch.manual_seed(0)
+    model = nn.Conv2d(3, 21, kernel_size=3, padding=1)
+    ours = evaluate(model, val, settings, export=tmp_path)
+    truths = [str(frame.label_ids) for frame in val.dataset.frames]
+    predictions = [str(tmp_path / f"{frame.name}_labelIds.png") for frame in val.dataset.frames]
+    theirs = official_evaluator(predictions, truths)
+    expected = [theirs["classScores"][name] for name in CLASS_NAMES]
+    np.testing.assert_allclose(ours.table["iou"], expected, rtol=0, atol=1e-9, equal_nan=True)
+    assert ours.mean_iou == pytest.approx(theirs["averageScoreClasses"], abs=1e-9)
+    assert ours.matrix[:19, 19].sum() > 0  # some valid pixels are indeed predicted as void
 
 
 def test_an_overlay_by_hand():

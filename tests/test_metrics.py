@@ -1,11 +1,9 @@
-import copy
 import math
 
 import cv2
 import numpy as np
 import pytest
 import torch
-from cityscapesscripts.evaluation import evalPixelLevelSemanticLabeling as official
 from torchmetrics.classification import MulticlassConfusionMatrix
 
 from cs_utils.labels import CLASS_NAMES, NUM_CLASSES, SLIDE_VOID, VOID, id_to_train_id, train_id_to_slide
@@ -256,17 +254,14 @@ def official_pairs():
 
 
 @pytest.fixture(scope="module")
-def official_result(tmp_path_factory):
+def official_result(tmp_path_factory, official_evaluator):
     folder = tmp_path_factory.mktemp("official")
     files = {"truth": [], "guess": []}
     for number, pair in enumerate(official_pairs()):
         for kind, ids in zip(files, pair, strict=True):
             files[kind].append(str(folder / f"{kind}_{number}.png"))
             cv2.imwrite(files[kind][-1], ids)
-    args = copy.copy(official.args)
-    args.quiet, args.JSONOutput = True, False
-    args.evalInstLevelScore = False  # would want instance images, and scores what no semantic network gives
-    return official.evaluateImgLists(files["guess"], files["truth"], args)
+    return official_evaluator(files["guess"], files["truth"])
 
 
 @pytest.fixture
