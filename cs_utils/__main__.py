@@ -2,19 +2,23 @@
 
 # Each command imports what it needs by itself: PyTorch takes seconds, and --help should answer at once.
 
-import argparse
 import os
 import sys
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
 import tyro
 from tyro.conf import FlagCreatePairsOff, OmitArgPrefixes, Positional
 
-from cs_utils.settings import PROFILES, CourseError, Settings
+from cs_utils.settings import PROFILES, Accelerator, CourseError, Settings
 
 AllSettings = OmitArgPrefixes[Settings]
+
+
+MOST_PROBLEMS = 20
+"""Lines that ``data check`` prints before it sums up."""
 
 
 @dataclass(frozen=True)
@@ -59,13 +63,16 @@ class Data:
         return 0
 
     def _check(self) -> int:
-        from cs_utils.verify import verify
+        from cs_utils.verify import DOWNLOAD, verify
 
         report = verify(self.settings.data)
         print(report.counts.to_string(index=False))
-        for problem in report.problems:
-            print(problem)
-        print(f"{report.counts['found'].sum()} frames, {len(report.problems)} problems")
+        print("\n".join(report.problems[:MOST_PROBLEMS]))
+        if (more := len(report.problems) - MOST_PROBLEMS) > 0:
+            print(f"… and {more} more")
+        print(f"{report.counts['found'].sum()} frames, problems: {len(report.problems)}")
+        if report.problems and report.is_cityscapes:
+            print(DOWNLOAD)
         return 1 if report.problems else 0
 
 
@@ -88,32 +95,37 @@ class Train:
         if (settings.run_folder / LAST).exists() and not self.resume:
             raise CourseError(f"{settings.run_folder} holds a run: go on with it by --resume, or name another by --run")
         ensure_minicity(settings)
-        train, val = loaders(settings)
-        run = fit(build(settings.model, settings), train, val, settings, self.resume)
-        print(f"best weights: {run.best}")
+        run = fit(build(settings.model, settings), *loaders(settings), settings, self.resume)
+        if run.is_main:
+            print(f"best weights: {run.best}")
         return 0
 
 
 @dataclass(frozen=True)
 class Evaluate:
-    """Score weights on the validation images, at the full size of their ground truth, by the official rules."""
+    """Score weights on labelled photos, at the full size of their ground truth, by the official rules."""
 
-    weights: Path | None = None
-    """Weights file; None: the best of the run that the settings name."""
+    weights: Path
+    """Weights file, best.safetensors of a run."""
+    data: Path = field(default_factory=lambda: Settings.from_env().data)
+    """Folder in the Cityscapes layout."""
+    split: Literal["train", "val"] = "val"
+    """Which of its splits."""
+    images: int | None = None
+    """Score a fixed subset of this many images; None: all."""
     export: Path | None = None
     """Folder to write each prediction to, as label ids, for the official evaluator."""
-    settings: AllSettings = field(default_factory=Settings.from_env)
+    accelerator: Accelerator = "auto"
+    """Kind of device to compute on."""
 
     def run(self) -> int:
         """Evaluate, and print the table."""
-        from cs_utils.data import loaders
+        from cs_utils.data import split_loader
         from cs_utils.inference import evaluate
         from cs_utils.models import load_weights
-        from cs_utils.training import BEST
 
-        model, settings = load_weights(self.weights or self.settings.run_folder / BEST, self.settings)
-        _, val = loaders(settings)
-        print(evaluate(model, val, settings, self.export))
+        model, settings = load_weights(self.weights, Settings(data=self.data, accelerator=self.accelerator))
+        print(evaluate(model, split_loader(settings, self.split, self.images), settings, self.export))
         return 0
 
 
@@ -127,6 +139,8 @@ class Predict:
     """Weights file, best.safetensors of a run."""
     out: Path = Path("predictions")
     """Folder to write to."""
+    accelerator: Accelerator = "auto"
+    """Kind of device to compute on."""
 
     def run(self) -> int:
         """Predict."""
@@ -135,7 +149,7 @@ class Predict:
 
         if not self.photos:
             raise CourseError("name at least one photo: predict PHOTO… --weights FILE")
-        model, settings = load_weights(self.weights, Settings.from_env())
+        model, settings = load_weights(self.weights, Settings(accelerator=self.accelerator))
         for path in predict_files(self.photos, model, settings, self.out):
             print(path)
         return 0
@@ -156,14 +170,13 @@ class Figure:
     def run(self) -> int:
         """Draw it, or list all."""
         from cs_utils.course import FIGURES, Material, draw_figure
-        from cs_utils.plots import save_figure
-        from cs_utils.prepare import ensure_minicity
+        from cs_utils.plots import check_ending, save_figure
 
         if self.list or self.name is None:
             print("\n".join(FIGURES))
             return 0
         path = self.out or Path(f"{self.name}.png")
-        ensure_minicity(self.settings)
+        check_ending(path)
         save_figure(draw_figure(self.name, Material(self.settings)), path)
         print(path)
         return 0
@@ -179,19 +192,27 @@ class Course:
         """Run the course."""
         from cs_utils.course import run_course
 
-        print(f"pictures and table: {run_course(self.settings)}")
+        run_course(self.settings)
         return 0
+
+
+def _find_profile(arguments: list[str]) -> str | None:
+    for argument, following in pairwise([*arguments, ""]):
+        if argument.startswith("--profile="):
+            return argument.partition("=")[2]
+        if argument == "--profile":
+            return following
+    return None
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; give its exit status. A mistake of the user is one line on stderr, and status 2."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    # Looked at first, because the profile decides the defaults of all the other settings.
-    early = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    early.add_argument("--profile")
-    if profile := early.parse_known_args(arguments)[0].profile:
-        os.environ["CS_PROFILE"] = profile
+    environment = dict(os.environ)
     try:
+        # Looked at first, because the profile decides the defaults of all the other settings.
+        if profile := _find_profile(arguments):
+            os.environ["CS_PROFILE"] = profile
         command = tyro.cli(
             Data | Train | Evaluate | Predict | Figure | Course,
             prog="python -m cs_utils",
@@ -205,7 +226,15 @@ def main(arguments: list[str] | None = None) -> int:
             str(error).rstrip().splitlines()[-1].removeprefix(f"{CourseError.__module__}.{CourseError.__name__}: ")
         )
         print(f"error: {message}", file=sys.stderr)
-        return 2
+    except OSError as error:
+        print(f"error: {error.filename}: {error.strerror}; mend that and call again", file=sys.stderr)
+    except KeyboardInterrupt:
+        print("interrupted; a training goes on after its last whole epoch with --resume", file=sys.stderr)
+        return 130
+    finally:
+        os.environ.clear()
+        os.environ.update(environment)
+    return 2
 
 
 if __name__ == "__main__":

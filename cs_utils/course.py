@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 from torch import nn
+from torch.utils.data import DataLoader
 
 from cs_utils.data import loaders, spread
 from cs_utils.inference import Evaluation, evaluate
@@ -38,7 +39,7 @@ def check(claim: str, holds: bool) -> None:
     """
     if not holds:
         raise AssertionError(f"does not hold: {claim}")
-    print(f"✓ {claim}")
+    print(f"holds: {claim}")
 
 
 @dataclass(frozen=True)
@@ -48,14 +49,20 @@ class Material:
     settings: Settings
 
     @cached_property
+    def loaders(self) -> tuple[DataLoader, DataLoader]:
+        """Loaders of the training and the validation images; MiniCity is made first if it is wanted and not there."""
+        ensure_minicity(self.settings)
+        return loaders(self.settings)
+
+    @property
     def train_frames(self) -> list[Frame]:
         """The training frames that the settings choose."""
-        return loaders(self.settings)[0].dataset.frames
+        return self.loaders[0].dataset.frames
 
-    @cached_property
+    @property
     def val_frames(self) -> list[Frame]:
         """The validation frames that the settings choose."""
-        return loaders(self.settings)[1].dataset.frames
+        return self.loaders[1].dataset.frames
 
     @cached_property
     def history(self) -> pd.DataFrame:
@@ -74,19 +81,23 @@ class Material:
     def evaluation(self) -> Evaluation:
         """The best model's scores on the validation frames."""
         model, settings = self.trained
-        return evaluate(model, loaders(settings)[1], settings)
+        return evaluate(model, self.loaders[1], settings)
 
 
 FIGURES: dict[str, Callable[[Material], Figure]] = {
-    "scenes": lambda of: plot_scenes(spread(of.train_frames, 4)),
-    "class-shares": lambda of: plot_class_shares(of.train_frames),
-    "augmentation": lambda of: plot_augmentation(of.train_frames[0], of.settings),
-    "activations": lambda of: plot_activations(),
-    "curves": lambda of: plot_history(of.history),
-    "predictions": lambda of: plot_predictions(of.trained[0], spread(of.val_frames, 4), of.trained[1]),
-    "final-output": lambda of: plot_final_output(of.trained[0], read_image(of.val_frames[0].image), of.trained[1]),
-    "class-iou": lambda of: plot_class_iou(of.evaluation.table),
-    "confusion-matrix": lambda of: plot_confusion(of.evaluation.matrix),
+    "scenes": lambda material: plot_scenes(spread(material.train_frames, 4)),
+    "class-shares": lambda material: plot_class_shares(material.train_frames),
+    "augmentation": lambda material: plot_augmentation(material.train_frames[0], material.settings),
+    "activations": lambda material: plot_activations(),
+    "curves": lambda material: plot_history(material.history),
+    "predictions": lambda material: plot_predictions(
+        material.trained[0], spread(material.val_frames, 4), material.trained[1]
+    ),
+    "final-output": lambda material: plot_final_output(
+        material.trained[0], read_image(material.val_frames[0].image), material.trained[1]
+    ),
+    "class-iou": lambda material: plot_class_iou(material.evaluation.table),
+    "confusion-matrix": lambda material: plot_confusion(material.evaluation.matrix),
 }
 """Every figure by name. Those from "curves" on show a trained run."""
 
@@ -108,13 +119,13 @@ def run_course(settings: Settings) -> Path:
     Returns:
         The run's folder: history, weights, ``class_iou.csv`` and ``figures/``.
     """
-    ensure_minicity(settings)
-    train, val = loaders(settings)
-    fit(build(settings.model, settings), train, val, settings, resume=True)
     material = Material(settings)
     folder = settings.run_folder
+    run = fit(build(settings.model, settings), *material.loaders, settings, resume=True)
+    if not run.is_main:
+        return folder
     write_atomic(folder / "class_iou.csv", material.evaluation.table.to_csv().encode())
     for name in FIGURES:
         save_figure(draw_figure(name, material), folder / "figures" / f"{name}.png")
-    print(material.evaluation)
+    print(f"{material.evaluation}\npictures and table: {folder}")
     return folder

@@ -4,18 +4,16 @@ What is random about an item depends on the seed, the epoch and the item's numbe
 same with any number of loader processes, and a resumed run sees what the uninterrupted one would have seen.
 """
 
-import json
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from cs_utils.labels import BY_NAME, NUM_CLASSES
-from cs_utils.layout import Frame, find_frames, read_frame
-from cs_utils.settings import CourseError, Settings
+from cs_utils.labels import CLASSES
+from cs_utils.layout import Frame, find_frames, read_frame, read_polygons
+from cs_utils.settings import Settings
 from cs_utils.transforms import Augmentation, Preprocessing
 
 Transform = Callable[[np.ndarray, np.ndarray, np.random.Generator], tuple[Tensor, Tensor]]
@@ -76,15 +74,13 @@ class EpochSampler(Sampler[int]):
 
 
 def present_classes(frame: Frame) -> set[int]:
-    """trainIds of the classes that a frame's polygons name; quicker than reading its label image."""
-    try:
-        objects = json.loads(frame.polygons.read_text(encoding="utf-8"))["objects"]
-        names = {item["label"].removesuffix("group") for item in objects}
-    except (OSError, ValueError, KeyError, TypeError):
-        raise CourseError(f"{frame.polygons} is missing or not a polygon file: restore it") from None
-    return {
-        BY_NAME[name].train_id for name in names if name in BY_NAME and BY_NAME[name].train_id in range(NUM_CLASSES)
-    }
+    """trainIds of the classes that a frame's polygons name; quicker than reading its label image.
+
+    Raises:
+        CourseError: the polygon file is missing or broken.
+    """
+    names = {item["label"].removesuffix("group") for item in read_polygons(frame.polygons)["objects"]}
+    return {label.train_id for label in CLASSES if label.name in names}
 
 
 def choose_subset(frames: list[Frame], count: int | None) -> list[Frame]:
@@ -113,31 +109,33 @@ def spread(frames: list[Frame], count: int) -> list[Frame]:
     return [frames[index] for index in np.unique(np.linspace(0, len(frames) - 1, count).round().astype(int))]
 
 
-def _loader(dataset: StreetScenes, settings: Settings, shuffle: bool) -> DataLoader:
+def split_loader(settings: Settings, split: str, count: int | None) -> DataLoader:
+    """Loader of a split, or of ``count`` frames of it: (N, 3, h, w) float32 images and (N, h, w) int64 targets.
+
+    Only the training split is augmented and shuffled.
+
+    Raises:
+        CourseError: the data folder, the split or a file is missing.
+    """
+    frames = choose_subset(find_frames(settings.data, split), count)
+    is_train = split == "train"
+    transform = Augmentation(settings) if is_train else Preprocessing(settings)
+    dataset = StreetScenes(frames, transform, settings.seed)
     return DataLoader(
         dataset,
         batch_size=settings.batch_size,
-        sampler=EpochSampler(dataset, shuffle),
+        sampler=EpochSampler(dataset, shuffle=is_train),
         num_workers=settings.workers,
         persistent_workers=settings.workers > 0,
         pin_memory=torch.cuda.is_available(),
         # A last batch of one image would give batch norm nothing to take a mean over.
-        drop_last=shuffle and len(dataset) >= settings.batch_size,
+        drop_last=is_train,
     )
 
 
 def loaders(settings: Settings) -> tuple[DataLoader, DataLoader]:
-    """Loaders of the training and of the validation images.
-
-    A batch is image (N, 3, h, w) float32 and target (N, h, w) int64. Only training images are augmented and shuffled.
-
-    Raises:
-        CourseError: the data folder, a split or a file is missing.
-    """
-    root = Path(settings.data)
-    train = choose_subset(find_frames(root, "train"), settings.train_images)
-    val = choose_subset(find_frames(root, "val"), settings.val_images)
+    """Loaders of the training and of the validation images, as many as the settings ask for; see `split_loader`."""
     return (
-        _loader(StreetScenes(train, Augmentation(settings), settings.seed), settings, shuffle=True),
-        _loader(StreetScenes(val, Preprocessing(settings), settings.seed), settings, shuffle=False),
+        split_loader(settings, "train", settings.train_images),
+        split_loader(settings, "val", settings.val_images),
     )

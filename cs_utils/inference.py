@@ -69,6 +69,8 @@ class Evaluation:
     """One row for each class."""
     matrix: np.ndarray
     """Confusion matrix (20, 20) int64; rows are the ground truth, the last row and column void."""
+    images: int
+    """How many images were scored."""
     mean_iou: float
     """Mean IoU over the classes that occur, 0..1."""
     mean_dice: float
@@ -77,7 +79,10 @@ class Evaluation:
     def __str__(self) -> str:
         scored = self.table.dropna(subset="iou")
         lines = scored.to_string(formatters={"share": "{:.2%}".format}, float_format="{:.3f}".format)
-        return f"{lines}\nmean of {len(scored)} classes: IoU {self.mean_iou:.3f}, Dice {self.mean_dice:.3f}"
+        return (
+            f"{lines}\nmean of {len(scored)} classes over {self.images} images: "
+            f"IoU {self.mean_iou:.3f}, Dice {self.mean_dice:.3f}"
+        )
 
 
 def evaluate(model: nn.Module, val: DataLoader, settings: Settings, export: Path | None = None) -> Evaluation:
@@ -96,7 +101,7 @@ def evaluate(model: nn.Module, val: DataLoader, settings: Settings, export: Path
         matrix += confusion_matrix(torch.from_numpy(target), torch.from_numpy(prediction))
         if export:
             export_label_ids(prediction, frame, export)
-    return Evaluation(scores(matrix), matrix.numpy(), mean_iou(matrix), mean_dice(matrix))
+    return Evaluation(scores(matrix), matrix.numpy(), len(val.dataset), mean_iou(matrix), mean_dice(matrix))
 
 
 def export_label_ids(prediction: np.ndarray, frame: Frame, folder: Path) -> Path:

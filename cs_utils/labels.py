@@ -130,6 +130,13 @@ for _label in CLASSES:
 PALETTE.flags.writeable = False
 
 
+ID_PALETTE = np.zeros((256, 4), dtype=np.uint8)
+"""RGBA by label id, (256, 4) uint8: what ``_gtFine_color.png`` is painted with."""
+for _label in _DRAWN:
+    ID_PALETTE[_label.id] = (*_label.color, 255)
+ID_PALETTE.flags.writeable = False
+
+
 def id_to_train_id(ids: np.ndarray) -> np.ndarray:
     """Map label ids to trainIds: uint8 array of any shape -> uint8 array of that shape, void = 255."""
     return _ID_TO_TRAIN_ID[ids]

@@ -9,9 +9,11 @@ A frame is one photo with its labels. Below the data folder its files are::
 Nothing is ever read half-written: a file is written under a temporary name and renamed when it is whole.
 """
 
+import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -24,8 +26,8 @@ from cs_utils.settings import CourseError
 cv2.setNumThreads(1)
 
 SPLITS = ("train", "val", "test")
-PNG_END = b"IEND\xaeB`\x82"
-"""The last eight bytes of every whole PNG file."""
+PNG_START, PNG_END = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82"
+"""The first and the last eight bytes of every whole PNG file."""
 
 
 @dataclass(frozen=True, order=True)
@@ -69,8 +71,17 @@ class Frame:
 
 def list_frames(root: Path, split: str) -> list[Frame]:
     """All frames of a split that have a photo, sorted by city and name; their label files are not looked for."""
-    suffix = "_leftImg8bit.png"
-    paths = (root / "leftImg8bit" / split).glob(f"*/*{suffix}")
+    return _list(root, "leftImg8bit", split, "_leftImg8bit.png")
+
+
+def list_labelled(root: Path, split: str) -> list[Frame]:
+    """All frames of a split that have label ids, sorted by city and name; their photos are not looked for."""
+    return _list(root, "gtFine", split, "_gtFine_labelIds.png")
+
+
+def _list(root: Path, top: str, split: str, suffix: str) -> list[Frame]:
+    # Names with a leading dot are what macOS leaves beside the files that it unpacks.
+    paths = (root / top / split).glob(f"*/[!.]*{suffix}")
     return sorted(Frame(root, split, path.parent.name, path.name.removesuffix(suffix)) for path in paths)
 
 
@@ -78,22 +89,23 @@ def find_frames(root: Path, split: str) -> list[Frame]:
     """All frames of a split, each with its photo and its label ids, sorted by city and name.
 
     Raises:
-        CourseError: the folder is missing, the split is unknown or empty, or a photo has no label file.
+        CourseError: the folder is missing, the split is unknown or empty, or a photo or its label file is missing.
     """
     if split not in SPLITS:
         raise CourseError(f"split {split!r} is unknown: give one of {', '.join(SPLITS)}")
     if not root.is_dir():
         raise CourseError(
-            f"data folder {root} is missing: make one with `python -m cs_utils data minicity`, or set CS_DATA"
+            f"data folder {root} is missing: make it with `python -m cs_utils data minicity`, or set CS_DATA to another"
         )
     frames = list_frames(root, split)
     if not frames:
-        raise CourseError(f"no photos in {root / 'leftImg8bit' / split}: run `python -m cs_utils data check`")
-    for frame in frames:
-        if not frame.label_ids.is_file():
-            raise CourseError(
-                f"{frame.image} has no labels: {frame.label_ids} is missing; restore it or move the photo"
-            )
+        raise CourseError(
+            f"no photos in {root / 'leftImg8bit' / split}: run `python -m cs_utils data check --data {root}`"
+        )
+    labelled = list_labelled(root, split)
+    for frame in sorted(set(frames) ^ set(labelled)):
+        missing = frame.image if frame in set(labelled) else frame.label_ids
+        raise CourseError(f"{missing} is missing: restore it, or take its other half away")
     return frames
 
 
@@ -102,9 +114,10 @@ def _decode(path: Path, flags: int) -> np.ndarray:
         # Not cv2.imread: it cannot open a path with non-ASCII letters on Windows.
         data = np.fromfile(path, dtype=np.uint8)
     except OSError as error:
-        raise CourseError(f"{path} cannot be read ({error.strerror}): restore the file") from None
+        raise CourseError(f"{path} cannot be read ({error.strerror}): check the name, or restore the file") from None
     # Looked at first, because the decoder would print its own complaint about a truncated file.
-    truncated = path.suffix.lower() == ".png" and data[-len(PNG_END) :].tobytes() != PNG_END
+    is_png = data[: len(PNG_START)].tobytes() == PNG_START
+    truncated = is_png and PNG_END not in data[-1024:].tobytes()
     pixels = None if truncated or data.size == 0 else cv2.imdecode(data, flags)
     if pixels is None:
         raise CourseError(f"{path} is truncated or not an image: restore the file")
@@ -147,6 +160,24 @@ def read_instances(path: Path) -> np.ndarray:
     return instances
 
 
+def read_polygons(path: Path) -> dict[str, Any]:
+    """Read a polygon file: ``imgHeight``, ``imgWidth``, and ``objects``, each with a ``label`` and a ``polygon``.
+
+    Raises:
+        CourseError: the file is missing or not of this form.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        whole = {"imgHeight", "imgWidth"} <= content.keys() and all(
+            isinstance(item["label"], str) and isinstance(item["polygon"], list) for item in content["objects"]
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        whole = False
+    if not whole:
+        raise CourseError(f"{path} is missing or not a polygon file: restore it")
+    return content
+
+
 def read_frame(frame: Frame) -> tuple[np.ndarray, np.ndarray]:
     """Read a frame: image (H, W, 3) uint8 RGB and mask (H, W) uint8 of trainIds, void = 255.
 
@@ -157,10 +188,12 @@ def read_frame(frame: Frame) -> tuple[np.ndarray, np.ndarray]:
     if image.shape[:2] != ids.shape:
         raise CourseError(
             f"{frame.label_ids} is {ids.shape[1]}x{ids.shape[0]}, its photo is {image.shape[1]}x{image.shape[0]}: "
-            "they must have the same size"
+            "they must have the same size; restore both from the same source"
         )
     if ids.max() > MAX_ID:
-        raise CourseError(f"{frame.label_ids} holds {ids.max()}, but label ids end at {MAX_ID}: give ids, not trainIds")
+        raise CourseError(
+            f"{frame.label_ids} holds {ids.max()}, but label ids end at {MAX_ID}: restore it; trainIds will not do"
+        )
     return image, id_to_train_id(ids)
 
 

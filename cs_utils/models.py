@@ -53,7 +53,8 @@ def build(name: str, settings: Settings) -> nn.Module:
     """
     if name not in MODELS:
         raise CourseError(f"model {name!r} is unknown: give one of {', '.join(MODELS)}")
-    with torch.random.fork_rng():
+    # No device is touched: processes for several GPUs may yet be started from this one.
+    with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
         return _build(name, settings)
 
@@ -74,6 +75,20 @@ def _build(name: str, settings: Settings) -> nn.Module:
     return AnySize(kind(encoder, encoder_weights=weights, classes=settings.channels))
 
 
+def choose_device(settings: Settings) -> torch.device:
+    """The device that ``settings.accelerator`` names; for ``auto`` the machine's accelerator, or else its CPU.
+
+    Raises:
+        CourseError: this machine, or this PyTorch, has no such device.
+    """
+    here = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else torch.device("cpu")
+    if settings.accelerator in ("auto", here.type):
+        return here
+    if settings.accelerator == "cpu":
+        return torch.device("cpu")
+    raise CourseError(f"setting accelerator={settings.accelerator!r} is not on this machine: give auto or {here.type}")
+
+
 def count_parameters(model: nn.Module) -> int:
     """How many numbers the model learns."""
     return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
@@ -87,13 +102,14 @@ def save_weights(model: nn.Module, path: Path, settings: Settings) -> None:
 
 
 def load_weights(path: Path, settings: Settings) -> tuple[nn.Module, Settings]:
-    """Build the network that a weights file was made from and fill it, in evaluation mode on the CPU.
+    """Build the network that a weights file was made from and fill it; in evaluation mode, on ``settings.accelerator``.
 
     Returns:
         The model, and ``settings`` with those that the weights depend on taken from the file.
 
     Raises:
-        CourseError: the file is missing, truncated, not from this course, or of another shape than it says.
+        CourseError: the file is missing, truncated, not from this course, or of another shape than it says; or there is
+            no such device.
     """
     if not path.is_file():
         raise CourseError(f"weights file {path} is missing: train a model first, with `python -m cs_utils train`")
@@ -102,15 +118,14 @@ def load_weights(path: Path, settings: Settings) -> tuple[nn.Module, Settings]:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
         architecture = json.loads(metadata["architecture"])
-        stored = settings.replace(
-            **architecture | {"image_size": tuple(architecture["image_size"]), "pretrained": False}
-        )
+        chosen = {key: architecture[key] for key in ARCHITECTURE} | {"image_size": tuple(architecture["image_size"])}
+        stored = settings.replace(**chosen, pretrained=False)
     except (SafetensorError, OSError, KeyError, TypeError, ValueError, CourseError) as error:
         reason = str(error).splitlines()[0]
         raise CourseError(f"{path} is not a whole weights file of this course ({reason}): train again") from None
     model = build(stored.model, stored)
     fill(model, tensors, path)
-    return model.eval(), stored
+    return model.eval().to(choose_device(settings)), stored
 
 
 def fill(model: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:

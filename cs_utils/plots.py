@@ -1,5 +1,6 @@
 """Every drawing of the course. Each function returns a matplotlib Figure and shows or saves nothing itself."""
 
+import io
 from collections.abc import Callable, Sequence
 from functools import wraps
 from pathlib import Path
@@ -15,9 +16,9 @@ from matplotlib.patches import Patch
 from torch import nn
 
 from cs_utils.inference import overlay, predict
-from cs_utils.labels import CLASS_NAMES, CLASSES, NUM_CLASSES, PALETTE, REAL_PIXELS, VOID, colorize
-from cs_utils.layout import Frame, read_frame
-from cs_utils.settings import Settings
+from cs_utils.labels import CLASS_NAMES, NUM_CLASSES, PALETTE, REAL_PIXELS, VOID, colorize
+from cs_utils.layout import Frame, read_frame, write_atomic
+from cs_utils.settings import CourseError, Settings
 from cs_utils.transforms import blur, flip, resize, rotate
 
 STYLE = {
@@ -56,10 +57,26 @@ def panels(rows: int, columns: int, width: float, aspect: float) -> tuple[Figure
 
 
 def save_figure(figure: Figure, path: Path) -> None:
-    """Write a figure to a file; its ending says whether as PNG, SVG or PDF."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Write a figure to a file, whole or not at all; its ending says whether as PNG, SVG or PDF.
+
+    Raises:
+        CourseError: the ending is none of these.
+    """
+    check_ending(path)
+    buffer = io.BytesIO()
     with mpl.rc_context(STYLE):
-        figure.savefig(path)
+        figure.savefig(buffer, format=path.suffix[1:])
+    write_atomic(path, buffer.getvalue())
+
+
+def check_ending(path: Path) -> None:
+    """Refuse a file that no figure can be written to.
+
+    Raises:
+        CourseError: the name does not end in .png, .svg or .pdf.
+    """
+    if path.suffix not in (".png", ".svg", ".pdf"):
+        raise CourseError(f"{path} is no name for a figure: let it end in .png, .svg or .pdf")
 
 
 def show(axes: Axes, pixels: np.ndarray, title: str = "") -> None:
@@ -178,8 +195,8 @@ def plot_class_iou(table: pd.DataFrame) -> Figure:
     scored = table.dropna(subset="iou").sort_values("iou")
     figure = Figure(figsize=(12, 0.4 * len(scored) + 1.5), layout="constrained")
     axes = figure.subplots()
-    colors = {label.name: np.array(label.color) / 255 for label in CLASSES}
-    bars = axes.barh(scored.index, scored["iou"], color=[colors[name] for name in scored.index], edgecolor=INK)
+    colors = [PALETTE[CLASS_NAMES.index(name)] / 255 for name in scored.index]
+    bars = axes.barh(scored.index, scored["iou"], color=colors, edgecolor=INK)
     axes.bar_label(bars, fmt="%.2f", padding=4)
     axes.axvline(scored["iou"].mean(), color=INK, linestyle=":", label=f"mean {scored['iou'].mean():.3f}")
     axes.set(xlim=(0, 1), xlabel="IoU", title="IoU of each class")

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from cs_utils.labels import BY_NAME, LABELS
+from cs_utils.labels import BY_NAME, ID_PALETTE, LABELS
 from cs_utils.layout import SPLITS, Frame, read_image, read_mask, write_atomic, write_png
 from cs_utils.minicity import Scene, SceneObject, draw_instance_ids, draw_label_ids, make_scene, polygons_json
 from cs_utils.settings import CourseError, Settings
@@ -22,6 +22,8 @@ MINICITY_CITIES = {
 FIRST_SEED = {"train": 0, "val": 10_000_000}
 """Seed of a split's first scene; far apart, so that no scene is in both."""
 
+MAX_PROCESSES = 61
+"""The most that Windows can wait for."""
 FULL_COUNTS = {"train": 2975, "val": 500}
 """Scenes to make when the settings set no limit: as many as Cityscapes has."""
 
@@ -46,18 +48,9 @@ def write_frame(frame: Frame, scene: Scene, ids: np.ndarray, instance_ids: np.nd
     """Write a photo and its four gtFine files, the label ids last: where they are, the frame is whole."""
     write_png(frame.image, scene.image)
     write_png(frame.instance_ids, instance_ids)
-    write_png(frame.color, color_image(ids))
+    write_png(frame.color, ID_PALETTE[ids])
     write_atomic(frame.polygons, json.dumps(polygons_json(scene)).encode())
     write_png(frame.label_ids, ids)
-
-
-def color_image(ids: np.ndarray) -> np.ndarray:
-    """Paint label ids in the colours of the label table: (H, W) uint8 -> (H, W, 4) uint8 RGBA."""
-    palette = np.zeros((256, 4), dtype=np.uint8)
-    for label in LABELS:
-        if label.id >= 0:
-            palette[label.id] = (*label.color, 255)
-    return palette[ids]
 
 
 def _write_scene(frame: Frame, seed: int, size: tuple[int, int]) -> None:
@@ -105,12 +98,18 @@ def make_minicity(
                 raise CourseError(f"{root} holds scenes of another size than {size[1]}x{size[0]}: name another folder")
     if not todo:
         return 0
-    processes = min(processes or os.cpu_count() or 1, len(todo))
+    if processes is not None and processes < 1:
+        raise CourseError(f"processes={processes} is out of range: give 1 or more")
+    processes = min(processes or os.cpu_count() or 1, len(todo), MAX_PROCESSES)
     # Spawned on every system: a process forked from one that has run PyTorch may hang.
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
         jobs = [pool.submit(_write_scene, *scene) for scene in todo]
-        for job in tqdm(as_completed(jobs), desc="MiniCity", total=len(jobs), unit="scene", disable=None):
-            job.result()
+        try:
+            for job in tqdm(as_completed(jobs), desc="MiniCity", total=len(jobs), unit="scene", disable=None):
+                job.result()
+        finally:
+            # After a fault, a full disk for one, the scenes that are still waiting would fail too.
+            pool.shutdown(cancel_futures=True)
     return len(todo)
 
 

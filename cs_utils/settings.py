@@ -13,6 +13,7 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from types import UnionType
 from typing import Any, Literal, get_args, get_origin
 
 from cs_utils.labels import NUM_CLASSES, SLIDE_CHANNELS, SLIDE_VOID, VOID
@@ -21,6 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 """Folder of the project: default data and runs lie below it, wherever a notebook is started from."""
 
 Profile = Literal["tiny", "laptop", "slides"]
+Accelerator = Literal["auto", "cpu", "cuda", "mps"]
 
 
 class CourseError(Exception):
@@ -29,7 +31,7 @@ class CourseError(Exception):
 
 @dataclass(frozen=True)
 class Settings:
-    """What a run depends on. Defaults are those of the profile ``laptop``."""
+    """What a run depends on. The defaults below are those of the profile ``laptop``; `of_profile` gives the others."""
 
     profile: Profile = "laptop"
     """Which set of defaults this started from."""
@@ -37,14 +39,14 @@ class Settings:
     data: Path = ROOT / "data" / "minicity"
     """Folder in the Cityscapes layout: leftImg8bit/ and gtFine/ lie in it."""
     scene_size: tuple[int, int] = (512, 1024)
-    """Height and width of the MiniCity scenes to make, in pixels."""
+    """Height and width, in this order, of the MiniCity scenes to make, in pixels."""
     train_images: int | None = 240
     """Use a fixed subset of this many training images that covers the classes; None: all."""
     val_images: int | None = 60
     """The same for validation."""
 
     image_size: tuple[int, int] = (128, 256)
-    """Height and width that the network sees, in pixels."""
+    """Height and width, in this order, that the network sees, in pixels."""
     rotation: float = 12.0
     """Training images are rotated by a random angle within plus and minus this many degrees."""
     blur: float = 0.5
@@ -84,7 +86,7 @@ class Settings:
     """Draw Image | Prediction | Ground Truth every so many epochs."""
     workers: int = 0
     """Processes that load images; 0: the training process does it."""
-    accelerator: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    accelerator: Accelerator = "auto"
     """Kind of device to train on."""
     devices: int = 1
     """How many of these devices."""
@@ -97,13 +99,22 @@ class Settings:
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
-            _check_choice(field.name, field.type, getattr(self, field.name))
+            value = getattr(self, field.name)
+            if field.type is Path and isinstance(value, str | Path):
+                # Absolute, so that a folder has one name wherever a program is started from.
+                value = Path(value).expanduser().resolve()
+                object.__setattr__(self, field.name, value)
+            _check_kind(field.name, field.type, value)
         for name, (low, high) in RANGES.items():
             value = getattr(self, name)
             values = value if isinstance(value, tuple) else (value,)
             for number in values:
                 if number is not None and not low <= number <= high:
                     raise CourseError(f"setting {name}={value!r} is out of range: give {low} to {high}")
+        if self.model == "deeplabv3plus" and self.batch_size < 2:
+            raise CourseError(
+                "setting batch_size=1 is too small: deeplabv3plus takes a mean over images, give 2 or more"
+            )
 
     @property
     def channels(self) -> int:
@@ -131,6 +142,8 @@ class Settings:
             CourseError: a name is not a setting, or a value is not one of its values.
         """
         check_names(changes)
+        if changes.get("profile", self.profile) != self.profile:
+            raise CourseError("a profile sets all the others anew: choose it by Settings.of_profile, or by --profile")
         return dataclasses.replace(self, **changes)
 
     @classmethod
@@ -154,7 +167,8 @@ class Settings:
         """
         profile = changes.pop("profile", None) or os.environ.get("CS_PROFILE") or "laptop"
         if folder := os.environ.get("CS_DATA"):
-            changes = {"data": Path(folder)} | changes
+            # Below the project, not below a notebook's own folder; an absolute path stays what it is.
+            changes = {"data": ROOT / Path(folder).expanduser()} | changes
         return cls.of_profile(profile, **changes)
 
 
@@ -187,7 +201,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "scene_size": (32, 2048),
     "train_images": (1, 1_000_000),
     "val_images": (1, 1_000_000),
-    "image_size": (16, 4096),
+    "image_size": (32, 4096),
     "rotation": (0, 180),
     "blur": (0, 1),
     "flip": (0, 1),
@@ -219,6 +233,21 @@ def check_names(changes: dict[str, Any]) -> None:
             raise CourseError(f"setting {key!r} is unknown: {hint}")
 
 
-def _check_choice(name: str, kind: Any, value: Any) -> None:
+def _check_kind(name: str, kind: Any, value: Any) -> None:
     if get_origin(kind) is Literal and value not in get_args(kind):
         raise CourseError(f"setting {name}={value!r} is unknown: give one of {', '.join(get_args(kind))}")
+    if not _is_kind(value, kind):
+        raise CourseError(f"setting {name}={value!r} is of the wrong kind: give {getattr(kind, '__name__', kind)}")
+
+
+def _is_kind(value: Any, kind: Any) -> bool:
+    if get_origin(kind) is Literal:
+        return True
+    if isinstance(kind, UnionType):
+        return any(_is_kind(value, member) for member in get_args(kind))
+    if get_origin(kind) is tuple:
+        kinds = get_args(kind)
+        return isinstance(value, tuple) and len(value) == len(kinds) and all(map(_is_kind, value, kinds))
+    if isinstance(value, bool):  # which is an int as well
+        return kind is bool
+    return isinstance(value, int | float if kind is float else kind)

@@ -11,6 +11,7 @@ nothing else. A run's folder holds:
 """
 
 import ctypes
+import hashlib
 import io
 import json
 import math
@@ -24,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import safetensors.torch
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
@@ -36,7 +38,7 @@ from cs_utils.labels import NUM_CLASSES
 from cs_utils.layout import write_atomic
 from cs_utils.losses import LOSSES
 from cs_utils.metrics import confusion_matrix, mean_dice, mean_iou
-from cs_utils.models import fill, save_weights
+from cs_utils.models import choose_device, fill, save_weights
 from cs_utils.plots import plot_predictions, save_figure
 from cs_utils.settings import CourseError, Settings
 
@@ -46,7 +48,7 @@ LAST = "last.ckpt"
 PICTURES = "pictures"
 TENSORBOARD = "tensorboard"
 MAY_CHANGE = ("epochs", "patience", "plot_every", "workers", "accelerator", "devices", "runs", "run", "data")
-"""Settings that may differ when a run goes on; any other would make it another run."""
+"""Settings that may differ when a run goes on; any other would make it another run. Of the data, only the place may."""
 
 
 @dataclass(frozen=True)
@@ -58,13 +60,16 @@ class Run:
     """One row for each epoch."""
     best: Path
     """Weights of the best epoch."""
+    is_main: bool
+    """Whether this process is the one that writes; false in all others of several that train together."""
 
 
 def keep_memory() -> None:
     """Let glibc keep the memory that tensors free, instead of handing it back to Linux and faulting it in again.
 
-    On a CPU each step allocates and frees the same large activations; with new pages for each the step takes about
-    half as long again. Does nothing on other systems.
+    On a CPU each step allocates and frees the same large activations, and new pages for each of them cost a large part
+    of the step. It holds for the rest of the process, which therefore keeps the most memory that it ever needed. Does
+    nothing on other systems.
     """
     if sys.platform != "linux":
         return
@@ -122,58 +127,87 @@ def validate(fabric: Fabric, model: nn.Module, loader: DataLoader, settings: Set
             total += torch.stack([loss_function(logits, target) * len(image), total.new_tensor(len(image))])
             matrix += confusion_matrix(target, logits.argmax(dim=1))
     loss_sum, images = fabric.all_reduce(total, reduce_op="sum").tolist()
-    return loss_sum / images, fabric.all_reduce(matrix, reduce_op="sum").cpu()
+    matrix = fabric.all_reduce(matrix, reduce_op="sum").cpu()
+    if not matrix[:NUM_CLASSES].any():
+        raise CourseError("no pixel of the validation images has a class, all are void: give other images")
+    return loss_sum / images, matrix
 
 
 def make_fabric(settings: Settings) -> Fabric:
-    """Fabric for these settings; under ``torchrun``, for the processes that it has started."""
+    """Fabric for these settings; under ``torchrun``, for the processes that it has started.
+
+    Raises:
+        CourseError: there is no such device, or there are not so many.
+    """
+    choose_device(settings)
     devices = int(os.environ.get("LOCAL_WORLD_SIZE", settings.devices))
     nodes = int(os.environ.get("GROUP_WORLD_SIZE", 1))
-    fabric = Fabric(accelerator=settings.accelerator, devices=devices, num_nodes=nodes, precision=settings.precision)
+    try:
+        fabric = Fabric(
+            accelerator=settings.accelerator, devices=devices, num_nodes=nodes, precision=settings.precision
+        )
+    except (ValueError, RuntimeError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise CourseError(f"setting devices={devices} cannot be had ({reason}): give fewer") from None
     fabric.launch()
     return fabric
 
 
+def identify(settings: Settings, *loaders: DataLoader) -> dict[str, Any]:
+    """What makes a run this run and no other: its settings, and a digest of the frames' names and labels' sizes."""
+    frames = [frame for loader in loaders for frame in loader.dataset.frames]
+    listing = "\n".join(f"{frame.split} {frame.name} {frame.label_ids.stat().st_size}" for frame in frames)
+    kept = {key: value for key, value in json.loads(settings.to_json()).items() if key not in MAY_CHANGE}
+    return kept | {"frames": hashlib.sha256(listing.encode()).hexdigest()}
+
+
 def save_checkpoint(
-    path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, rows: list, settings: Settings
+    path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, rows: list, identity: dict[str, Any]
 ) -> None:
     """Write all that is needed to go on after the last whole epoch."""
     buffer = io.BytesIO()
-    state = {
-        "model": model.state_dict(),
-        "optimizer": optimizer.state_dict(),
-        "history": rows,
-        "settings": settings.to_json(),
-    }
-    torch.save(state, buffer)
+    parts = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "history": rows}
+    torch.save(parts | {"identity": json.dumps(identity)}, buffer)
     write_atomic(path, buffer.getvalue())
 
 
-def load_checkpoint(path: Path, settings: Settings) -> dict[str, Any]:
-    """Read a checkpoint; nothing in it can run code.
+def load_checkpoint(
+    path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, identity: dict[str, Any]
+) -> list[dict[str, float]]:
+    """Fill model and optimizer from a checkpoint, and give the history so far; nothing in the file can run code.
 
     Raises:
-        CourseError: the file is truncated or no checkpoint, or it was made with other settings than these.
+        CourseError: the file is truncated or no checkpoint, or it is of another run than ``identity``.
     """
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-        stored = json.loads(state["settings"])
-    except (RuntimeError, pickle.UnpicklingError, EOFError, KeyError, TypeError, ValueError) as error:
+        stored, rows = json.loads(state["identity"]), [dict(row) for row in state["history"]]
+        for key, value in identity.items():
+            if stored[key] != value:
+                raise CourseError(
+                    f"{path} was made with {key}={stored[key]}, not {value}: resume with that, or name another --run"
+                )
+        fill(model, state["model"], path)
+        optimizer.load_state_dict(state["optimizer"])
+    except (
+        RuntimeError,
+        pickle.UnpicklingError,
+        EOFError,
+        LookupError,
+        TypeError,
+        ValueError,
+        AttributeError,
+    ) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise CourseError(f"{path} is not a whole checkpoint ({reason}): remove it and train again") from None
-    for key, value in json.loads(settings.to_json()).items():
-        if key not in MAY_CHANGE and stored.get(key) != value:
-            raise CourseError(
-                f"{path} was made with {key}={stored.get(key)}, not {value}: resume with that, or name another --run"
-            )
-    return state
+    return rows
 
 
 def fit(model: nn.Module, train: DataLoader, val: DataLoader, settings: Settings, resume: bool = False) -> Run:
     """Train a model until its validation IoU has not risen for ``patience`` epochs, or ``epochs`` are over.
 
     Args:
-        model: gives logits (N, C, H, W) for images (N, 3, H, W); trained in place, and left with its last weights.
+        model: gives logits (N, C, H, W) for images (N, 3, H, W); trained in place, and left with its best weights.
         train: loader of the training batches, from `data.loaders`.
         val: loader of the validation batches.
         settings: what to train with, and where to.
@@ -183,22 +217,28 @@ def fit(model: nn.Module, train: DataLoader, val: DataLoader, settings: Settings
         The history, and the path of the best weights.
 
     Raises:
-        CourseError: the checkpoint to resume from is broken or belongs to another run.
+        CourseError: the checkpoint to resume from is broken or belongs to another run; there are fewer images than one
+            batch for each device; or there is no such device.
     """
     keep_memory()
     fabric = make_fabric(settings)
     folder = settings.run_folder
     for loader in (train, val):
         loader.sampler.shard(fabric.global_rank, fabric.world_size)
+    if len(train) == 0:
+        raise CourseError(
+            f"{len(train.dataset)} training images are fewer than batch_size={train.batch_size} times "
+            f"{fabric.world_size} devices: give a smaller --batch-size, or more --train-images"
+        )
+    identity = identify(settings, train, val)
     optimizer = torch.optim.AdamW(model.parameters(), settings.learning_rate, weight_decay=settings.weight_decay)
     trained, optimizer = fabric.setup(model, optimizer)
     rows: list[dict[str, float]] = []
     if resume and (folder / LAST).exists():
         # After the set-up, so that the optimizer's state goes to the device that the model is on now.
-        state = load_checkpoint(folder / LAST, settings)
-        fill(model, state["model"], folder / LAST)
-        optimizer.load_state_dict(state["optimizer"])
-        rows = state["history"]
+        rows = load_checkpoint(folder / LAST, model, optimizer, identity)
+        if not (folder / BEST).exists():
+            raise CourseError(f"{folder / BEST} is missing beside {LAST}: restore it, or remove {LAST} and train again")
     elif fabric.is_global_zero:
         forget(folder)
     writer = open_tensorboard(folder, len(rows)) if fabric.is_global_zero else None
@@ -213,6 +253,7 @@ def fit(model: nn.Module, train: DataLoader, val: DataLoader, settings: Settings
             group["lr"] = learning_rate_at(epoch, settings)
         train_loss = train_epoch(fabric, trained, optimizer, train, settings, f"epoch {epoch}/{settings.epochs}")
         train_seconds = time.perf_counter() - start
+        share_statistics(fabric, model)
         val_loss, matrix = validate(fabric, model, val, settings)
         rows.append(
             {
@@ -227,11 +268,20 @@ def fit(model: nn.Module, train: DataLoader, val: DataLoader, settings: Settings
             }
         )
         if fabric.is_global_zero:
-            record(folder, model, optimizer, rows, val, settings, writer)
+            record(folder, model, optimizer, rows, val, settings, identity, writer)
         fabric.barrier()
+    if fabric.is_global_zero:
+        fill(model, safetensors.torch.load_file(folder / BEST), folder / BEST)
     if writer:
         writer.close()
-    return Run(folder, pd.DataFrame(rows), folder / BEST)
+    return Run(folder, pd.DataFrame(rows), folder / BEST, fabric.is_global_zero)
+
+
+def share_statistics(fabric: Fabric, model: nn.Module) -> None:
+    """Give batch norm the mean of all processes' running statistics, so that all of them validate the same network."""
+    for buffer in model.buffers():
+        if fabric.world_size > 1 and buffer.is_floating_point():
+            buffer.copy_(fabric.all_reduce(buffer, reduce_op="mean"))
 
 
 def forget(folder: Path) -> None:
@@ -259,6 +309,7 @@ def record(
     rows: list[dict[str, float]],
     val: DataLoader,
     settings: Settings,
+    identity: dict[str, Any],
     writer: Any,
 ) -> None:
     """Write down an epoch: best weights, picture, history, checkpoint; the checkpoint last, for it ends the epoch."""
@@ -270,7 +321,7 @@ def record(
         figure = plot_predictions(model, spread(val.dataset.frames, 3), settings)
         save_figure(figure, folder / PICTURES / f"epoch_{epoch:03d}.png")
     write_atomic(folder / HISTORY, pd.DataFrame(rows).to_csv(index=False).encode())
-    save_checkpoint(folder / LAST, model, optimizer, rows, settings)
+    save_checkpoint(folder / LAST, model, optimizer, rows, identity)
     if writer:
         for name, value in row.items():
             writer.add_scalar(name, value, epoch)

@@ -26,11 +26,11 @@ MAX_SIGMA = 1.0
 def resize_image(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Resize an image to ``size`` (height, width) without aliasing: (H, W, 3) uint8 -> (h, w, 3) uint8."""
     height, width = size
-    if image.shape[:2] == size:
-        return image
-    shrinks = height < image.shape[0] or width < image.shape[1]
-    # The mean over the area that a new pixel covers: plain bilinear would skip pixels and alias.
-    return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    # First what shrinks, by the mean over the area that a new pixel covers: bilinear would skip pixels and alias.
+    # OpenCV takes that mean only where neither axis grows.
+    smaller = (min(width, image.shape[1]), min(height, image.shape[0]))
+    shrunk = cv2.resize(image, smaller, interpolation=cv2.INTER_AREA)
+    return cv2.resize(shrunk, (width, height), interpolation=cv2.INTER_LINEAR)
 
 
 def resize_mask(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -1,16 +1,25 @@
 """Verify a data folder before hours are spent on it: what is there, what is missing, what cannot be read."""
 
-import json
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from cs_utils.layout import SPLITS, Frame, list_frames, read_frame, read_instances, read_mask
+from cs_utils.layout import (
+    SPLITS,
+    Frame,
+    list_frames,
+    list_labelled,
+    read_frame,
+    read_instances,
+    read_mask,
+    read_polygons,
+)
 from cs_utils.settings import CourseError
 
 CITYSCAPES_COUNTS = {
@@ -39,6 +48,7 @@ CITYSCAPES_COUNTS = {
 }
 """Finely annotated images of each city in the real data set."""
 CITYSCAPES_SIZE = (1024, 2048)
+"""Height and width of all of them, in pixels."""
 DOWNLOAD = (
     "To get Cityscapes, make an account at https://www.cityscapes-dataset.com (approval takes days), then "
     "`pip install cityscapesscripts` and `csDownload -d FOLDER gtFine_trainvaltest.zip leftImg8bit_trainvaltest.zip`, "
@@ -54,13 +64,8 @@ class Report:
     """One row for each split and city: frames found, and frames in the real data set (0: not a city of it)."""
     problems: list[str]
     """One line for each file that is missing or wrong."""
-
-
-def list_labelled(root: Path, split: str) -> list[Frame]:
-    """All frames of a split that have label ids, sorted by city and name; their photos are not looked for."""
-    suffix = "_gtFine_labelIds.png"
-    paths = (root / "gtFine" / split).glob(f"*/*{suffix}")
-    return sorted(Frame(root, split, path.parent.name, path.name.removesuffix(suffix)) for path in paths)
+    is_cityscapes: bool
+    """Whether the folder is meant to be the real data set."""
 
 
 def _check_instances(frame: Frame) -> list[str]:
@@ -73,10 +78,7 @@ def _check_instances(frame: Frame) -> list[str]:
     )
 
 
-def _count(photos: dict[str, list[Frame]]) -> pd.DataFrame:
-    cities = {frame.city for frames in photos.values() for frame in frames}
-    # Only a folder that holds some of Cityscapes' own cities is meant to be Cityscapes.
-    is_cityscapes = any(cities & expected.keys() for expected in CITYSCAPES_COUNTS.values())
+def _count(photos: dict[str, list[Frame]], is_cityscapes: bool) -> pd.DataFrame:
     rows = []
     for split in SPLITS:
         found = Counter(frame.city for frame in photos[split])
@@ -85,23 +87,26 @@ def _count(photos: dict[str, list[Frame]]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["split", "city", "found", "expected"])
 
 
-def check_frame(frame: Frame) -> list[str]:
-    """Read all files of a frame; one line for each that is missing or wrong."""
-    problems = []
-    for path in (frame.image, frame.label_ids, frame.instance_ids, frame.polygons):
-        if not path.is_file():
-            problems.append(f"{path} is missing")
+def check_frame(frame: Frame, size: tuple[int, int] | None = None) -> list[str]:
+    """Read all files of a frame; one line for each that is missing or wrong.
+
+    Args:
+        frame: the frame.
+        size: height and width that it must have; None: any.
+    """
+    paths = (frame.image, frame.label_ids, frame.instance_ids, frame.color, frame.polygons)
+    if problems := [f"{path} is missing" for path in paths if not path.is_file()]:
+        return problems
     try:
-        if not problems:
-            image, _ = read_frame(frame)
-            polygons = json.loads(frame.polygons.read_text(encoding="utf-8"))
-            if (polygons["imgHeight"], polygons["imgWidth"]) != image.shape[:2]:
-                problems.append(f"{frame.polygons} is for another size than {image.shape[1]}x{image.shape[0]}")
-            problems += _check_instances(frame)
+        image, _ = read_frame(frame)
+        polygons = read_polygons(frame.polygons)
+        problems = _check_instances(frame)
     except CourseError as error:
-        problems.append(str(error))
-    except (ValueError, KeyError, TypeError):
-        problems.append(f"{frame.polygons} is not a polygon file")
+        return [str(error)]
+    if size and image.shape[:2] != size:
+        problems.append(f"{frame.image} is {image.shape[1]}x{image.shape[0]}, and not {size[1]}x{size[0]}: restore it")
+    if (polygons["imgHeight"], polygons["imgWidth"]) != image.shape[:2]:
+        problems.append(f"{frame.polygons} is for another size than {image.shape[1]}x{image.shape[0]}: restore it")
     return problems
 
 
@@ -112,19 +117,21 @@ def verify(root: Path) -> Report:
         CourseError: the folder holds no photos at all.
     """
     photos = {split: list_frames(root, split) for split in SPLITS}
-    frames = {split: sorted({*photos[split], *list_labelled(root, split)}) for split in SPLITS}
-    everything = [frame for split in SPLITS for frame in frames[split]]
+    frames = [frame for split in SPLITS for frame in sorted({*photos[split], *list_labelled(root, split)})]
     if not any(photos.values()):
         raise CourseError(f"{root} holds no photos: it must hold leftImg8bit/ and gtFine/. {DOWNLOAD}")
+    # Only a folder that holds some of Cityscapes' own cities is meant to be Cityscapes.
+    cities = {frame.city for frame in frames}
+    is_cityscapes = any(cities & expected.keys() for expected in CITYSCAPES_COUNTS.values())
+    check = partial(check_frame, size=CITYSCAPES_SIZE if is_cityscapes else None)
     # Threads are enough: OpenCV decodes outside Python's lock.
     with ThreadPoolExecutor() as pool:
-        checks = pool.map(check_frame, everything)
-        found = list(tqdm(checks, desc="check", total=len(everything), unit="frame", disable=None, leave=False))
-    counts = _count(photos)
-    missing = counts[counts["found"] < counts["expected"]]
+        checks = pool.map(check, frames)
+        found = list(tqdm(checks, desc="check", total=len(frames), unit="frame", disable=None, leave=False))
+    counts = _count(photos, is_cityscapes)
     problems = [
         f"{root / 'leftImg8bit' / row.split / row.city} holds {row.found} photos of {row.expected}: unpack "
         "leftImg8bit_trainvaltest.zip again"
-        for row in missing.itertuples()
+        for row in counts[counts["found"] < counts["expected"]].itertuples()
     ]
-    return Report(counts, problems + [problem for group in found for problem in group])
+    return Report(counts, problems + [problem for group in found for problem in group], is_cityscapes)

@@ -95,11 +95,10 @@ def test_groups_count_as_their_class(data_root):
     assert 13 in present_classes(frame)
 
 
-def test_a_broken_polygon_file_is_named(data_root):
-    frame = find_frames(data_root, "train")[0]
-    frame.polygons.write_text("{")
-    with pytest.raises(CourseError, match=r"polygons.json is missing or not a polygon file"):
-        choose_subset(find_frames(data_root, "train"), 2)
+def test_training_batches_are_all_whole(settings):
+    train, val = loaders(settings.replace(batch_size=4))
+    assert [len(image) for image, _ in train] == [4]  # of six
+    assert [len(image) for image, _ in val] == [2]
 
 
 def test_a_bad_mask_stops_a_loader_process_with_its_name(settings):

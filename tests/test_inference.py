@@ -9,6 +9,7 @@ from cs_utils.inference import evaluate, export_label_ids, overlay, predict, pre
 from cs_utils.labels import BY_NAME, CLASS_NAMES, colorize
 from cs_utils.layout import find_frames, read_frame, read_image, read_mask, write_png
 from cs_utils.settings import CourseError
+from cs_utils.transforms import normalize, resize_image
 
 
 class ByColour(nn.Module):
@@ -41,6 +42,16 @@ def test_a_prediction_has_the_photos_own_size(settings):
     assert mask.dtype == np.uint8
 
 
+def test_logits_are_enlarged_before_the_class_is_chosen(settings):
+    image = np.random.default_rng(0).integers(0, 256, (90, 150, 3), dtype=np.uint8)
+    torch.manual_seed(0)
+    model = nn.Conv2d(3, 19, kernel_size=3, padding=1)
+    with torch.no_grad():
+        logits = model(normalize(resize_image(image, settings.image_size))[None])
+    expected = F.interpolate(logits, (90, 150), mode="bilinear", align_corners=False)[0].argmax(0)
+    assert np.array_equal(predict(model, image, settings), expected)
+
+
 def test_void_as_a_class_becomes_255_and_the_model_keeps_its_mode(settings):
     class Void(ByColour):
         def forward(self, image):
@@ -54,8 +65,9 @@ def test_void_as_a_class_becomes_255_and_the_model_keeps_its_mode(settings):
 
 
 def test_a_good_model_scores_well_at_full_size(settings):
-    _, val = loaders(settings.replace(image_size=(16, 32)))
+    _, val = loaders(settings)
     result = evaluate(ByColour(), val, settings)
+    assert result.images == 2
     assert result.mean_iou > 0.65
     assert result.matrix[:19].sum() == 2 * 30 * 64  # every pixel but void, at the size of the ground truth
     assert set(result.table.index[result.table["iou"].notna()]) == {"road", "sky", "car"}

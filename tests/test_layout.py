@@ -2,7 +2,16 @@ import cv2
 import numpy as np
 import pytest
 
-from cs_utils.layout import find_frames, read_frame, read_image, read_instances, read_mask, write_atomic, write_png
+from cs_utils.layout import (
+    find_frames,
+    read_frame,
+    read_image,
+    read_instances,
+    read_mask,
+    read_polygons,
+    write_atomic,
+    write_png,
+)
 from cs_utils.settings import CourseError
 
 
@@ -43,12 +52,14 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypat
     monkeypatch.setattr("pathlib.Path.replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
     with pytest.raises(OSError, match="disk full"):
         write_atomic(path, b"new")
+    with pytest.raises(OSError, match="disk full"):
+        write_png(path, np.zeros((2, 2), np.uint8))
     assert path.read_bytes() == b"old"
     assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
 
 
 def test_missing_folder_and_empty_split_say_what_to_do(tmp_path, data_root):
-    with pytest.raises(CourseError, match=r"nowhere is missing: make one with `python -m cs_utils data minicity`"):
+    with pytest.raises(CourseError, match=r"nowhere is missing: make it with `python -m cs_utils data minicity`"):
         find_frames(tmp_path / "nowhere", "train")
     with pytest.raises(CourseError, match=r"no photos in .*test"):
         find_frames(data_root, "test")
@@ -56,11 +67,38 @@ def test_missing_folder_and_empty_split_say_what_to_do(tmp_path, data_root):
         find_frames(data_root, "valid")
 
 
-def test_a_photo_without_labels_is_named(data_root):
+@pytest.mark.parametrize("half", ["image", "label_ids"])
+def test_the_missing_half_of_a_pair_is_named(data_root, half):
     frame = find_frames(data_root, "train")[3]
-    frame.label_ids.unlink()
-    with pytest.raises(CourseError, match=f"{frame.name}_leftImg8bit.png has no labels"):
+    getattr(frame, half).unlink()
+    with pytest.raises(CourseError, match=f"{getattr(frame, half).name} is missing: restore it"):
         find_frames(data_root, "train")
+
+
+def test_what_macos_leaves_beside_its_files_is_no_frame(data_root):
+    frame = find_frames(data_root, "train")[0]
+    frame.image.with_name(f"._{frame.image.name}").write_bytes(b"resource fork")
+    frame.label_ids.with_name(f"._{frame.label_ids.name}").write_bytes(b"resource fork")
+    assert len(find_frames(data_root, "train")) == 6
+
+
+def test_a_file_is_judged_by_its_content_not_by_its_name(data_root, tmp_path):
+    image = read_image(find_frames(data_root, "train")[0].image)
+    (tmp_path / "really.png").write_bytes(cv2.imencode(".jpg", image)[1].tobytes())
+    assert read_image(tmp_path / "really.png").shape == image.shape
+    whole = cv2.imencode(".png", image)[1].tobytes()
+    (tmp_path / "trailing.png").write_bytes(whole + b"0")
+    assert np.array_equal(read_image(tmp_path / "trailing.png")[..., ::-1], image)
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"imgHeight": 1, "imgWidth": 1}', '{"objects": []}'])
+def test_a_broken_polygon_file_is_named(tmp_path, content):
+    (tmp_path / "p.json").write_text(content)
+    with pytest.raises(CourseError, match=r"p.json is missing or not a polygon file"):
+        read_polygons(tmp_path / "p.json")
+    (tmp_path / "p.json").write_text('{"imgHeight": 1, "imgWidth": 1, "objects": [{"label": 5, "polygon": []}]}')
+    with pytest.raises(CourseError, match="not a polygon file"):
+        read_polygons(tmp_path / "p.json")
 
 
 @pytest.mark.parametrize("damage", ["truncated", "empty", "garbage", "gone"])

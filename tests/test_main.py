@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 
@@ -36,8 +37,13 @@ def test_from_training_to_prediction(flags, settings, capsys, tmp_path):
     assert main(["train", "--run", "r", *flags]) == 0
     weights = settings.runs / "r" / BEST
     assert weights.is_file()
-    assert main(["evaluate", "--weights", str(weights), "--export", str(tmp_path / "export"), *flags]) == 0
-    assert "road" in capsys.readouterr().out
+    evaluation = ["evaluate", "--weights", str(weights), "--accelerator", "cpu"]
+    assert main([*evaluation, "--export", str(tmp_path / "export")]) == 0
+    output = capsys.readouterr().out
+    assert "road" in output
+    assert "over 2 images" in output
+    assert main([*evaluation, "--split", "train", "--images", "3"]) == 0
+    assert "over 3 images" in capsys.readouterr().out
     assert len(list((tmp_path / "export").iterdir())) == 2
     photo = find_frames(settings.data, "val")[0].image
     assert main(["predict", str(photo), "--weights", str(weights), "--out", str(tmp_path / "out")]) == 0
@@ -72,27 +78,33 @@ def test_figures_are_listed_and_drawn_in_any_format(flags, settings, capsys, tmp
 
 def test_check_tells_a_whole_folder_from_a_broken_one(flags, settings, capsys):
     assert main(["data", "check", *flags]) == 0
-    assert "8 frames, 0 problems" in capsys.readouterr().out
+    assert "8 frames, problems: 0" in capsys.readouterr().out
     find_frames(settings.data, "val")[0].label_ids.unlink()
     assert main(["data", "check", *flags]) == 1
-    assert "1 problems" in capsys.readouterr().out
+    assert "problems: 1" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["train", "--epochs", "-3"], "setting epochs=-3 is out of range: give 1 to 100000"),
-        (["train", "--data", "nowhere"], "data folder nowhere is missing"),
+        (["train", "--data", "nowhere"], "nowhere is missing: make it with"),
         (["train", "--profile", "tyni"], "profile 'tyni' is unknown: give one of tiny, laptop, slides"),
         (["data", "camvid"], "say where CamVid is"),
         (["predict", "--weights", "x"], "name at least one photo"),
         (["predict", "a.png", "--weights", "nowhere.safetensors"], "weights file nowhere.safetensors is missing"),
         (["figure", "mona-lisa"], "figure 'mona-lisa' is unknown: give one of scenes, class-shares"),
+        (
+            ["figure", "activations", "--out", "a.xyz"],
+            "a.xyz is no name for a figure: let it end in .png, .svg or .pdf",
+        ),
+        (["train", "--batch-size", "7"], "6 training images are fewer than batch_size=7 times 1 devices"),
+        (["train", "--runs", __file__], "mend that and call again"),
         (["figure", "curves"], "history.csv is missing: train first"),
     ],
 )
 def test_a_mistake_is_one_line_that_says_how_to_mend_it(flags, arguments, message, capsys):
-    runs = flags[:2] if arguments[0] in ("train", "figure") else []
+    runs = flags[:2] if arguments[0] in ("train", "figure") and "--runs" not in arguments else []
     assert main([*arguments, *runs]) == 2
     error = capsys.readouterr().err
     assert message in error
@@ -106,6 +118,23 @@ def test_a_fault_in_a_loader_process_is_one_line_too(flags, settings, capsys):
     assert capsys.readouterr().err.strip().splitlines()[-1] == (
         f"error: {frame.image} is truncated or not an image: restore the file"
     )
+
+
+def test_ctrl_c_says_how_to_go_on(flags, monkeypatch, capsys):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("cs_utils.training.train_epoch", interrupt)
+    assert main(["train", *flags]) == 130
+    assert "--resume" in capsys.readouterr().err
+
+
+def test_the_profile_of_one_call_does_not_outlive_it(monkeypatch, capsys):
+    monkeypatch.delenv("CS_PROFILE", raising=False)
+    with pytest.raises(SystemExit):
+        main(["train", "--profile=tiny", "--help"])
+    assert "default: 12" in capsys.readouterr().out.replace("\n", " ").replace("  ", " ")
+    assert "CS_PROFILE" not in os.environ
 
 
 def test_a_typo_in_an_option_is_named(capsys):

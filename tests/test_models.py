@@ -4,14 +4,18 @@ import pytest
 import safetensors.torch
 import torch
 
-from cs_utils.models import MODELS, build, count_parameters, load_weights, save_weights
+from cs_utils.models import MODELS, build, choose_device, count_parameters, load_weights, save_weights
 from cs_utils.settings import CourseError, Settings
 
-SMALL = Settings(width=4, image_size=(32, 64))
+SMALL = Settings(width=4, image_size=(32, 64), accelerator="cpu")
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_every_model_gives_logits_at_input_size_and_is_never_pretrained_unasked(name):
+def test_every_model_gives_logits_at_input_size_and_is_never_pretrained_unasked(name, monkeypatch):
+    def refuse(*_, **__):
+        pytest.fail("a download was begun")
+
+    monkeypatch.setattr("socket.socket.connect", refuse)
     model = build(name, SMALL.replace(void="class")).eval()
     with torch.no_grad():
         assert model(torch.randn(1, 3, 50, 77)).shape == (1, 21, 50, 77)
@@ -61,6 +65,21 @@ def test_a_truncated_or_foreign_file_is_named(tmp_path):
         load_weights(path, SMALL)
     with pytest.raises(CourseError, match=r"gone is missing: train a model first"):
         load_weights(tmp_path / "gone", SMALL)
+
+
+def test_a_weights_file_decides_nothing_but_the_network(tmp_path):
+    path = tmp_path / "w.safetensors"
+    tensors = {name: tensor.contiguous() for name, tensor in build("unet", SMALL).state_dict().items()}
+    says = {"model": "unet", "width": 4, "activation": "silu", "void": "ignore", "image_size": [32, 64], "data": "/etc"}
+    safetensors.torch.save_file(tensors, path, metadata={"architecture": json.dumps(says)})
+    assert load_weights(path, SMALL)[1].data == SMALL.data
+
+
+def test_a_device_that_is_not_there_is_named():
+    assert choose_device(SMALL.replace(accelerator="cpu")).type == "cpu"
+    missing = "mps" if torch.cuda.is_available() else "cuda"
+    with pytest.raises(CourseError, match=f"accelerator='{missing}' is not on this machine: give auto or"):
+        choose_device(SMALL.replace(accelerator=missing))
 
 
 def test_weights_of_another_shape_are_named(tmp_path):

@@ -9,6 +9,7 @@ from cs_utils.labels import CLASS_NAMES, NUM_CLASSES, colorize
 from cs_utils.layout import find_frames, read_frame
 from cs_utils.metrics import scores
 from cs_utils.models import build
+from cs_utils.settings import CourseError
 
 
 def texts(figure):
@@ -99,3 +100,13 @@ def test_the_style_outside_is_left_alone(frames):
     before = dict(mpl.rcParams)
     plots.plot_activations()
     assert dict(mpl.rcParams) == before
+
+
+def test_a_figure_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
+    figure = plots.plot_activations()
+    with pytest.raises(CourseError, match=r"a.xyz is no name for a figure"):
+        plots.save_figure(figure, tmp_path / "a.xyz")
+    monkeypatch.setattr(type(figure), "savefig", lambda *_, **__: (_ for _ in ()).throw(OSError("disk full")))
+    with pytest.raises(OSError, match="disk full"):
+        plots.save_figure(figure, tmp_path / "a.png")
+    assert list(tmp_path.iterdir()) == []

@@ -6,12 +6,18 @@ import pytest
 from torchvision.datasets import Cityscapes
 
 from cs_utils.labels import BY_NAME
-from cs_utils.layout import find_frames, read_image, read_instances, read_mask, write_png
-from cs_utils.minicity import draw_label_ids
-from cs_utils.prepare import CAMVID_LABELS, convert_camvid, ensure_minicity, make_minicity, mask_polygons
+from cs_utils.layout import Frame, find_frames, read_image, read_instances, read_mask, write_png
+from cs_utils.minicity import Scene, draw_label_ids
+from cs_utils.prepare import CAMVID_LABELS, convert_camvid, ensure_minicity, make_minicity, mask_polygons, write_frame
 from cs_utils.settings import CourseError, Settings
 
 SIZE = (64, 128)
+
+
+def make_frame(root):
+    ids = np.full((8, 16), 7, np.uint8)
+    scene = Scene(np.zeros((8, 16, 3), np.uint8), mask_polygons(ids))
+    write_frame(Frame(root, "train", "a", "a_000000_000000"), scene, ids, ids.astype(np.uint16))
 
 
 def test_minicity_is_written_in_the_official_layout(tmp_path):
@@ -42,9 +48,19 @@ def test_an_interrupted_write_goes_on_and_gives_the_same_bytes(tmp_path):
     assert make_minicity(tmp_path / "b", 2, 1, SIZE, processes=1) == 2
     assert make_minicity(tmp_path / "b", 2, 1, SIZE, processes=1) == 0
     assert untouched.stat().st_mtime_ns == before
+    with pytest.raises(CourseError, match="processes=0 is out of range"):
+        make_minicity(tmp_path / "b", 3, 1, SIZE, processes=0)
     files = [path.relative_to(tmp_path / "a") for path in sorted((tmp_path / "a").rglob("*")) if path.is_file()]
     assert len(files) == 3 * 5
     assert all((tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes() for name in files)
+
+
+def test_the_label_ids_are_written_last(tmp_path, monkeypatch):
+    written = []
+    monkeypatch.setattr("cs_utils.layout.Path.replace", lambda _, path: written.append(path.name))
+    make_frame(tmp_path)
+    assert len(written) == 5
+    assert written[-1].endswith("_labelIds.png")
 
 
 def test_scenes_of_two_sizes_are_not_mixed(tmp_path):

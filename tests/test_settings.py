@@ -2,14 +2,14 @@ from pathlib import Path
 
 import pytest
 
-from cs_utils.settings import PROFILES, RANGES, CourseError, Settings
+from cs_utils.settings import PROFILES, RANGES, ROOT, CourseError, Settings
 
 
 def test_the_environment_chooses_profile_and_data(monkeypatch):
     monkeypatch.setenv("CS_PROFILE", "slides")
     monkeypatch.setenv("CS_DATA", "somewhere")
     settings = Settings.from_env()
-    assert settings.data == Path("somewhere")
+    assert settings.data == ROOT / "somewhere"  # below the project, from whichever folder a notebook is run
     # The talk's recipe: 100 epochs, patience 5, batch 4, 512x256, void as a class of 21 channels, base 64.
     assert (settings.epochs, settings.patience, settings.batch_size) == (100, 5, 4)
     assert (settings.image_size, settings.channels, settings.width) == ((256, 512), 21, 64)
@@ -26,7 +26,7 @@ def test_laptop_is_the_default(monkeypatch):
 
 def test_changes_win_over_the_environment(monkeypatch):
     monkeypatch.setenv("CS_DATA", "somewhere")
-    assert Settings.from_env(profile="tiny", data=Path("elsewhere"), epochs=7).data == Path("elsewhere")
+    assert Settings.from_env(profile="tiny", data="elsewhere", epochs=7).data == Path.cwd() / "elsewhere"
 
 
 @pytest.mark.parametrize("profile", PROFILES)
@@ -57,8 +57,58 @@ def test_an_unknown_choice_names_the_right_ones():
 @pytest.mark.parametrize("name", RANGES)
 def test_numbers_out_of_range_are_refused_with_the_range(name):
     low, high = RANGES[name]
-    for value in (low - 1, high + 1, float("nan")):
+    whole = isinstance(getattr(Settings(), name), int | tuple)
+    for value in (low - 1, high + 1) if whole else (low - 1.0, high + 1.0, float("nan")):
         value = (value, value) if name in ("image_size", "scene_size") else value
         with pytest.raises(CourseError, match=f"{name}=.*out of range: give"):
             Settings().replace(**{name: value})
     Settings().replace(**{name: (low, high) if name in ("image_size", "scene_size") else low})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("epochs", None),
+        ("epochs", "3"),
+        ("epochs", 2.5),
+        ("epochs", True),
+        ("seed", 1.5),
+        ("learning_rate", None),
+        ("pretrained", "no"),
+        ("image_size", 128),
+        ("image_size", ()),
+        ("image_size", (64, None)),
+        ("image_size", (64, 128, 3)),
+        ("image_size", [64, 128]),
+        ("data", 3),
+        ("run", 3),
+    ],
+)
+def test_a_value_of_the_wrong_kind_is_refused(name, value):
+    with pytest.raises(CourseError, match=f"{name}=.*is of the wrong kind: give"):
+        Settings().replace(**{name: value})
+
+
+def test_where_none_or_a_whole_number_will_do_they_do():
+    settings = Settings(train_images=None, val_images=None, run=None, rotation=5)
+    assert settings.rotation == 5
+
+
+def test_folders_have_one_name_wherever_they_are_named_from(monkeypatch, tmp_path):
+    (tmp_path / "a").mkdir()
+    monkeypatch.chdir(tmp_path / "a")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    named = [Settings(data=data).data for data in ("../d", "~/d", str(tmp_path / "d"), tmp_path / "a" / ".." / "d")]
+    assert set(named) == {(tmp_path / "d").resolve()}
+    assert Settings(data=".").run_folder.name == "unet-laptop-a"
+
+
+def test_a_profile_is_not_changed_afterwards():
+    with pytest.raises(CourseError, match=r"choose it by Settings.of_profile"):
+        Settings().replace(profile="tiny")
+
+
+def test_deeplab_needs_two_images_in_a_batch():
+    with pytest.raises(CourseError, match="batch_size=1 is too small: deeplabv3plus"):
+        Settings(model="deeplabv3plus", batch_size=1)

@@ -2,12 +2,16 @@ import math
 import subprocess
 import sys
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from torch import nn
 
 from cs_utils import training
 from cs_utils.data import loaders
+from cs_utils.layout import write_png
 from cs_utils.models import build, load_weights
 from cs_utils.settings import CourseError
 from cs_utils.training import BEST, HISTORY, LAST, fit, is_over, learning_rate_at, validate
@@ -67,10 +71,74 @@ def test_a_resumed_run_equals_the_uninterrupted_one_bit_for_bit(settings):
     run, model = train_once(whole)
     broken = settings.replace(epochs=4, run="broken")
     train_once(broken.replace(epochs=2))
+    torch.manual_seed(99)  # as random as another process would be
     resumed, resumed_model = train_once(broken, resume=True)
     pd.testing.assert_frame_equal(run.history.drop(columns=TIMES), resumed.history.drop(columns=TIMES))
     assert same_weights(model, resumed_model)
     assert run.best.read_bytes() == resumed.best.read_bytes()
+    states = [torch.load(folder / LAST, weights_only=True)["model"] for folder in (run.folder, resumed.folder)]
+    assert all(torch.equal(tensor, states[1][name]) for name, tensor in states[0].items())
+
+
+def test_dropout_is_drawn_anew_from_seed_and_epoch(settings):
+    """The U-Net has none, so that another network is needed to see it."""
+
+    class Dropping(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layers = nn.Sequential(nn.Dropout(0.5), nn.Conv2d(3, 19, 1))
+            nn.init.ones_(self.layers[1].weight)
+            nn.init.zeros_(self.layers[1].bias)
+
+        def forward(self, image):
+            return self.layers(image)
+
+    losses = []
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        losses.append(fit(Dropping(), *loaders(settings), settings).history["train_loss"].tolist())
+    assert losses[0] == losses[1]
+
+
+def test_every_epoch_has_its_own_order_learning_rate_and_augmentation(settings, monkeypatch):
+    rates, orders = [], []
+    original = training.train_epoch
+
+    def train_epoch(fabric, model, optimizer, loader, *rest):
+        rates.append(optimizer.param_groups[0]["lr"])
+        orders.append((loader.dataset.epoch, list(loader.sampler)))
+        return original(fabric, model, optimizer, loader, *rest)
+
+    monkeypatch.setattr(training, "train_epoch", train_epoch)
+    run, _ = train_once(settings.replace(epochs=3, schedule="cosine"))
+    assert rates == run.history["learning_rate"].tolist() == pytest.approx([1e-3, 7.5e-4, 2.5e-4])
+    assert [epoch for epoch, _ in orders] == [1, 2, 3]
+    assert orders[0][1] != orders[1][1]
+
+
+def test_the_optimizer_is_adamw_with_the_weight_decay_asked_for(settings):
+    run, _ = train_once(settings.replace(weight_decay=0.3, epochs=1))
+    group = torch.load(run.folder / LAST, weights_only=True)["optimizer"]["param_groups"][0]
+    assert group["weight_decay"] == 0.3
+    assert group["decoupled_weight_decay"]  # what tells AdamW from Adam
+
+
+@pytest.mark.parametrize("loss", ["cross_entropy", "dice", "focal", "combined"])
+def test_it_trains_with_the_loss_asked_for(settings, loss, monkeypatch):
+    seen = []
+    for name, function in dict(training.LOSSES).items():
+        monkeypatch.setitem(training.LOSSES, name, lambda *a, name=name, f=function: seen.append(name) or f(*a))
+    train_once(settings.replace(loss=loss, epochs=1))
+    assert set(seen) == {loss}
+
+
+def test_the_model_is_left_with_its_best_weights(settings, monkeypatch):
+    scores = iter([0.6, 0.2])
+    monkeypatch.setattr(training, "mean_iou", lambda _: next(scores))
+    run, model = train_once(settings)
+    assert same_weights(model, load_weights(run.best, settings)[0])
+    last = torch.load(run.folder / LAST, weights_only=True)["model"]
+    assert not torch.equal(last["head.weight"], model.head.weight)
 
 
 def test_a_finished_run_is_not_trained_again(settings, monkeypatch):
@@ -92,6 +160,50 @@ def test_resuming_with_other_settings_is_refused(settings):
     train_once(settings)
     with pytest.raises(CourseError, match=r"last.ckpt was made with learning_rate=0.001, not 0.1"):
         train_once(settings.replace(learning_rate=0.1), resume=True)
+
+
+def test_resuming_on_other_images_is_refused(settings):
+    train_once(settings)
+    with pytest.raises(CourseError, match=r"last.ckpt was made with frames="):
+        fit(build("unet", settings), *loaders(settings.replace(train_images=4)), settings, resume=True)
+
+
+def test_resuming_without_the_best_weights_is_refused(settings):
+    run, _ = train_once(settings)
+    run.best.unlink()
+    with pytest.raises(CourseError, match=r"best.safetensors is missing beside last.ckpt"):
+        train_once(settings, resume=True)
+
+
+@pytest.mark.parametrize("content", ["tensor", "part", "history", "identity", "optimizer"])
+def test_a_checkpoint_of_another_form_is_named(settings, content):
+    run, _ = train_once(settings)
+    state = torch.load(run.folder / LAST, weights_only=True)
+    if content == "tensor":
+        state = torch.zeros(3)
+    elif content == "part":
+        state = {"identity": state["identity"]}
+    elif content == "history":
+        state["history"] = 3
+    elif content == "identity":
+        state["identity"] = "[]"
+    else:
+        state["optimizer"]["param_groups"] = []
+    torch.save(state, run.folder / LAST)
+    with pytest.raises(CourseError, match=r"last.ckpt is not a whole checkpoint"):
+        train_once(settings.replace(epochs=3), resume=True)
+
+
+def test_more_devices_than_images_are_refused(settings):
+    with pytest.raises(CourseError, match="6 training images are fewer than batch_size=7 times 1 devices"):
+        train_once(settings.replace(batch_size=7))
+
+
+def test_validation_images_without_a_class_are_refused(settings):
+    for frame in loaders(settings)[1].dataset.frames:
+        write_png(frame.label_ids, np.zeros((32, 64), np.uint8))
+    with pytest.raises(CourseError, match="no pixel of the validation images has a class"):
+        train_once(settings)
 
 
 def test_a_broken_checkpoint_is_named_and_runs_no_code(settings, tmp_path):
@@ -167,12 +279,28 @@ def test_validation_is_one_matrix_over_all_images_whatever_the_batches(settings)
     assert model.training  # and the model is back in the mode that it was in
 
 
-def test_bf16_and_no_tensorboard(settings, monkeypatch):
-    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
-    run, model = train_once(settings.replace(precision="bf16-mixed", epochs=1))
-    assert not (run.folder / "tensorboard").exists()
-    assert run.history["train_loss"].notna().all()
+def test_bf16_computes_in_half_precision_and_keeps_float32_weights(settings):
+    model = build("unet", settings)
+    seen = []
+    model.head.register_forward_hook(lambda module, inputs, output: seen.append((module.training, output.dtype)))
+    half = settings.replace(precision="bf16-mixed", epochs=1)
+    fit(model, *loaders(half), half)
+    assert {(True, torch.bfloat16), (False, torch.bfloat16)} <= set(seen)
     assert model.head.weight.dtype == torch.float32
+
+
+def test_tensorboard_holds_the_history(settings):
+    run, _ = train_once(settings)
+    events = EventAccumulator(str(run.folder / "tensorboard"))
+    events.Reload()
+    for name in ("train_loss", "iou_score", "learning_rate"):
+        assert [event.value for event in events.Scalars(name)] == pytest.approx(run.history[name].tolist())
+
+
+def test_it_trains_without_tensorboard(settings, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    run, _ = train_once(settings.replace(epochs=1))
+    assert not (run.folder / "tensorboard").exists()
 
 
 def test_two_processes_train_together(settings, tmp_path):
@@ -185,10 +313,12 @@ def test_two_processes_train_together(settings, tmp_path):
     assert done.returncode == 0, done.stderr
     history = pd.read_csv(chosen.run_folder / HISTORY)
     assert len(history) == 1
-    assert done.stdout.count("iou_score") == 1
-    state = torch.load(chosen.run_folder / LAST, weights_only=True)["model"]
+    assert done.stdout.count("iou_score") == done.stdout.count("best weights") == 1
+    # AdamW has made three steps: each of two processes has had three of the six images.
+    state = torch.load(chosen.run_folder / LAST, weights_only=True)
+    assert state["optimizer"]["state"][0]["step"] == 3
     model = build("unet", chosen)
-    model.load_state_dict(state)
+    model.load_state_dict(state["model"])
     loss, matrix = validate(training.make_fabric(settings), model, loaders(chosen)[1], chosen)
     assert history["iou_score"].item() == pytest.approx(float(training.mean_iou(matrix)), abs=1e-6)
-    assert history["val_loss"].item() == pytest.approx(loss, rel=1e-4)
+    assert history["val_loss"].item() == pytest.approx(loss, rel=1e-6)

@@ -34,6 +34,8 @@ def test_a_partial_download_of_cityscapes_is_noticed(data_root):
     row = report.counts.query("city == 'aachen'").iloc[0]
     assert (row["found"], row["expected"]) == (3, 174)
     assert any("train/aachen holds 3 photos of 174" in problem.replace("\\", "/") for problem in report.problems)
+    assert report.is_cityscapes
+    assert any("is 64x32, and not 2048x1024" in problem for problem in report.problems)
     assert any("val/lindau holds 0 photos of 59" in problem.replace("\\", "/") for problem in report.problems)
 
 
@@ -43,9 +45,11 @@ def test_a_partial_download_of_cityscapes_is_noticed(data_root):
         ("no labels", "labelIds.png is missing"),
         ("no photo", "leftImg8bit.png is missing"),
         ("no polygons", "polygons.json is missing"),
-        ("broken polygons", "polygons.json is not a polygon file"),
+        ("no colours", "color.png is missing"),
+        ("broken polygons", "polygons.json is missing or not a polygon file"),
         ("truncated", "leftImg8bit.png is truncated"),
         ("size", "labelIds.png is 60x32"),
+        ("polygons of another size", "polygons.json is for another size than 64x32"),
         ("value", "labelIds.png holds 99"),
         ("instances", "instanceIds.png does not show the same labels"),
     ],
@@ -56,10 +60,14 @@ def test_every_fault_is_found_and_named(data_root, fault, message):
         frame.label_ids.unlink()
     elif fault == "no photo":
         frame.image.unlink()
+    elif fault == "no colours":
+        frame.color.unlink()
     elif fault == "no polygons":
         frame.polygons.unlink()
     elif fault == "broken polygons":
         frame.polygons.write_text("[]")
+    elif fault == "polygons of another size":
+        frame.polygons.write_text(frame.polygons.read_text().replace('"imgWidth": 64', '"imgWidth": 60'))
     elif fault == "truncated":
         frame.image.write_bytes(frame.image.read_bytes()[:-40])
     elif fault == "size":

@@ -6,12 +6,12 @@ polygon in the same order, each thing inside its own outline: picture and labels
 
 How a scene comes about, and where to read on:
 
-1. ``streets`` lays a street out in metres, by the numbers in ``plans``.
-2. ``vehicles`` (made of ``mesh``), ``people`` and ``furniture`` build the things on it; ``materials`` (made of
-   ``textures``) says what walls, roads and leaves look like.
+1. ``streets`` lays a street out in metres, by the numbers in ``plans``, and ``traffic`` puts the vehicles on it.
+2. ``vehicles`` (made of ``mesh``), ``people`` and ``furniture`` build the things on it; ``materials`` and ``facades``
+   (made of ``textures``) say what roads, walls and leaves, and the fronts of houses look like.
 3. ``geometry`` holds the pinhole camera that turns world points into image points.
-4. ``render`` projects all things, drops what is hidden, paints the rest from far to near, and acts as the
-   sensor of the camera: exposure, white balance, vignetting, blur and noise.
+4. ``render`` projects all things, drops what is hidden, and paints the rest from far to near.
+5. ``sensor`` does to the picture what lens and sensor do: blur, exposure, white balance, vignetting and noise.
 """
 
 from dataclasses import dataclass
@@ -22,7 +22,8 @@ from PIL import Image, ImageDraw
 
 from cs_utils.labels import BY_NAME
 from cs_utils.minicity.geometry import REFERENCE_FOCAL, REFERENCE_WIDTH, Camera, Light
-from cs_utils.minicity.render import Frame, Look, borders, drop_hidden, expose, own_car, paint_all, pixels, project_all
+from cs_utils.minicity.render import Frame, borders, drop_hidden, own_car, paint_all, pixels, project_all
+from cs_utils.minicity.sensor import Look, expose
 from cs_utils.minicity.streets import build
 from cs_utils.minicity.textures import TILE
 

@@ -167,8 +167,9 @@ def crown_outline(rng: np.random.Generator, width: float, low: float, high: floa
     turn, away, size = rng.uniform((0.0, 0.35, 0.22), (2 * np.pi, 0.75, 0.42), (12, 3)).T
     clumps = away[:, None] * np.stack([np.cos(turn), np.sin(turn)], axis=1)
     along = clumps @ RAYS
-    reach = along**2 + (size**2 - away**2)[:, None]
-    radius = np.where(reach > 0, along + np.sqrt(np.abs(reach)), 0.55).max(axis=0)
+    reach = along * along + (size**2 - away**2)[:, None]
+    along += np.sqrt(np.maximum(reach, 0.0))
+    radius = np.where(reach > 0, along, 0.55).max(axis=0)
     radius *= rng.uniform(0.95, 1.07, RAYS.shape[1])
     middle, half = 0.5 * (low + high), 0.5 * (high - low)
     return np.stack([0.5 * width * radius * RAYS[0], middle + half * radius * RAYS[1]], axis=1)

@@ -4,8 +4,6 @@ They are seen almost flat, so each is built from shapes in an upright plane thro
 limbs are capsules between joints, and every limb carries a lighter stripe on the side of the sun. Lengths in metres.
 """
 
-import math
-
 import numpy as np
 
 from cs_utils.minicity.geometry import Light, Solid
@@ -32,7 +30,8 @@ class Cutout:
 
     def __init__(self, x: float, z: float, light: Light) -> None:
         self.x, self.z = x, z
-        self.parts: list[np.ndarray | list] = []
+        self.parts: list[np.ndarray | list | None] = []
+        self.strokes: list[tuple[float, ...]] = []
         self.colors: list[tuple] = []
         self.levels: list[float] = []
         # Light on the shape: what an upright surface facing the camera gets, and one facing the sun's side.
@@ -40,7 +39,7 @@ class Cutout:
         self.sun_side = 1.0 if light.sun[0] > 0 else -1.0
         self.side = float(light.shade(np.array([self.sun_side, 0.0, 0.0])))
 
-    def polygon(self, points: np.ndarray | list, color: tuple, level: float | None = None) -> None:
+    def polygon(self, points: np.ndarray | list | None, color: tuple, level: float | None = None) -> None:
         """A polygon (N, 2) of (sideways, up); ``level`` overrides the brightness of the light (1 = as painted)."""
         self.parts.append(points)
         self.colors.append(color)
@@ -56,18 +55,25 @@ class Cutout:
 
     def limb(self, a: tuple, b: tuple, ra: float, rb: float, color: tuple, lit: bool = True) -> None:
         """A capsule from a to b with those radii, brighter along the side of the sun."""
-        self.polygon(capsule(a, b, ra, rb), color, 0.85 * self.front)
+        self._stroke(a, b, ra, rb, color, 0.85 * self.front)
         if lit:
             shift = 0.3 * self.sun_side
             a, b = (a[0] + shift * ra, a[1] + 0.1 * ra), (b[0] + shift * rb, b[1])
-            self.polygon(capsule(a, b, 0.6 * ra, 0.6 * rb), color, 0.5 * self.front + 0.6 * self.side)
+            self._stroke(a, b, 0.6 * ra, 0.6 * rb, color, 0.5 * self.front + 0.6 * self.side)
+
+    def _stroke(self, a: tuple, b: tuple, ra: float, rb: float, color: tuple, level: float) -> None:
+        """Leave a gap among the parts, to be filled when the outlines of all strokes are computed at once."""
+        self.strokes.append((*a, *b, ra, rb))
+        self.polygon(None, color, level)
 
     def solid(self, label: str, half_width: float, height: float, shadow: bool = True) -> Solid:
         """The finished thing."""
-        flat = np.concatenate([np.asarray(part, float) for part in self.parts])
+        strokes = iter(capsules(np.array(self.strokes)) if self.strokes else ())
+        parts = [next(strokes) if part is None else np.asarray(part, float) for part in self.parts]
+        flat = np.concatenate(parts)
         points = np.empty((len(flat), 3))
         points[:, 0], points[:, 1], points[:, 2] = self.x + flat[:, 0], flat[:, 1], self.z
-        sizes = np.array([len(part) for part in self.parts])
+        sizes = np.array([len(part) for part in parts])
         colors = np.clip(np.array(self.colors) * np.array(self.levels)[:, None], 0.0, 1.0)
         foot = (self.x, self.z, half_width, 0.2, height) if shadow else None
         return Solid(label, self.z, points, sizes, colors, foot)
@@ -79,14 +85,15 @@ _TURN = np.linspace(np.pi / 2, 1.5 * np.pi, 6)
 _CAP = np.stack([np.cos(_TURN), np.sin(_TURN)], axis=1)
 
 
-def capsule(a: tuple, b: tuple, ra: float, rb: float) -> np.ndarray:
-    """Outline (12, 2) of a stroke with round ends whose width runs from 2 ra to 2 rb."""
-    dx, dy = float(b[0] - a[0]), float(b[1] - a[1])
-    length = math.hypot(dx, dy) or 1.0
-    cap = _CAP @ np.array([[dx, dy], [-dy, dx]]) / length
-    points = np.empty((12, 2))
-    points[:6], points[6:] = a + ra * cap, b - rb * cap
-    return points
+def capsules(strokes: np.ndarray) -> np.ndarray:
+    """Outlines (n, 12, 2) of strokes (n, 6): from (ax, ay) to (bx, by) with round ends, from 2 ra to 2 rb wide."""
+    a, b, ra, rb = strokes[:, None, 0:2], strokes[:, None, 2:4], strokes[:, 4, None, None], strokes[:, 5, None, None]
+    dx, dy = (b - a)[:, :, 0], (b - a)[:, :, 1]
+    length = np.hypot(dx, dy)
+    length[length == 0.0] = 1.0
+    cos, sin = _CAP.T
+    cap = np.stack([cos * dx - sin * dy, cos * dy + sin * dx], axis=2) / length[:, :, None]
+    return np.concatenate([a + ra * cap, b - rb * cap], axis=1)
 
 
 def person(rng: np.random.Generator, x: float, z: float, light: Light) -> Solid:

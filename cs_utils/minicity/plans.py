@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from cs_utils.minicity import furniture
+from cs_utils.minicity.facades import Facade
 from cs_utils.minicity.geometry import Light, Solid, Surface
-from cs_utils.minicity.materials import Facade, Fence, Foliage, Masonry
+from cs_utils.minicity.materials import Fence, Foliage, Masonry
 
 LANE = 3.3
 """Width of a traffic lane in metres."""
@@ -244,3 +245,8 @@ class Street:
             self.upright("fence", a, b, 0.0, height, Fence(color, height, pitch, bar, wire, float(rng.random())))
         elif kind == 2:
             self.hedge(a, b, rng.uniform(0.9, 2.2))
+
+
+def free(z0: float, z1: float, junction: float | None) -> bool:
+    """Whether the stretch from z0 to z1 keeps clear of the crossing street."""
+    return junction is None or z1 < junction - 1.0 or z0 > junction + 10.0

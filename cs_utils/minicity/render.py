@@ -1,11 +1,11 @@
-"""From a MiniCity street to a picture: projection, hidden things, painting, shadows, and the camera's sensor.
+"""From a MiniCity street to a picture: projection, hidden things, painting and shadows.
 
 Everything is painted from far to near (the painter's algorithm), and each thing only inside its own outline, the same
 outline from which the labels are drawn.
 """
 
-from dataclasses import dataclass
-from functools import cache
+import math
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -24,11 +24,16 @@ from cs_utils.minicity.geometry import (
     to_fixed,
     union,
 )
+from cs_utils.minicity.materials import Fence, Foliage
 from cs_utils.minicity.plans import Street
-from cs_utils.minicity.textures import TILE, View, noise
+from cs_utils.minicity.textures import View, noise, tint
 
 COVER_ROWS = 128
 """Rows of the coarse picture in which hidden things are looked for."""
+
+
+VEHICLES = {"car", "truck", "bus", "train"}
+"""Solids without holes: nothing shines through between their faces."""
 
 
 SHADOWS_WITHIN = 90.0
@@ -37,24 +42,16 @@ SHADOWS_WITHIN = 90.0
 
 @dataclass(frozen=True)
 class Frame:
-    """A thing as the picture shows it: its float outline and, for a solid, the corners of its faces."""
+    """A thing as the picture shows it: its float outline and, for a solid, the corners of its faces.
+
+    ``seen`` are the rows and columns to paint: beyond them, nearer things cover it.
+    """
 
     thing: Surface | Solid | None
     label: str
     outline: np.ndarray
     faces: np.ndarray | None = None
-
-
-@dataclass(frozen=True)
-class Look:
-    """What the camera adds: gains of red, green and blue, contrast, vignetting, blur (of the width), noise (0..255)."""
-
-    gains: np.ndarray
-    contrast: float
-    vignette: float
-    blur: float
-    noise: float
-    noise_offset: tuple[int, int]
+    seen: tuple[slice, slice] | None = None
 
 
 def project_all(things: list[Surface | Solid], camera: Camera, height: int, width: int) -> list[Frame]:
@@ -95,13 +92,41 @@ def pixels(outline: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 def drop_hidden(frames: list[Frame], height: int, width: int) -> list[Frame]:
-    """Keep the frames of which at least one pixel is left when all are painted."""
+    """Keep the frames of which at least one pixel is left when all are painted, and note where they are ``seen``."""
     canvas = Image.new("I", (width, height), len(frames))
     draw = ImageDraw.Draw(canvas)
+    # Behind fences, leaves and the wheels of bicycles, more is seen than the labels say: they hide nothing here.
+    front = np.full((height, width), -1, np.int32)
     for number, frame in enumerate(frames):
-        draw.polygon(pixels(frame.outline, height, width).ravel().tolist(), fill=number)
-    seen = np.bincount(np.array(canvas).ravel(), minlength=len(frames) + 1)
-    return [frame for number, frame in enumerate(frames) if seen[number]]
+        corners = pixels(frame.outline, height, width)
+        draw.polygon(corners.ravel().tolist(), fill=number)
+        if _is_opaque(frame):
+            cv2.fillPoly(front, [corners], number)
+    left = np.bincount(np.array(canvas).ravel(), minlength=len(frames) + 1)
+    return [replace(frame, seen=_seen(frame, front, n)) for n, frame in enumerate(frames) if left[n]]
+
+
+def _is_opaque(frame: Frame) -> bool:
+    if isinstance(frame.thing, Surface):
+        return not isinstance(frame.thing.material, Fence | Foliage)
+    return frame.thing is None or frame.label in VEHICLES
+
+
+def _seen(frame: Frame, front: np.ndarray, number: int) -> tuple[slice, slice]:
+    """Rows and columns in which a frame is not behind the numbers of nearer frames in ``front`` (H, W)."""
+    rows, columns = _box(frame.outline, front.shape)
+    part = front[rows, columns]
+    visible = part == number if _is_opaque(frame) else part <= number
+    x, y, width, height = cv2.boundingRect(visible.view(np.uint8))
+    if not width:
+        # OpenCV and Pillow disagree about single pixels: only the labels show it.
+        return rows, columns
+    left, top = columns.start + x, rows.start + y
+    # The soft edges of what lies before it are not quite opaque: paint a little beneath them.
+    return (
+        slice(max(top - 2, rows.start), min(top + height + 2, rows.stop)),
+        slice(max(left - 2, columns.start), min(left + width + 2, columns.stop)),
+    )
 
 
 def paint_all(
@@ -109,7 +134,8 @@ def paint_all(
 ) -> np.ndarray:
     """Paint the frames from far to near, each inside its own outline: (H, W, 3) uint8, before lens and sensor."""
     light = street.light
-    canvas = _paint_sky(light, camera, sky_seed, height, width)
+    canvas = np.empty((height, width, 3), np.uint8)
+    canvas[:] = np.clip(light.sky_low * 200, 0, 255).astype(np.uint8)
     grounded = False
     for frame in frames:
         if not grounded and frame.thing is not None and not _is_ground(frame.thing):
@@ -121,7 +147,9 @@ def paint_all(
             _paint_solid(canvas, frame, light)
         elif frame.label == "ego vehicle":
             _paint_own_car(canvas, frame, light)
-        elif frame.label != "sky":
+        elif frame.label == "sky":
+            _paint_sky(canvas, frame, light, camera, sky_seed)
+        else:
             _paint_border(canvas, frame)
     return canvas
 
@@ -132,8 +160,9 @@ def _is_ground(thing: Surface | Solid) -> bool:
 
 def _box(outline: np.ndarray, shape: tuple[int, ...]) -> tuple[slice, slice]:
     """Rows and columns that hold an outline, with a margin for the soft edge."""
-    low, high = np.floor(outline.min(axis=0)).astype(int) - 1, np.ceil(outline.max(axis=0)).astype(int) + 2
-    return slice(max(low[1], 0), min(high[1], shape[0])), slice(max(low[0], 0), min(high[0], shape[1]))
+    (left, top), (right, bottom) = outline.min(axis=0).tolist(), outline.max(axis=0).tolist()
+    rows = slice(max(math.floor(top) - 1, 0), min(math.ceil(bottom) + 2, shape[0]))
+    return rows, slice(max(math.floor(left) - 1, 0), min(math.ceil(right) + 2, shape[1]))
 
 
 def _mask(outline: np.ndarray, rows: slice, columns: slice) -> np.ndarray:
@@ -148,35 +177,27 @@ def _blend(canvas: np.ndarray, rows: slice, columns: slice, layer: np.ndarray, c
     canvas[rows, columns] = cv2.blendLinear(np.ascontiguousarray(below), layer, 1.0 - cover, cover)
 
 
-def _paint_sky(light: Light, camera: Camera, seed: float, height: int, width: int) -> np.ndarray:
-    """A fresh canvas (H, W, 3) uint8: the sky, brighter towards the horizon, with clouds on a plane far above."""
-    rows = np.arange(height, dtype=np.float32)[:, None]
-    up = np.clip((camera.horizon - rows) / camera.focal, 0.002, None)
-    blue = np.clip(up * 2.6, 0.0, 1.0)[..., None]
-    canvas = np.empty((height, width, 3), np.uint8)
-    stop = int(min(max(camera.horizon + 0.01 * height + 2, 1), height))
-    distance = 1.0 / (up[:stop] + 0.06)
-    across = (np.arange(width, dtype=np.float32)[None, :] - camera.cx) / camera.focal
-    view = View(
-        across * distance,
-        distance,
-        distance / camera.focal,
-        distance**2 / camera.focal,
-        1.0,
-        light.sky_low,
-        (stop, width),
-    )
+def _paint_sky(canvas: np.ndarray, frame: Frame, light: Light, camera: Camera, seed: float) -> None:
+    """Brighter towards the horizon, with clouds on a plane far above."""
+    rows, columns = frame.seen
+    y = np.arange(rows.start, rows.stop, dtype=np.float32)[:, None]
+    up = np.clip((camera.horizon - y) / camera.focal, 0.002, None)
+    distance = 1.0 / (up + 0.06)
+    across = (np.arange(columns.start, columns.stop, dtype=np.float32)[None, :] - camera.cx) / camera.focal
+    feet = distance / camera.focal, distance**2 / camera.focal
+    view = View(across * distance, distance, *feet, 1.0, light.sky_low, (len(y), across.shape[1]))
     fluff = noise(view, "cloud", 9.0, 1.3, seed)
-    cover = np.clip(0.75 * fluff + 2.6 * light.clouds - 1.5, 0.0, 1.0)[..., None] * np.float32(0.85)
-    sky = light.sky_low + blue[:stop] * (light.sky_top - light.sky_low)
-    white = (
-        (0.95 - 0.13 * light.clouds)
-        * (1.0 + 0.05 * fluff * (0.4 + light.clouds))[..., None]
-        * np.array([0.985, 1.0, 1.01], np.float32)
-    )
-    canvas[:stop] = np.clip((sky + cover * (white - sky)) * 255.0, 0, 255)
-    canvas[stop:] = np.clip(light.sky_low * 200, 0, 255).astype(np.uint8)
-    return canvas
+    blue = np.clip(up * 2.6, 0.0, 1.0)
+    rgb = tint(blue, light.sky_top - light.sky_low) + light.sky_low.astype(np.float32)[:, None, None]
+    bright = (0.95 - 0.13 * light.clouds) * (1.0 + 0.05 * (0.4 + light.clouds) * fluff)
+    cover = 0.85 * np.clip(0.75 * fluff + (2.6 * light.clouds - 1.5), 0.0, 1.0)
+    canvas[rows, columns] = _bytes(rgb + cover * (tint(bright, (0.985, 1.0, 1.01)) - rgb))
+
+
+def _bytes(rgb: np.ndarray) -> np.ndarray:
+    """A picture (3, h, w) float in 0..1 -> (h, w, 3) uint8."""
+    rgb = rgb * np.float32(255.0)
+    return cv2.merge(np.clip(rgb, 0, 255, out=rgb).astype(np.uint8))
 
 
 def _haze(depth: np.ndarray | float, light: Light) -> np.ndarray:
@@ -187,7 +208,7 @@ def _paint_surface(canvas: np.ndarray, frame: Frame, camera: Camera, street: Str
     """Intersect the ray of every pixel with the plane of the surface, and ask its material for the colour there."""
     thing, light = frame.thing, street.light
     sky = light.sky_low.astype(np.float32)
-    rows, columns = _box(frame.outline, canvas.shape)
+    rows, columns = frame.seen
     y = np.arange(rows.start, rows.stop, dtype=np.float32)[:, None] + 0.5 - np.float32(camera.horizon)
     slope = (
         np.arange(columns.start, columns.stop, dtype=np.float32)[None, :] + 0.5 - np.float32(camera.cx)
@@ -207,7 +228,7 @@ def _paint_surface(canvas: np.ndarray, frame: Frame, camera: Camera, street: Str
         u = (slope * z0 - x0) / across
         depth = np.clip(z0 + u * ez, 1.0, 900.0)
         v = camera.height - y * (depth / camera.focal)
-        foot_u = np.clip(np.abs(z0 * ex - x0 * ez) / across**2 / camera.focal, 1e-4, 50.0)
+        foot_u = np.clip(abs(z0 * ex - x0 * ez) / across**2 / camera.focal, 1e-4, 50.0)
         normal = np.array([ez, 0.0, -ex])
         # The side that is seen is the one that looks towards the camera at the origin.
         normal *= -1.0 if normal[0] * x0 + normal[2] * z0 > 0 else 1.0
@@ -215,15 +236,13 @@ def _paint_surface(canvas: np.ndarray, frame: Frame, camera: Camera, street: Str
     rgb, alpha = thing.material.paint(view)
     rgb += _haze(depth, light) * (view.sky[:, None, None] - rgb)
     cover = _mask(frame.outline, rows, columns)
-    rgb *= np.float32(255.0)
-    layer = cv2.merge(np.clip(rgb, 0, 255, out=rgb).astype(np.uint8))
-    _blend(canvas, rows, columns, layer, cover if alpha is None else cover * alpha)
+    _blend(canvas, rows, columns, _bytes(rgb), cover if alpha is None else cover * alpha)
 
 
 def _paint_solid(canvas: np.ndarray, frame: Frame, light: Light) -> None:
     """Paint the faces one over the other on a copy, and keep of it what lies inside the outline."""
     thing = frame.thing
-    rows, columns = _box(frame.outline, canvas.shape)
+    rows, columns = frame.seen
     layer = canvas[rows, columns].copy()
     amount = float(_haze(thing.depth, light))
     colors = np.clip(255.0 * (thing.colors + amount * (light.sky_low - thing.colors)), 0, 255)
@@ -312,33 +331,3 @@ def _paint_border(canvas: np.ndarray, frame: Frame) -> None:
     rows, columns = _box(frame.outline, canvas.shape)
     layer = (canvas[rows, columns] * np.float32(0.25)).astype(np.uint8)
     _blend(canvas, rows, columns, layer, _mask(frame.outline, rows, columns))
-
-
-def expose(canvas: np.ndarray, look: Look) -> np.ndarray:
-    """What lens and sensor do: blur, exposure and white balance, contrast, vignetting, noise. (H, W, 3) uint8."""
-    height, width = canvas.shape[:2]
-    sigma = look.blur * width
-    if sigma > 0.25:
-        canvas = cv2.GaussianBlur(canvas, (0, 0), sigma)
-    levels = np.arange(256, dtype=np.float32)[:, None] / 255.0 * look.gains.astype(np.float32)
-    # A film-like curve: straight in the middle, bending into white instead of clipping.
-    levels = np.where(levels > 0.8, 0.8 + 0.2 * np.tanh((levels - 0.8) / 0.2), levels)
-    levels = np.clip(0.42 + look.contrast * (levels - 0.42), 0.0, 1.0)
-    image = cv2.LUT(canvas, np.ascontiguousarray((255.0 * levels)[None].astype(np.float32)))
-    y = np.linspace(-0.5, 0.5, height, dtype=np.float32)[:, None]
-    x = np.linspace(-1.0, 1.0, width, dtype=np.float32)[None, :]
-    fall = 1.0 - np.float32(look.vignette) * (x * x + y * y)
-    speckle = _speckle()
-    start_y, start_x = look.noise_offset
-    rows, columns = (start_y + np.arange(height)) % TILE, (start_x + np.arange(width)) % TILE
-    image *= fall[..., None]
-    image += np.float32(look.noise) * speckle[rows][:, columns]
-    return np.clip(image + 0.5, 0, 255).astype(np.uint8)
-
-
-@cache
-def _speckle() -> np.ndarray:
-    """Sensor noise (TILE, TILE, 3) float32 with unit spread: mostly grey, a little coloured."""
-    rng = np.random.default_rng(7)
-    gray, color = rng.standard_normal((TILE, TILE, 1)), rng.standard_normal((TILE, TILE, 3))
-    return (0.85 * gray + 0.5 * color).astype(np.float32)

@@ -7,11 +7,11 @@ yard, a park, a car park). Far to near is decided later: here, order does not ma
 
 import numpy as np
 
-from cs_utils.minicity import furniture, people, vehicles
+from cs_utils.minicity import furniture, people, traffic, vehicles
 from cs_utils.minicity.geometry import Light, Surface
 from cs_utils.minicity.materials import Asphalt, Fence, Grass, Paving, Rails
 from cs_utils.minicity.mesh import Pose
-from cs_utils.minicity.plans import LANE, PLANS, Plan, Street
+from cs_utils.minicity.plans import LANE, PLANS, Plan, Street, free
 
 
 def build(rng: np.random.Generator, light: Light) -> Street:
@@ -36,10 +36,10 @@ def build(rng: np.random.Generator, light: Light) -> Street:
         _lots(street, plan, side, front, pavement, junction, end)
         _kerbside(street, plan, side, kerb, pavement, junction, end)
         if parked[side > 0]:
-            _parked_cars(street, plan, kerb - side * 1.0, side, junction, end)
+            traffic.parked_cars(street, plan, kerb - side * 1.0, side, junction, end)
     if junction is not None:
         _junction(street, plan, edges, junction)
-    _traffic(street, plan, left, right, parked, junction, end)
+    traffic.under_way(street, plan, left, right, parked, junction, end)
     _horizon(street, plan, end)
     return street
 
@@ -125,10 +125,6 @@ def _ground(
     return edges
 
 
-def _free(z0: float, z1: float, junction: float | None) -> bool:
-    return junction is None or z1 < junction - 1.0 or z0 > junction + 10.0
-
-
 def _lots(
     street: Street, plan: Plan, side: float, front: float, pavement: tuple, junction: float | None, end: float
 ) -> None:
@@ -209,14 +205,14 @@ def _kerbside(
     at_kerb = inner + side * 0.45
     if not plan.garden[1] and rng.random() < 0.2:
         start, stop = float(rng.uniform(7.0, 14.0)), float(rng.uniform(20.0, 40.0))
-        if _free(start, stop, junction):
+        if free(start, stop, junction):
             a, b = (street.x(inner + side * 0.25, start), start), (street.x(inner + side * 0.25, stop), stop)
             street.upright("fence", a, b, 0.0, 1.05, Fence((0.42, 0.43, 0.43), 1.05, 0.14, 0.03, False, 0.2))
     if plan.trees:
         spacing = 100.0 / plan.trees * rng.uniform(0.8, 1.25)
         z, height = float(rng.uniform(7.0, 7.0 + spacing)), float(rng.uniform(6.0, 13.0))
         while z < end:
-            if rng.random() < 0.85 and _free(z, z, junction):
+            if rng.random() < 0.85 and free(z, z, junction):
                 tall = height * rng.uniform(0.85, 1.15)
                 street.tree(
                     0.5 * (kerb + inner) + side * 0.5,
@@ -273,19 +269,6 @@ def _sign_post(street: Street, x: float, z: float, side: float) -> None:
         )
 
 
-def _parked_cars(street: Street, plan: Plan, x: float, side: float, junction: float | None, end: float) -> None:
-    """A row of parked cars, bumper to bumper, with gaps."""
-    rng = street.rng
-    density = float(rng.uniform(0.3, 0.85))
-    z = float(rng.uniform(7.5, 18.0))
-    while z < min(end, 75.0):
-        if rng.random() < density and _free(z - 4.0, z + 4.0, junction):
-            heading = float(np.pi * (side < 0) + rng.normal(0.0, 0.02)) - street.bend * z
-            pose = Pose(street.x(x + rng.normal(0.0, 0.08), z), z, heading)
-            street.things.append(vehicles.car(rng, pose, street.light))
-        z += float(rng.uniform(5.0, 6.4))
-
-
 def _junction(street: Street, plan: Plan, edges: list[tuple], junction: float) -> None:
     """A crossing street from ``junction`` on: its road, the houses on its far side, traffic lights and traffic."""
     rng, light = street.rng, street.light
@@ -314,7 +297,7 @@ def _junction(street: Street, plan: Plan, edges: list[tuple], junction: float) -
                 street.house(plan, (pair[0], z), (pair[1], z), 0.0)
             x += side * width
     if rng.random() < 0.85:
-        _traffic_lights(street, edges, junction - 7.5, junction + 9.0)
+        traffic.lights(street, edges, junction - 7.5, junction + 9.0)
     for _ in range(int(rng.poisson(0.7))):
         toward = float(rng.choice((-1.0, 1.0)))
         pose = Pose(
@@ -325,63 +308,6 @@ def _junction(street: Street, plan: Plan, edges: list[tuple], junction: float) -
     for _ in range(int(rng.poisson(0.1 * plan.people))):
         z = junction - 4.0 + float(rng.uniform(-1.5, 1.5))
         street.things.append(people.person(rng, street.x(float(rng.uniform(left, right)), z), z, light))
-
-
-def _traffic_lights(street: Street, edges: list[tuple], near: float, beyond: float) -> None:
-    """Lights on both sides of the stop line, often one over the lane too, and their fellows beyond the junction."""
-    rng, light = street.rng, street.light
-    lit = int(rng.choice((0, 1, 2), p=(0.45, 0.1, 0.45)))
-    for side, (_, (inner, _), _) in zip((-1.0, 1.0), edges, strict=True):
-        for z, away in ((near, side < 0 and rng.random() < 0.5), (beyond, rng.random() < 0.5)):
-            x = street.x(inner + side * 0.4, z)
-            street.things.append(furniture.pole(x, z, light, 3.4, 0.06))
-            street.things.append(furniture.traffic_light(x - side * 0.02, 2.4, z, light, lit, bool(away)))
-        if side > 0 and rng.random() < 0.6:
-            x = street.x(inner + 0.5, near)
-            street.things.append(furniture.lamp_post(x, near + 0.3, light, 5.6, -3.2))
-            street.things.append(furniture.traffic_light(x - 3.1, 4.95, near + 0.2, light, lit, False))
-
-
-def _traffic(
-    street: Street, plan: Plan, left: float, right: float, parked: list[bool], junction: float | None, end: float
-) -> None:
-    """Vehicles and riders under way: ahead of us in our lane, and oncoming."""
-    rng, light = street.rng, street.light
-    lanes = [(0.0, 0.0), (-LANE, np.pi)]
-    if plan.lanes == 2:
-        lanes += [(-2 * LANE, np.pi)] + ([(LANE, 0.0)] if right > LANE + 1.0 + 2.1 * parked[1] else [])
-    tram_comes = plan.track and bool(rng.random() < 0.7)
-    heavy = [vehicles.truck] * bool(rng.random() < plan.trucks) + [vehicles.bus] * bool(rng.random() < plan.buses)
-    for lane in rng.permutation(len(lanes)).tolist():
-        x, heading = lanes[lane]
-        if tram_comes and x == -LANE:
-            continue
-        z = float(rng.uniform(11.0, 28.0)) if lane else float(rng.uniform(12.0, 42.0))
-        if heavy:
-            at = z + 8.0
-            pose = Pose(street.x(x, at), at, heading + street.bend * at)
-            street.things.append(heavy.pop()(rng, pose, light))
-            z += float(rng.uniform(20.0, 28.0))
-        while z < min(end, 100.0):
-            if rng.random() < 0.1 * plan.cars:
-                pose = Pose(street.x(x + rng.normal(0.0, 0.15), z), z, heading + street.bend * z)
-                street.things.append(vehicles.car(rng, pose, light))
-            z += float(rng.uniform(7.0, 16.0))
-    if tram_comes:
-        z = float(rng.uniform(16.0, 45.0))
-        street.things.append(
-            vehicles.tram(
-                rng, Pose(street.x(-LANE - 0.1, z + 10), z + 10.0, float(np.pi * (rng.random() < 0.6))), light
-            )
-        )
-    for _ in range(int(rng.poisson(0.12 * plan.bicycles))):
-        z, ahead = float(9.0 + 26.0 * rng.random()), rng.random() < 0.7
-        x = right - 0.6 - 2.1 * parked[1] if ahead else left + 0.6 + 2.1 * parked[0]
-        turn = float(rng.uniform(-0.35, 0.35)) if rng.random() < 0.8 else float(rng.choice((-0.9, 0.9)))
-        motor = bool(rng.random() < 0.25)
-        machine = people.motorcycle if motor else people.bicycle
-        street.things.append(machine(rng, street.x(x, z), z, light, turn))
-        street.things.append(people.rider(rng, street.x(x, z), z, light, turn, motor))
 
 
 def _horizon(street: Street, plan: Plan, end: float) -> None:
