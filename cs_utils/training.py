@@ -11,12 +11,8 @@ nothing else. A run's folder holds:
 """
 
 import ctypes
-import hashlib
-import io
-import json
 import math
 import os
-import pickle
 import shutil
 import sys
 import time
@@ -32,6 +28,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
+from cs_utils.checkpoints import identify, load_checkpoint, save_checkpoint
 from cs_utils.data import spread
 from cs_utils.inference import evaluating
 from cs_utils.labels import NUM_CLASSES
@@ -47,8 +44,6 @@ BEST = "best.safetensors"
 LAST = "last.ckpt"
 PICTURES = "pictures"
 TENSORBOARD = "tensorboard"
-MAY_CHANGE = ("epochs", "patience", "plot_every", "workers", "accelerator", "devices", "runs", "run", "data")
-"""Settings that may differ when a run goes on; any other would make it another run. Of the data, only the place may."""
 
 
 @dataclass(frozen=True)
@@ -153,56 +148,6 @@ def make_fabric(settings: Settings) -> Fabric:
     return fabric
 
 
-def identify(settings: Settings, *loaders: DataLoader) -> dict[str, Any]:
-    """What makes a run this run and no other: its settings, and a digest of the frames' names and labels' sizes."""
-    frames = [frame for loader in loaders for frame in loader.dataset.frames]
-    listing = "\n".join(f"{frame.split} {frame.name} {frame.label_ids.stat().st_size}" for frame in frames)
-    kept = {key: value for key, value in json.loads(settings.to_json()).items() if key not in MAY_CHANGE}
-    return kept | {"frames": hashlib.sha256(listing.encode()).hexdigest()}
-
-
-def save_checkpoint(
-    path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, rows: list, identity: dict[str, Any]
-) -> None:
-    """Write all that is needed to go on after the last whole epoch."""
-    buffer = io.BytesIO()
-    parts = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "history": rows}
-    torch.save(parts | {"identity": json.dumps(identity)}, buffer)
-    write_atomic(path, buffer.getvalue())
-
-
-def load_checkpoint(
-    path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, identity: dict[str, Any]
-) -> list[dict[str, float]]:
-    """Fill model and optimizer from a checkpoint, and give the history so far; nothing in the file can run code.
-
-    Raises:
-        CourseError: the file is truncated or no checkpoint, or it is of another run than ``identity``.
-    """
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-        stored, rows = json.loads(state["identity"]), [dict(row) for row in state["history"]]
-        for key, value in identity.items():
-            if stored[key] != value:
-                raise CourseError(
-                    f"{path} was made with {key}={stored[key]}, not {value}: resume with that, or name another --run"
-                )
-        fill(model, state["model"], path)
-        optimizer.load_state_dict(state["optimizer"])
-    except (
-        RuntimeError,
-        pickle.UnpicklingError,
-        EOFError,
-        LookupError,
-        TypeError,
-        ValueError,
-        AttributeError,
-    ) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise CourseError(f"{path} is not a whole checkpoint ({reason}): remove it and train again") from None
-    return rows
-
-
 def fit(model: nn.Module, train: DataLoader, val: DataLoader, settings: Settings, resume: bool = False) -> Run:
     """Train a model until its validation IoU has not risen for ``patience`` epochs, or ``epochs`` are over.
 
@@ -230,7 +175,7 @@ def fit(model: nn.Module, train: DataLoader, val: DataLoader, settings: Settings
             f"{len(train.dataset)} training images are fewer than batch_size={train.batch_size} times "
             f"{fabric.world_size} devices: give a smaller --batch-size, or more --train-images"
         )
-    identity = identify(settings, train, val)
+    identity = identify(settings, train.dataset.frames + val.dataset.frames)
     optimizer = torch.optim.AdamW(model.parameters(), settings.learning_rate, weight_decay=settings.weight_decay)
     trained, optimizer = fabric.setup(model, optimizer)
     rows: list[dict[str, float]] = []
