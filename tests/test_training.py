@@ -303,6 +303,7 @@ def test_it_trains_without_tensorboard(settings, monkeypatch):
     assert not (run.folder / "tensorboard").exists()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="several processes have been tried on Linux only")
 def test_two_processes_train_together(settings, tmp_path):
     """The same validation matrix as one process would give, one history, one writer."""
     chosen = settings.replace(devices=2, epochs=1, batch_size=1, run="two")
