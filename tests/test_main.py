@@ -16,7 +16,8 @@ def flags(settings, monkeypatch):
     """What every command is given, to work on the small data set."""
     monkeypatch.setenv("CS_PROFILE", "tiny")
     monkeypatch.setenv("CS_DATA", str(settings.data))
-    return ["--runs", str(settings.runs), "--accelerator", "cpu", "--width", "4", "--image-size", "32", "64"]
+    small = ["--width", "4", "--image-size", "32", "64", "--epochs", "2"]
+    return ["--runs", str(settings.runs), "--accelerator", "cpu", *small]
 
 
 @pytest.mark.parametrize("command", ["", "data", "train", "evaluate", "predict", "figure", "course"])
@@ -51,15 +52,16 @@ def test_from_training_to_prediction(flags, settings, capsys, tmp_path):
 
 
 def test_a_run_is_not_overwritten_but_resumed(flags, settings, capsys):
-    assert main(["train", "--run", "r", "--epochs", "1", *flags]) == 0
+    assert main(["train", *flags, "--run", "r", "--epochs", "1"]) == 0
+    assert len(pd.read_csv(settings.runs / "r" / "history.csv")) == 1
     assert main(["train", "--run", "r", *flags]) == 2
     assert "holds a run: go on with it by --resume, or name another by --run" in capsys.readouterr().err
-    assert main(["train", "--run", "r", "--epochs", "2", "--resume", *flags]) == 0
+    assert main(["train", *flags, "--run", "r", "--epochs", "2", "--resume"]) == 0
     assert len(pd.read_csv(settings.runs / "r" / "history.csv")) == 2
 
 
 def test_the_course_leaves_pictures_and_a_table(flags, settings, capsys):
-    assert main(["course", "--run", "r", "--epochs", "1", *flags]) == 0
+    assert main(["course", *flags, "--run", "r", "--epochs", "1"]) == 0
     folder = settings.runs / "r"
     assert {path.stem for path in (folder / "figures").iterdir()} >= {"curves", "predictions", "class-iou"}
     table = pd.read_csv(folder / "class_iou.csv")
@@ -133,7 +135,7 @@ def test_the_profile_of_one_call_does_not_outlive_it(monkeypatch, capsys):
     monkeypatch.delenv("CS_PROFILE", raising=False)
     with pytest.raises(SystemExit):
         main(["train", "--profile=tiny", "--help"])
-    assert "default: 12" in capsys.readouterr().out.replace("\n", " ").replace("  ", " ")
+    assert "default: 24" in capsys.readouterr().out.replace("\n", " ").replace("  ", " ")
     assert "CS_PROFILE" not in os.environ
 
 

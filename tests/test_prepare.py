@@ -76,7 +76,7 @@ def test_only_the_profiles_own_folder_is_filled(tmp_path, monkeypatch):
     assert made == []
     tiny = Settings.of_profile("tiny")
     ensure_minicity(tiny)
-    assert made == [(tiny.data, 12, 4, tiny.scene_size)]
+    assert made == [(tiny.data, 24, 8, tiny.scene_size)]
 
 
 @pytest.fixture

@@ -309,7 +309,7 @@ def test_two_processes_train_together(settings, tmp_path):
     chosen = settings.replace(devices=2, epochs=1, batch_size=1, run="two")
     names = ("data", "runs", "run", "devices", "epochs", "batch_size", "width", "accelerator")
     flags = [f"--{name.replace('_', '-')}={getattr(chosen, name)}" for name in names]
-    command = [sys.executable, "-m", "cs_utils", "train", "--profile=tiny", "--image-size", "32", "64", *flags]
+    command = [sys.executable, "-m", "cs_utils", "train", "--image-size", "32", "64", *flags]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     history = pd.read_csv(chosen.run_folder / HISTORY)
