@@ -165,6 +165,7 @@ def plot_class_shares(frames: Sequence[Frame]) -> Figure:
     axes.barh(shares["class"], shares["here"] * 100, color=SECOND, label=f"these {len(frames)} images")
     axes.plot(shares["Cityscapes"] * 100, shares["class"], "D", color=ACCENT, label="Cityscapes, 2975 images")
     axes.set(xscale="log", xlabel="share of all pixels (%)", title="Few classes hold most of the pixels")
+    axes.xaxis.set_major_formatter("{x:g}")
     axes.legend(loc="lower right")
     return figure
 
