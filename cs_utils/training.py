@@ -62,9 +62,8 @@ class Run:
 def keep_memory() -> None:
     """Let glibc keep the memory that tensors free, instead of handing it back to Linux and faulting it in again.
 
-    On a CPU each step allocates and frees the same large activations, and new pages for each of them take time. It holds
-    for the rest of the process, which therefore keeps the most memory that it ever needed. Does nothing on other
-    systems.
+    On a CPU each step allocates and frees the same large activations, and new pages for each of them take time. It
+    holds for the rest of the process, which keeps the most memory that it ever needed. Does nothing on other systems.
     """
     if sys.platform != "linux":
         return
