@@ -46,3 +46,14 @@ def test_a_pixel_sees_188_pixels_far():
     rows = image.grad.abs().sum(dim=(0, 1, 3)).nonzero().flatten()
     # 188 pixels, the classic U-Net's receptive field at an even centre.
     assert (rows.min(), rows.max(), len(rows)) == (34, 221, 188)
+
+
+def test_skips_carry_detail_past_the_bottleneck():
+    torch.manual_seed(0)
+    model = UNet(19, width=4).eval()
+    nn.init.zeros_(model.decoder[-1].upsample.weight)  # nothing comes up from below any more
+    image = torch.randn(1, 3, 64, 64, requires_grad=True)
+    model(image)[0, :, 32, 32].sum().backward()
+    rows = image.grad.abs().sum(dim=(0, 1, 3)).nonzero().flatten()
+    # Four 3x3 convolutions are left: two before the skip and two behind it.
+    assert (rows.min(), rows.max()) == (28, 36)
