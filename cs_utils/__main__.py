@@ -227,7 +227,8 @@ def main(arguments: list[str] | None = None) -> int:
         )
         print(f"error: {message}", file=sys.stderr)
     except OSError as error:
-        print(f"error: {error.filename}: {error.strerror}; mend that and call again", file=sys.stderr)
+        reason = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        print(f"error: {reason}; mend that and call again", file=sys.stderr)
     except KeyboardInterrupt:
         print("interrupted; a training goes on after its last whole epoch with --resume", file=sys.stderr)
         return 130

@@ -131,6 +131,15 @@ def test_ctrl_c_says_how_to_go_on(flags, monkeypatch, capsys):
     assert "--resume" in capsys.readouterr().err
 
 
+def test_a_full_disk_is_one_line_even_without_a_name(flags, monkeypatch, capsys):
+    def fail(*_):
+        raise OSError("no space left")
+
+    monkeypatch.setattr("cs_utils.training.train_epoch", fail)
+    assert main(["train", *flags]) == 2
+    assert capsys.readouterr().err.strip().splitlines()[-1] == "error: no space left; mend that and call again"
+
+
 def test_the_profile_of_one_call_does_not_outlive_it(monkeypatch, capsys):
     monkeypatch.delenv("CS_PROFILE", raising=False)
     with pytest.raises(SystemExit):
