@@ -11,7 +11,7 @@ import numpy as np
 from tqdm import tqdm
 
 from cs_utils.labels import BY_NAME, ID_PALETTE, LABELS
-from cs_utils.layout import SPLITS, Frame, read_image, read_mask, write_atomic, write_png
+from cs_utils.layout import SPLITS, Frame, list_frames, read_image, read_mask, write_atomic, write_png
 from cs_utils.minicity import Scene, SceneObject, draw_instance_ids, draw_label_ids, make_scene, polygons_json
 from cs_utils.settings import CourseError, Settings
 
@@ -90,7 +90,9 @@ def make_minicity(
     """
     todo = []
     for split, count in (("train", train_count), ("val", val_count)):
-        for number, frame in enumerate(minicity_frames(root, split, count)):
+        # A larger call that broke off may have left half a frame beyond this one's last: finish it too.
+        started = [int(frame.name.split("_")[1]) + 1 for frame in list_frames(root, split)]
+        for number, frame in enumerate(minicity_frames(root, split, max([count, *started]))):
             # The label ids are written last: where they are, the frame is whole.
             if not frame.label_ids.exists():
                 todo.append((frame, FIRST_SEED[split] + number, size))

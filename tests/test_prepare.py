@@ -55,6 +55,14 @@ def test_an_interrupted_write_goes_on_and_gives_the_same_bytes(tmp_path):
     assert all((tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes() for name in files)
 
 
+def test_a_smaller_call_finishes_what_a_larger_one_broke_off(tmp_path):
+    make_minicity(tmp_path, 3, 0, SIZE, processes=1)
+    broken = find_frames(tmp_path, "train")[-1]
+    broken.label_ids.unlink()
+    assert make_minicity(tmp_path, 1, 0, SIZE, processes=1) == 1
+    assert len(find_frames(tmp_path, "train")) == 3
+
+
 def test_the_label_ids_are_written_last(tmp_path, monkeypatch):
     written = []
     monkeypatch.setattr("cs_utils.layout.Path.replace", lambda _, path: written.append(path.name))
