@@ -125,7 +125,7 @@ class Evaluate:
         from cs_utils.models import load_weights
 
         model, settings = load_weights(self.weights, Settings(data=self.data, accelerator=self.accelerator))
-        print(evaluate(model, split_loader(settings, self.split, self.images), settings, self.export))
+        print(evaluate(model, split_loader(settings, self.split, self.images, cached=False), settings, self.export))
         return 0
 
 
@@ -170,7 +170,7 @@ class Figure:
     def run(self) -> int:
         """Draw it, or list all."""
         from cs_utils.course import FIGURES, Material, draw_figure
-        from cs_utils.plots import check_ending, save_figure
+        from cs_utils.plots.style import check_ending, save_figure
 
         if self.list or self.name is None:
             print("\n".join(FIGURES))

@@ -17,7 +17,10 @@ from cs_utils.layout import Frame, write_atomic
 from cs_utils.models import fill
 from cs_utils.settings import CourseError, Settings
 
-MAY_CHANGE = ("epochs", "patience", "plot_every", "workers", "accelerator", "devices", "runs", "run", "data")
+MAY_CHANGE = (
+    *("epochs", "patience", "plot_every", "workers", "accelerator", "devices"),
+    *("runs", "run", "data", "cache"),
+)
 """Settings that may differ when a run goes on; any other would make it another run. Of the data, only the place may."""
 
 

@@ -14,18 +14,13 @@ from cs_utils.data import loaders, spread
 from cs_utils.inference import Evaluation, evaluate
 from cs_utils.layout import Frame, read_image, write_atomic
 from cs_utils.models import build, load_weights
-from cs_utils.plots import (
-    plot_activations,
-    plot_augmentation,
-    plot_class_iou,
-    plot_class_shares,
-    plot_confusion,
-    plot_final_output,
-    plot_history,
-    plot_predictions,
-    plot_scenes,
-    save_figure,
-)
+from cs_utils.plots.activations import plot_activations
+from cs_utils.plots.analysis import plot_class_shares
+from cs_utils.plots.preprocessing import plot_augmentation
+from cs_utils.plots.results import plot_class_iou, plot_confusion
+from cs_utils.plots.scenes import plot_final_output, plot_predictions, plot_scenes
+from cs_utils.plots.style import save_figure
+from cs_utils.plots.training import plot_history
 from cs_utils.prepare import ensure_minicity
 from cs_utils.settings import CourseError, Settings
 from cs_utils.training import BEST, HISTORY, fit

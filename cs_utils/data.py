@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from cs_utils.cache import ResizedFrames, resize_frames
 from cs_utils.labels import CLASSES
 from cs_utils.layout import Frame, find_frames, read_frame, read_polygons
 from cs_utils.settings import Settings
@@ -20,10 +21,20 @@ Transform = Callable[[np.ndarray, np.ndarray, np.random.Generator], tuple[Tensor
 
 
 class StreetScenes(Dataset):
-    """Street scenes as (image, target) pairs, transformed as asked."""
+    """Street scenes as (image, target) pairs, transformed as asked.
 
-    def __init__(self, frames: list[Frame], transform: Transform, seed: int = 0) -> None:
+    Args:
+        frames: which scenes.
+        transform: makes an item of an image, its mask and a random generator.
+        seed: with the epoch and the item's number, what the random generator starts from.
+        resized: the frames at the network's size, to be read instead of the files.
+    """
+
+    def __init__(
+        self, frames: list[Frame], transform: Transform, seed: int = 0, resized: ResizedFrames | None = None
+    ) -> None:
         self.frames = frames
+        self.resized = resized
         self.transform = transform
         self.seed = seed
         # In shared memory, because loader processes that live on must see a new epoch too.
@@ -44,7 +55,8 @@ class StreetScenes(Dataset):
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
         """Give image (3, h, w) float32 and target (h, w) int64."""
         rng = np.random.default_rng((self.seed, self.epoch, index))
-        return self.transform(*read_frame(self.frames[index]), rng)
+        image, mask = self.resized[index] if self.resized else read_frame(self.frames[index])
+        return self.transform(image, mask, rng)
 
 
 class EpochSampler(Sampler[int]):
@@ -109,10 +121,11 @@ def spread(frames: list[Frame], count: int) -> list[Frame]:
     return [frames[index] for index in np.unique(np.linspace(0, len(frames) - 1, count).round().astype(int))]
 
 
-def split_loader(settings: Settings, split: str, count: int | None) -> DataLoader:
+def split_loader(settings: Settings, split: str, count: int | None, cached: bool = True) -> DataLoader:
     """Loader of a split, or of ``count`` frames of it: (N, 3, h, w) float32 images and (N, h, w) int64 targets.
 
-    Only the training split is augmented and shuffled.
+    Only the training split is augmented and shuffled. Where the frames are read once only, ``cached=False`` saves the
+    disk space of resized copies.
 
     Raises:
         CourseError: the data folder, the split or a file is missing.
@@ -120,7 +133,8 @@ def split_loader(settings: Settings, split: str, count: int | None) -> DataLoade
     frames = choose_subset(find_frames(settings.data, split), count)
     is_train = split == "train"
     transform = Augmentation(settings) if is_train else Preprocessing(settings)
-    dataset = StreetScenes(frames, transform, settings.seed)
+    resized = resize_frames(frames, settings.image_size, settings.cache) if cached else None
+    dataset = StreetScenes(frames, transform, settings.seed, resized)
     return DataLoader(
         dataset,
         batch_size=settings.batch_size,

@@ -45,6 +45,9 @@ class Settings:
     val_images: int | None = 50
     """The same for validation."""
 
+    cache: Path = ROOT / "data" / "cache"
+    """Folder that keeps images at the network's size, so that each file is decoded once; may be deleted at any time."""
+
     image_size: tuple[int, int] = (128, 256)
     """Height and width, in this order, that the network sees, in pixels."""
     rotation: float = 12.0

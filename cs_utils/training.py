@@ -16,6 +16,7 @@ import os
 import shutil
 import sys
 import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,8 @@ from cs_utils.layout import write_atomic
 from cs_utils.losses import LOSSES
 from cs_utils.metrics import confusion_matrix, mean_dice, mean_iou
 from cs_utils.models import choose_device, fill, save_weights
-from cs_utils.plots import plot_predictions, save_figure
+from cs_utils.plots.scenes import plot_predictions
+from cs_utils.plots.style import save_figure
 from cs_utils.settings import CourseError, Settings
 
 HISTORY = "history.csv"
@@ -44,6 +46,9 @@ BEST = "best.safetensors"
 LAST = "last.ckpt"
 PICTURES = "pictures"
 TENSORBOARD = "tensorboard"
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+"""Takes logits (N, C, H, W) and target (N, H, W) int64, gives a number."""
 
 
 @dataclass(frozen=True)
@@ -86,11 +91,10 @@ def train_epoch(
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
     loader: DataLoader,
-    settings: Settings,
+    loss_function: Loss,
     title: str = "train",
 ) -> float:
     """Train for one epoch; give the mean loss of its batches."""
-    loss_function = LOSSES[settings.loss]
     model.train()
     # Summed on the device: asking for each batch's loss would make the processor wait for a GPU.
     total = torch.zeros((), device=fabric.device)
@@ -105,12 +109,11 @@ def train_epoch(
     return float(fabric.all_reduce(total / len(loader), reduce_op="mean"))
 
 
-def validate(fabric: Fabric, model: nn.Module, loader: DataLoader, settings: Settings) -> tuple[float, Tensor]:
+def validate(fabric: Fabric, model: nn.Module, loader: DataLoader, loss_function: Loss) -> tuple[float, Tensor]:
     """Give the mean loss over the validation images and one confusion matrix (20, 20) over all their pixels.
 
     Pixels are counted at the network's size; `inference.evaluate` counts at the size of the ground truth.
     """
-    loss_function = LOSSES[settings.loss]
     total = torch.zeros(2, device=fabric.device)  # sum of losses, number of images
     matrix = torch.zeros(NUM_CLASSES + 1, NUM_CLASSES + 1, dtype=torch.int64, device=fabric.device)
     with evaluating(model):
@@ -125,6 +128,11 @@ def validate(fabric: Fabric, model: nn.Module, loader: DataLoader, settings: Set
     if not matrix[:NUM_CLASSES].any():
         raise CourseError("no pixel of the validation images has a class, all are void: give other images")
     return loss_sum / images, matrix
+
+
+def make_optimizer(parameters: Iterable[nn.Parameter], settings: Settings) -> torch.optim.Optimizer:
+    """AdamW with the learning rate and the weight decay of the settings; Loshchilov and Hutter, arXiv 1711.05101."""
+    return torch.optim.AdamW(parameters, settings.learning_rate, weight_decay=settings.weight_decay)
 
 
 def make_fabric(settings: Settings) -> Fabric:
@@ -175,7 +183,8 @@ def fit(model: nn.Module, train: DataLoader, val: DataLoader, settings: Settings
             f"{fabric.world_size} devices: give a smaller --batch-size, or more --train-images"
         )
     identity = identify(settings, train.dataset.frames + val.dataset.frames)
-    optimizer = torch.optim.AdamW(model.parameters(), settings.learning_rate, weight_decay=settings.weight_decay)
+    optimizer = make_optimizer(model.parameters(), settings)
+    loss_function = LOSSES[settings.loss]
     trained, optimizer = fabric.setup(model, optimizer)
     rows: list[dict[str, float]] = []
     if resume and (folder / LAST).exists():
@@ -195,10 +204,10 @@ def fit(model: nn.Module, train: DataLoader, val: DataLoader, settings: Settings
         train.dataset.set_epoch(epoch)
         for group in optimizer.param_groups:
             group["lr"] = learning_rate_at(epoch, settings)
-        train_loss = train_epoch(fabric, trained, optimizer, train, settings, f"epoch {epoch}/{settings.epochs}")
+        train_loss = train_epoch(fabric, trained, optimizer, train, loss_function, f"epoch {epoch}/{settings.epochs}")
         train_seconds = time.perf_counter() - start
         share_statistics(fabric, model)
-        val_loss, matrix = validate(fabric, model, val, settings)
+        val_loss, matrix = validate(fabric, model, val, loss_function)
         rows.append(
             {
                 "epoch": epoch,

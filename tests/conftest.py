@@ -64,6 +64,7 @@ def settings(data_root: Path, tmp_path: Path) -> Settings:
     return Settings(
         data=data_root,
         runs=tmp_path / "runs",
+        cache=tmp_path / "cache",
         image_size=SIZE,
         batch_size=2,
         width=4,

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from cs_utils.data import EpochSampler, StreetScenes, choose_subset, loaders, present_classes, spread
+from cs_utils.data import EpochSampler, StreetScenes, choose_subset, loaders, present_classes, split_loader, spread
 from cs_utils.layout import find_frames, read_mask, write_png
 from cs_utils.settings import CourseError
 from cs_utils.transforms import Augmentation
@@ -101,10 +101,12 @@ def test_training_batches_are_all_whole(settings):
     assert [len(image) for image, _ in val] == [2]
 
 
-def test_a_bad_mask_stops_a_loader_process_with_its_name(settings):
+def test_a_bad_mask_stops_the_loaders_and_a_loader_process_with_its_name(settings):
     frame = find_frames(settings.data, "train")[0]
     write_png(frame.label_ids, np.full_like(read_mask(frame.label_ids), 77))
-    train, _ = loaders(settings.replace(workers=2))
+    with pytest.raises(CourseError, match="holds 77, but label ids end at 33"):
+        loaders(settings)
+    train = split_loader(settings.replace(workers=2), "train", None, cached=False)
     with pytest.raises(CourseError, match="holds 77, but label ids end at 33"):
         batches(train)
 

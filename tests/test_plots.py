@@ -4,11 +4,17 @@ import pandas as pd
 import pytest
 import torch
 
-from cs_utils import plots
 from cs_utils.labels import CLASS_NAMES, NUM_CLASSES, colorize
 from cs_utils.layout import find_frames, read_frame
 from cs_utils.metrics import scores
 from cs_utils.models import build
+from cs_utils.plots.activations import plot_activations
+from cs_utils.plots.analysis import plot_class_shares
+from cs_utils.plots.preprocessing import plot_augmentation
+from cs_utils.plots.results import plot_class_iou, plot_confusion
+from cs_utils.plots.scenes import plot_final_output, plot_predictions, plot_scenes
+from cs_utils.plots.style import save_figure
+from cs_utils.plots.training import plot_history
 from cs_utils.settings import CourseError
 
 
@@ -23,7 +29,7 @@ def frames(data_root):
 
 
 def test_scenes_show_photo_labels_and_both_with_a_legend_of_what_occurs(frames):
-    figure = plots.plot_scenes(frames[:2])
+    figure = plot_scenes(frames[:2])
     assert len(figure.axes) == 6
     shown = figure.axes[1].images[0].get_array()
     assert np.array_equal(shown, colorize(read_frame(frames[0])[1]))
@@ -32,21 +38,21 @@ def test_scenes_show_photo_labels_and_both_with_a_legend_of_what_occurs(frames):
 
 
 def test_predictions_have_the_four_panels_of_the_talk(frames, settings):
-    figure = plots.plot_predictions(build("unet", settings), frames[:3], settings)
+    figure = plot_predictions(build("unet", settings), frames[:3], settings)
     assert len(figure.axes) == 12
     assert texts(figure) >= {"Image", "Ground Truth", "Prediction", "Overlay"}
-    final = plots.plot_final_output(build("unet", settings), read_frame(frames[0])[0], settings)
+    final = plot_final_output(build("unet", settings), read_frame(frames[0])[0], settings)
     assert texts(final) >= {"Image", "Prediction Mask (Colored)", "Overlay"}
 
 
 def test_augmentation_shows_each_step_above_its_mask(frames, settings):
-    figure = plots.plot_augmentation(frames[0], settings)
+    figure = plot_augmentation(frames[0], settings)
     assert len(figure.axes) == 8
     assert texts(figure) >= {"Resized to 64x32", "Rotated by 12°", "Gaussian blur, 1 px", "Flipped", "void"}
 
 
 def test_class_shares_are_counted_over_all_images(frames):
-    figure = plots.plot_class_shares(frames)
+    figure = plot_class_shares(frames)
     axes = figure.axes[0]
     assert axes.get_xscale() == "log"
     widths = {
@@ -59,7 +65,7 @@ def test_class_shares_are_counted_over_all_images(frames):
 
 def test_the_best_epoch_is_marked():
     history = pd.DataFrame({"epoch": [1, 2, 3], "iou_score": [0.1, 0.4, 0.3], "dice_score": [0.2, 0.5, 0.4]})
-    figure = plots.plot_history(history.assign(train_loss=[3, 2, 1], val_loss=[3, 2, 2]))
+    figure = plot_history(history.assign(train_loss=[3, 2, 1], val_loss=[3, 2, 2]))
     labels = [text.get_text() for axes in figure.axes for text in axes.get_legend().get_texts()]
     assert labels.count("best epoch: 2") == 2
     assert {"train_loss", "val_loss", "dice_score", "iou_score"} <= set(labels)
@@ -68,7 +74,7 @@ def test_the_best_epoch_is_marked():
 def test_class_iou_leaves_out_absent_classes_and_shows_the_mean():
     matrix = torch.zeros(20, 20, dtype=torch.int64)
     matrix[0, 0], matrix[0, 1], matrix[1, 1] = 6, 2, 2  # road: 6 / 8; sidewalk: 2 / 4
-    figure = plots.plot_class_iou(scores(matrix))
+    figure = plot_class_iou(scores(matrix))
     axes = figure.axes[0]
     assert [label.get_text() for label in axes.get_yticklabels()] == ["sidewalk", "road"]
     assert [bar.get_width() for bar in axes.patches] == [0.5, 0.75]
@@ -78,7 +84,7 @@ def test_class_iou_leaves_out_absent_classes_and_shows_the_mean():
 def test_confusion_rows_are_shares_of_the_true_class():
     matrix = np.zeros((20, 20), dtype=np.int64)
     matrix[0, 0], matrix[0, 19] = 3, 1
-    figure = plots.plot_confusion(matrix)
+    figure = plot_confusion(matrix)
     values = figure.axes[0].collections[0].get_array()
     assert values.shape == (NUM_CLASSES, NUM_CLASSES + 1)
     assert values[0, 0] == 75
@@ -88,7 +94,7 @@ def test_confusion_rows_are_shares_of_the_true_class():
 
 
 def test_activations_are_drawn_with_their_true_derivatives():
-    figure = plots.plot_activations()
+    figure = plot_activations()
     x = torch.linspace(-6, 6, 601, dtype=torch.float64, requires_grad=True)
     y = torch.nn.functional.silu(x)
     (slope,) = torch.autograd.grad(y.sum(), x)
@@ -98,15 +104,15 @@ def test_activations_are_drawn_with_their_true_derivatives():
 
 def test_the_style_outside_is_left_alone(frames):
     before = dict(mpl.rcParams)
-    plots.plot_activations()
+    plot_activations()
     assert dict(mpl.rcParams) == before
 
 
 def test_a_figure_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
-    figure = plots.plot_activations()
+    figure = plot_activations()
     with pytest.raises(CourseError, match=r"a.xyz is no name for a figure"):
-        plots.save_figure(figure, tmp_path / "a.xyz")
+        save_figure(figure, tmp_path / "a.xyz")
     monkeypatch.setattr(type(figure), "savefig", lambda *_, **__: (_ for _ in ()).throw(OSError("disk full")))
     with pytest.raises(OSError, match="disk full"):
-        plots.save_figure(figure, tmp_path / "a.png")
+        save_figure(figure, tmp_path / "a.png")
     assert list(tmp_path.iterdir()) == []

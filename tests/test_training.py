@@ -272,7 +272,7 @@ def test_validation_is_one_matrix_over_all_images_whatever_the_batches(settings)
     for batch_size in (1, 2):
         chosen = settings.replace(batch_size=batch_size)
         _, val = loaders(chosen)
-        results.append(validate(training.make_fabric(chosen), model, val, chosen)[1])
+        results.append(validate(training.make_fabric(chosen), model, val, training.LOSSES[chosen.loss])[1])
     assert torch.equal(*results)
     # 2 images of 32 x 64, less the void at the top, two rows of 64 in each.
     assert results[0][:19].sum() == 2 * (32 - 2) * 64
@@ -320,6 +320,6 @@ def test_two_processes_train_together(settings, tmp_path):
     assert state["optimizer"]["state"][0]["step"] == 3
     model = build("unet", chosen)
     model.load_state_dict(state["model"])
-    loss, matrix = validate(training.make_fabric(settings), model, loaders(chosen)[1], chosen)
+    loss, matrix = validate(training.make_fabric(settings), model, loaders(chosen)[1], training.LOSSES[chosen.loss])
     assert history["iou_score"].item() == pytest.approx(float(training.mean_iou(matrix)), abs=1e-6)
     assert history["val_loss"].item() == pytest.approx(loss, rel=1e-6)

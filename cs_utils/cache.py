@@ -1,0 +1,98 @@
+"""Photos and masks at the network's size, decoded and resized once and kept on disk.
+
+To decode a 2048x1024 PNG takes longer than all that follows, and each epoch would do it again. So the first loader that
+wants some frames at some size writes them, as plain uint8 arrays, into one folder below ``settings.cache``, and every
+later one maps that folder into memory: pages are read as they are asked for, and the set is never in memory as a whole.
+The folder's name is a digest of the files' names, sizes and times of change, so a changed file makes a new one. All of
+it can be deleted at any time.
+"""
+
+import hashlib
+import os
+import shutil
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from cs_utils.layout import Frame, read_frame
+from cs_utils.transforms import resize
+
+IMAGES, MASKS = "images.npy", "masks.npy"
+
+
+class ResizedFrames:
+    """The cached frames: item n is the image (h, w, 3) and the mask (h, w) of frame n, uint8, the mask of trainIds."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._arrays: tuple[np.ndarray, np.ndarray] | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A loader process maps the files itself: pickled, a mapped array would be the whole set.
+        return {"folder": self.folder, "_arrays": None}
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """Read a frame's image and mask into memory."""
+        if self._arrays is None:
+            self._arrays = (
+                np.load(self.folder / IMAGES, mmap_mode="r"),
+                np.load(self.folder / MASKS, mmap_mode="r"),
+            )
+        images, masks = self._arrays
+        return np.array(images[index]), np.array(masks[index])
+
+
+def digest_files(frames: list[Frame], size: tuple[int, int]) -> str:
+    """A name for these frames at this size, another one as soon as a photo or a label file has changed."""
+    digest = hashlib.sha256(repr(size).encode())
+    for frame in frames:
+        for path in (frame.image, frame.label_ids):
+            status = path.stat()
+            digest.update(f"{path} {status.st_size} {status.st_mtime_ns}\n".encode())
+    return digest.hexdigest()[:32]
+
+
+def resize_frames(frames: list[Frame], size: tuple[int, int], cache: Path) -> ResizedFrames:
+    """Open the cache of these frames at ``size`` (height, width), and make it first if it is not there.
+
+    Raises:
+        CourseError: a file is unreadable, or its photo and labels do not fit.
+    """
+    folder = cache / digest_files(frames, size)
+    if not folder.exists():
+        unfinished = folder.with_name(f"{folder.name}.{os.getpid()}")
+        unfinished.mkdir(parents=True, exist_ok=True)
+        try:
+            _write(frames, size, unfinished)
+            if not folder.exists():
+                unfinished.rename(folder)
+        except OSError:
+            # Another process has been quicker; what it wrote is the same.
+            if not folder.exists():
+                raise
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
+    return ResizedFrames(folder)
+
+
+def _write(frames: list[Frame], size: tuple[int, int], folder: Path) -> None:
+    images = np.lib.format.open_memmap(folder / IMAGES, "w+", np.uint8, (len(frames), *size, 3))
+    masks = np.lib.format.open_memmap(folder / MASKS, "w+", np.uint8, (len(frames), *size))
+
+    def write(index: int) -> None:
+        images[index], masks[index] = resize(*read_frame(frames[index]), size)
+
+    # Threads are enough: OpenCV decodes outside Python's lock.
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        jobs = [pool.submit(write, index) for index in range(len(frames))]
+        try:
+            bar = tqdm(as_completed(jobs), desc="resize", total=len(jobs), unit="frame", leave=False, disable=None)
+            for job in bar:
+                job.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+    images.flush()
+    masks.flush()

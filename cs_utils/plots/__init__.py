@@ -1,0 +1,1 @@
+"""Every drawing of the course. Each function returns a matplotlib Figure and shows or saves nothing itself."""

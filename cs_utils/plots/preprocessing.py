@@ -1,0 +1,152 @@
+"""The steps of preprocessing and augmentation, and what each of them costs."""
+
+from collections.abc import Mapping, Sequence
+
+import cv2
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from cs_utils.labels import CLASS_NAMES, NUM_CLASSES, SLIDE_CHANNELS, SLIDE_VOID, colorize, slide_to_train_id
+from cs_utils.layout import Frame, read_frame
+from cs_utils.plots.style import ACCENT, FOURTH, INK, SECOND, THIRD, add_legend, panels, show, styled
+from cs_utils.settings import Settings
+from cs_utils.transforms import Augmentation, denormalize, resize
+
+PAPER_CEILING = pd.DataFrame(
+    {"mean": (97.2, 95.2, 90.7, 84.6), "pole": (90.4, 83.1, 69.5, 50.9), "traffic light": (94.1, 89.7, 80.9, 68.4)},
+    index=pd.Index((1024, 512, 256, 128), name="width of the mask"),
+)
+"""IoU in % that the shrunk ground truth itself reaches on Cityscapes, from 2048 pixels down; Cordts et al., 2016."""
+
+
+def find_detail(mask: np.ndarray, height: int, width: int) -> tuple[slice, slice]:
+    """The window with the most borders between classes: mask (H, W) -> rows and columns, to index image and mask."""
+    borders = np.zeros(mask.shape, np.float32)
+    borders[:, 1:] += mask[:, 1:] != mask[:, :-1]
+    borders[1:] += mask[1:] != mask[:-1]
+    sums = cv2.integral(borders)  # (H + 1, W + 1)
+    inside = sums[height:, width:] - sums[:-height, width:] - sums[height:, :-width] + sums[:-height, :-width]
+    top, left = np.unravel_index(inside.argmax(), inside.shape)
+    return slice(int(top), int(top) + height), slice(int(left), int(left) + width)
+
+
+@styled
+def plot_steps(steps: Mapping[str, tuple[np.ndarray, np.ndarray]], width: float = 18) -> Figure:
+    """Image above mask, a column for each step, by title; images (H, W, 3) uint8, masks (H, W) of trainIds."""
+    pairs = list(steps.values())
+    height, across = pairs[0][1].shape
+    figure, axes = panels(2, len(pairs), width=width, aspect=across / height)
+    for column, (title, (image, mask)) in zip(axes.T, steps.items(), strict=True):
+        show(column[0], image, title)
+        show(column[1], colorize(mask))
+    add_legend(figure, [mask for _, mask in pairs])
+    return figure
+
+
+@styled
+def plot_row(pictures: Mapping[str, np.ndarray], masks: Sequence[np.ndarray] = (), width: float = 18) -> Figure:
+    """Pictures (H, W, 3) uint8 side by side, by title; below them the classes of ``masks``, if there are any."""
+    height, across = next(iter(pictures.values())).shape[:2]
+    figure, axes = panels(1, len(pictures), width=width, aspect=across / height)
+    for axis, (title, picture) in zip(axes[0], pictures.items(), strict=True):
+        show(axis, picture, title)
+    if masks:
+        add_legend(figure, masks)
+    return figure
+
+
+@styled
+def plot_augmentation(frame: Frame, settings: Settings, draws: int = 7) -> Figure:
+    """One frame as validation sees it, and as training does in epochs 1, 2, …: image above mask."""
+    image, mask = read_frame(frame)
+    height, width = settings.image_size
+    steps = {f"Validation: resized to {width}x{height}": resize(image, mask, settings.image_size)}
+    for epoch in range(1, draws + 1):
+        drawn, target = Augmentation(settings)(image, mask, np.random.default_rng((settings.seed, epoch, 0)))
+        steps[f"Training, epoch {epoch}"] = (denormalize(drawn), slide_to_train_id(target.numpy()))
+    columns = (draws + 2) // 2
+    figure, axes = panels(4, columns, width=18, aspect=width / height)
+    for axis in axes.ravel():
+        axis.set_axis_off()
+    for number, (title, (step_image, step_mask)) in enumerate(steps.items()):
+        row, column = divmod(number, columns)
+        show(axes[2 * row, column], step_image, title)
+        show(axes[2 * row + 1, column], colorize(step_mask))
+    add_legend(figure, [step_mask for _, step_mask in steps.values()])
+    return figure
+
+
+@styled
+def plot_channels(encoded: np.ndarray) -> Figure:
+    """The 21 channels of a one-hot mask in the slide encoding: (H, W, 21), 1 where the class is; empty ones grey."""
+    height, width, _ = encoded.shape
+    names = [*CLASS_NAMES, "never used", "void"]
+    figure, axes = panels(3, SLIDE_CHANNELS // 3, width=18, aspect=width / height)
+    for value, axis in enumerate(axes.ravel()):
+        channel = encoded[..., value]
+        color = colorize(np.uint8(value)) if value < NUM_CLASSES else np.uint8([0, 0, 0])
+        background = 255 if channel.any() else 225
+        show(axis, np.where(channel[..., None] > 0, color, np.uint8(background)), f"{value} {names[value]}")
+        axis.set_axis_on()
+        axis.set(xticks=[], yticks=[])
+        axis.title.set_color(ACCENT if value in (NUM_CLASSES, SLIDE_VOID) else INK)
+    return figure
+
+
+@styled
+def plot_iou_ceiling(ceiling: pd.DataFrame) -> Figure:
+    """IoU in % that shrunk and enlarged masks reach: a row for each class, a column for each width in pixels.
+
+    Mean, pole and traffic light stand beside what the Cityscapes paper measured at the same width.
+    """
+    figure = Figure(figsize=(18, 8), layout="constrained")
+    axes, table = figure.subplots(1, 2, width_ratios=(1, 1))
+    rows = {"mean": ceiling.mean(), **{name: ceiling.loc[name] for name in ceiling.index}}
+    for (name, paper), color in zip(PAPER_CEILING.items(), (INK, ACCENT, SECOND), strict=True):
+        axes.plot(paper.index, paper, "s--", color=color, alpha=0.6, label=f"{name}, Cityscapes paper")
+        if name in rows:
+            axes.plot(ceiling.columns, rows[name], "o-", color=color, linewidth=2.5, label=f"{name}, here")
+    widths = sorted({*ceiling.columns, *PAPER_CEILING.index})
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(widths, widths, rotation=45)
+    axes.set(ylim=(0, 100), xlabel="width of the mask [pixels]", ylabel="IoU [%]")
+    axes.set_title("The best IoU that resizing leaves")
+    axes.legend(loc="lower right")
+    shares = pd.DataFrame(rows).T.to_numpy()
+    table.imshow(shares, cmap="YlGnBu", vmin=0, vmax=130, aspect="auto")
+    for (row, column), value in np.ndenumerate(shares):
+        table.text(column, row, f"{value:.1f}", ha="center", va="center", weight="bold" if row == 0 else "normal")
+    table.set_xticks(range(len(ceiling.columns)), [f"{width} px" for width in ceiling.columns])
+    table.set_yticks(range(len(rows)), list(rows))
+    table.grid(visible=False)
+    table.set_title("… class by class, in %")
+    return figure
+
+
+@styled
+def plot_mismatch(ceiling: pd.Series) -> Figure:
+    """Mean IoU, 0..1, between a mask and itself turned by the angles of the index, in degrees."""
+    figure = Figure(figsize=(11, 5), layout="constrained")
+    axes = figure.subplots()
+    axes.plot(ceiling.index, ceiling, "o-", color=ACCENT, linewidth=2.5)
+    for angle, value in ceiling.items():
+        axes.annotate(f"{value:.2f}", (angle, value), xytext=(0, 9), textcoords="offset points", ha="center")
+    axes.set(ylim=(0, 1.1), xlabel="angle between image and mask [degrees]", ylabel="mean IoU")
+    axes.set_title("A perfect network, scored by a mask that was turned differently")
+    return figure
+
+
+@styled
+def plot_denoising(psnr: pd.DataFrame) -> Figure:
+    """PSNR in dB to the clean image: a row for each sigma of the blur, a column for each deviation of the noise."""
+    figure = Figure(figsize=(12, 6), layout="constrained")
+    axes = figure.subplots()
+    for (noise, values), color in zip(psnr.items(), (SECOND, THIRD, FOURTH, ACCENT), strict=False):
+        axes.plot(psnr.index, values, "o-", color=color, linewidth=2.5, label=f"noise of {noise:g} grey levels")
+        best = values.idxmax()
+        axes.plot(best, values[best], "*", color=color, markersize=22, markeredgecolor=INK)
+    axes.set(xlabel="sigma of the Gaussian blur [pixels]", ylabel="PSNR to the clean image [dB]")
+    axes.set_title("Star: the best blur. Without much noise it is none")
+    axes.legend()
+    return figure
