@@ -9,12 +9,21 @@ BIN := $(VENV)/bin
 endif
 READY := $(VENV)/.ready
 
-.PHONY: course test lint format clean
+.PHONY: course lab figures outputs test lint format clean
 
-course: $(READY)  ## data, training, evaluation, pictures
+course: $(READY)  ## run all notebooks in order; copies and figures go to build/
 	$(BIN)/python -m cs_utils course
 
-test: $(READY)  ## all tests
+lab: $(READY)  ## open JupyterLab on the first notebook
+	$(BIN)/jupyter lab notebooks/00_introduction.ipynb
+
+figures: $(READY)  ## every figure into build/figures/, by running its section only
+	$(BIN)/python -m cs_utils figure --all
+
+outputs: $(READY)  ## run all notebooks and solutions again, and store their outputs in them
+	$(BIN)/python -m cs_utils course --store --profile laptop
+
+test: $(READY)  ## all tests and all notebooks
 	$(BIN)/python -m pytest
 
 lint: $(READY)  ## format and style

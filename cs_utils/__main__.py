@@ -12,7 +12,7 @@ from typing import Literal
 import tyro
 from tyro.conf import FlagCreatePairsOff, OmitArgPrefixes, Positional
 
-from cs_utils.settings import PROFILES, Accelerator, CourseError, Settings
+from cs_utils.settings import PROFILES, ROOT, Accelerator, CourseError, Profile, Settings
 
 AllSettings = OmitArgPrefixes[Settings]
 
@@ -157,43 +157,70 @@ class Predict:
 
 @dataclass(frozen=True)
 class Figure:
-    """Draw one figure of the course into a file; without a name, list them."""
+    """Draw one figure of the course, by running its section of a notebook; without a name, list them."""
 
     name: Positional[str | None] = None
     """Which figure."""
     list: FlagCreatePairsOff[bool] = False
     """List the figures."""
+    all: FlagCreatePairsOff[bool] = False
+    """Draw all of them, into the folder that --out names."""
     out: Path | None = None
-    """File to write, .png, .svg or .pdf; None: NAME.png."""
-    settings: AllSettings = field(default_factory=Settings.from_env)
+    """File to write, .png, .svg or .pdf; None: NAME.png, or build/figures for all."""
+    profile: Profile = field(default_factory=lambda: Settings.from_env().profile)
+    """How much to compute."""
+    data: Path = field(default_factory=lambda: Settings.from_env().data)
+    """Folder in the Cityscapes layout."""
 
     def run(self) -> int:
         """Draw it, or list all."""
-        from cs_utils.course import FIGURES, Material, draw_figure
+        from cs_utils.course import draw_figure, list_figures, run_section
         from cs_utils.plots.style import check_ending, save_figure
 
-        if self.list or self.name is None:
-            print("\n".join(FIGURES))
-            return 0
-        path = self.out or Path(f"{self.name}.png")
-        check_ending(path)
-        save_figure(draw_figure(self.name, Material(self.settings)), path)
-        print(path)
+        _set_environment(self.profile, self.data)
+        figures = list_figures()
+        if self.all:
+            for section in dict.fromkeys(figures.values()):
+                for name, figure in run_section(section).items():
+                    path = (self.out or ROOT / "build" / "figures") / f"{name}.png"
+                    save_figure(figure, path)
+                    print(path, flush=True)
+        elif self.list or self.name is None:
+            width = max(map(len, figures))
+            print("\n".join(f"{name:{width}}  {section}" for name, section in figures.items()))
+        else:
+            path = self.out or Path(f"{self.name}.png")
+            check_ending(path)
+            save_figure(draw_figure(self.name), path)
+            print(path)
         return 0
 
 
 @dataclass(frozen=True)
 class Course:
-    """Everything in one go: make the data if need be, train or go on training, evaluate, draw every figure."""
+    """Run all notebooks in order; executed copies go to build/notebooks, their figures to build/figures."""
 
-    settings: AllSettings = field(default_factory=Settings.from_env)
+    store: FlagCreatePairsOff[bool] = False
+    """Run the solutions too, and store all outputs in the notebooks themselves."""
+    profile: Profile = field(default_factory=lambda: Settings.from_env().profile)
+    """How much to compute."""
+    data: Path = field(default_factory=lambda: Settings.from_env().data)
+    """Folder in the Cityscapes layout."""
 
     def run(self) -> int:
         """Run the course."""
-        from cs_utils.course import run_course
+        from cs_utils.course import list_notebooks, list_solutions
+        from cs_utils.execution import BUILD, run_course
 
-        run_course(self.settings)
+        _set_environment(self.profile, self.data)
+        run_course([*list_notebooks(), *(list_solutions() if self.store else [])], self.store)
+        print(f"executed notebooks and figures: {BUILD}")
         return 0
+
+
+def _set_environment(profile: str, data: Path) -> None:
+    # Notebooks choose their settings by it.
+    os.environ.update(CS_PROFILE=profile, CS_DATA=str(data.expanduser().resolve()))
 
 
 def _find_profile(arguments: list[str]) -> str | None:

@@ -1,29 +1,27 @@
-"""The course as a whole: self-checks, the index of figures, and everything from data to pictures in one call."""
+"""What a notebook is made of: self-checks, sections that run on their own, figures by name.
 
-from collections.abc import Callable
+A notebook has setup cells (tag ``setup``) and sections, each begun by a heading of the second level. A section runs on
+its own after the setup cells. A cell tagged ``figure-NAME`` ends in the matplotlib Figure of that name.
+"""
+
+import ast
+import contextlib
+import io
+import json
+import os
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
+from typing import Any
 
-import pandas as pd
 from matplotlib.figure import Figure
-from torch import nn
-from torch.utils.data import DataLoader
 
-from cs_utils.data import loaders, spread
-from cs_utils.inference import Evaluation, evaluate
-from cs_utils.layout import Frame, read_image, write_atomic
-from cs_utils.models import build, load_weights
-from cs_utils.plots.activations import plot_activations
-from cs_utils.plots.analysis import plot_class_shares
-from cs_utils.plots.preprocessing import plot_augmentation
-from cs_utils.plots.results import plot_class_iou, plot_confusion
-from cs_utils.plots.scenes import plot_final_output, plot_predictions, plot_scenes
-from cs_utils.plots.style import save_figure
-from cs_utils.plots.training import plot_history
-from cs_utils.prepare import ensure_minicity
-from cs_utils.settings import CourseError, Settings
-from cs_utils.training import BEST, HISTORY, fit
+from cs_utils.settings import ROOT, CourseError
+
+NOTEBOOKS = ROOT / "notebooks"
+SOLUTIONS = NOTEBOOKS / "solutions"
+SETUP = "setup"
+FIGURE = "figure-"
 
 
 def check(claim: str, holds: bool) -> None:
@@ -38,89 +36,125 @@ def check(claim: str, holds: bool) -> None:
 
 
 @dataclass(frozen=True)
-class Material:
-    """What the figures are drawn from; each part is loaded when a figure first asks for it."""
+class Cell:
+    """A code cell of a notebook."""
 
-    settings: Settings
-
-    @cached_property
-    def loaders(self) -> tuple[DataLoader, DataLoader]:
-        """Loaders of the training and the validation images; MiniCity is made first if it is wanted and not there."""
-        ensure_minicity(self.settings)
-        return loaders(self.settings)
+    source: str
+    tags: tuple[str, ...]
 
     @property
-    def train_frames(self) -> list[Frame]:
-        """The training frames that the settings choose."""
-        return self.loaders[0].dataset.frames
+    def figure(self) -> str | None:
+        """Name of the figure that the cell draws, if it draws one."""
+        return next((tag.removeprefix(FIGURE) for tag in self.tags if tag.startswith(FIGURE)), None)
+
+
+@dataclass(frozen=True)
+class Section:
+    """A section of a notebook with all that it needs to run on its own."""
+
+    notebook: Path
+    title: str
+    setup: tuple[Cell, ...]
+    cells: tuple[Cell, ...]
 
     @property
-    def val_frames(self) -> list[Frame]:
-        """The validation frames that the settings choose."""
-        return self.loaders[1].dataset.frames
+    def figures(self) -> list[str]:
+        """Names of the figures that the section draws."""
+        return [cell.figure for cell in self.cells if cell.figure]
 
-    @cached_property
-    def history(self) -> pd.DataFrame:
-        """The run's epochs."""
-        path = self.settings.run_folder / HISTORY
-        if not path.is_file():
-            raise CourseError(f"{path} is missing: train first, with `python -m cs_utils train`")
-        return pd.read_csv(path)
-
-    @cached_property
-    def trained(self) -> tuple[nn.Module, Settings]:
-        """The run's best model, and its settings."""
-        return load_weights(self.settings.run_folder / BEST, self.settings)
-
-    @cached_property
-    def evaluation(self) -> Evaluation:
-        """The best model's scores on the validation frames."""
-        model, settings = self.trained
-        return evaluate(model, self.loaders[1], settings)
+    def __str__(self) -> str:
+        return f"{self.notebook.stem}: {self.title}"
 
 
-FIGURES: dict[str, Callable[[Material], Figure]] = {
-    "scenes": lambda material: plot_scenes(spread(material.train_frames, 4)),
-    "class-shares": lambda material: plot_class_shares(material.train_frames),
-    "augmentation": lambda material: plot_augmentation(material.train_frames[0], material.settings),
-    "activations": lambda material: plot_activations(),
-    "curves": lambda material: plot_history(material.history),
-    "predictions": lambda material: plot_predictions(
-        material.trained[0], spread(material.val_frames, 4), material.trained[1]
-    ),
-    "final-output": lambda material: plot_final_output(
-        material.trained[0], read_image(material.val_frames[0].image), material.trained[1]
-    ),
-    "class-iou": lambda material: plot_class_iou(material.evaluation.table),
-    "confusion-matrix": lambda material: plot_confusion(material.evaluation.matrix),
-}
-"""Every figure by name. Those from "curves" on show a trained run."""
+def list_notebooks() -> list[Path]:
+    """The numbered notebooks, in order."""
+    return sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
 
 
-def draw_figure(name: str, material: Material) -> Figure:
-    """Draw one figure by its name.
+def list_solutions() -> list[Path]:
+    """The notebooks with the solutions, in order."""
+    return sorted(SOLUTIONS.glob("[0-9][0-9]_*.ipynb"))
+
+
+def read_sections(path: Path) -> list[Section]:
+    """The sections of a notebook that hold code, in order.
 
     Raises:
-        CourseError: there is no figure of that name, or what it shows is not there yet.
+        CourseError: code stands before the first heading and is not tagged ``setup``.
     """
-    if name not in FIGURES:
-        raise CourseError(f"figure {name!r} is unknown: give one of {', '.join(FIGURES)}")
-    return FIGURES[name](material)
+    setup: list[Cell] = []
+    sections: dict[str, list[Cell]] = {}
+    title = None
+    for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+        source = "".join(cell["source"])
+        if cell["cell_type"] == "markdown" and source.startswith("## "):
+            title = source.splitlines()[0].removeprefix("## ").strip()
+        elif cell["cell_type"] == "code":
+            code = Cell(source, tuple(cell["metadata"].get("tags", [])))
+            if SETUP in code.tags:
+                setup.append(code)
+            elif title is None:
+                raise CourseError(f"{path} has code before its first section: tag it {SETUP!r}, or move it")
+            else:
+                sections.setdefault(title, []).append(code)
+    return [Section(path, title, tuple(setup), tuple(cells)) for title, cells in sections.items()]
 
 
-def run_course(settings: Settings) -> Path:
-    """Make the data if need be, train (or go on training), evaluate, and draw every figure.
+def list_figures() -> dict[str, Section]:
+    """Every figure of the course by name, in the order of the notebooks, with the section that draws it."""
+    return {name: section for path in list_notebooks() for section in read_sections(path) for name in section.figures}
 
-    Returns:
-        The run's folder: history, weights, ``class_iou.csv`` and ``figures/``.
+
+def run_section(section: Section) -> dict[str, Figure]:
+    """Run the setup cells and a section in this process, in variables of their own; give its figures by name.
+
+    What the cells print is dropped.
     """
-    material = Material(settings)
-    folder = settings.run_folder
-    run = fit(build(settings.model, settings), *material.loaders, settings, resume=True)
-    if not run.is_main:
-        return folder
-    write_atomic(folder / "class_iou.csv", material.evaluation.table.to_csv().encode())
-    for name in FIGURES:
-        save_figure(draw_figure(name, material), folder / "figures" / f"{name}.png")
-    print(f"{material.evaluation}\npictures and table: {folder}")
-    return folder
+    variables: dict[str, Any] = {"__name__": "__main__", "display": print}
+    figures = {}
+    with contextlib.redirect_stdout(io.StringIO()), _working_in(section.notebook.parent):
+        for cell in section.setup + section.cells:
+            value = _run(cell.source, str(section), variables)
+            if cell.figure:
+                if not isinstance(value, Figure):
+                    raise CourseError(f"{section}: the cell of figure {cell.figure!r} must end in a matplotlib Figure")
+                figures[cell.figure] = value
+    return figures
+
+
+def _run(source: str, name: str, variables: dict[str, Any]) -> Any:
+    # As Jupyter does: the value of a last line that is an expression is the cell's own.
+    tree = ast.parse(source, filename=name)
+    result = "_value_of_the_cell"
+    variables[result] = None
+    if tree.body and isinstance(tree.body[-1], ast.Expr):
+        last = tree.body.pop()
+        assign = ast.Assign([ast.Name(result, ast.Store())], last.value)
+        tree.body.append(ast.fix_missing_locations(ast.copy_location(assign, last)))
+    exec(compile(tree, name, "exec"), variables)
+    return variables[result]
+
+
+@contextlib.contextmanager
+def _working_in(folder: Path) -> Iterator[None]:
+    # Jupyter starts a notebook in its own folder.
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)
+
+
+def draw_figure(name: str) -> Figure:
+    """Draw a figure by its name: run the setup cells and the section that draws it.
+
+    Profile and data are those of the environment, ``CS_PROFILE`` and ``CS_DATA``.
+
+    Raises:
+        CourseError: there is no figure of that name, or its data are not there.
+    """
+    figures = list_figures()
+    if name not in figures:
+        raise CourseError(f"figure {name!r} is unknown: give one of {', '.join(figures)}")
+    return run_section(figures[name])[name]

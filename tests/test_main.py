@@ -3,6 +3,7 @@ import os
 import subprocess
 import sys
 
+import nbformat
 import pandas as pd
 import pytest
 
@@ -60,22 +61,52 @@ def test_a_run_is_not_overwritten_but_resumed(flags, settings, capsys):
     assert len(pd.read_csv(settings.runs / "r" / "history.csv")) == 2
 
 
-def test_the_course_leaves_pictures_and_a_table(flags, settings, capsys):
-    assert main(["course", *flags, "--run", "r", "--epochs", "1"]) == 0
-    folder = settings.runs / "r"
-    assert {path.stem for path in (folder / "figures").iterdir()} >= {"curves", "predictions", "class-iou"}
-    table = pd.read_csv(folder / "class_iou.csv")
-    assert {"road", "car"} <= set(table.iloc[:, 0])
-    assert str(folder) in capsys.readouterr().out
+@pytest.fixture
+def lesson(tmp_path, monkeypatch):
+    """A course of one notebook, which says what it was called with."""
+    notebook = nbformat.v4.new_notebook(
+        cells=[
+            nbformat.v4.new_code_cell(
+                "from cs_utils.settings import Settings\nfrom cs_utils.plots.activations import plot_activations\n"
+                "settings = Settings.from_env()",
+                metadata={"tags": ["setup"]},
+            ),
+            nbformat.v4.new_markdown_cell("## Curves"),
+            nbformat.v4.new_code_cell("print(settings.profile, settings.data)"),
+            nbformat.v4.new_code_cell("plot_activations()", metadata={"tags": ["figure-two-curves"]}),
+        ]
+    )
+    path = tmp_path / "notebooks" / "05_lesson.ipynb"
+    path.parent.mkdir()
+    nbformat.write(notebook, path)
+    monkeypatch.setattr("cs_utils.course.NOTEBOOKS", path.parent)
+    monkeypatch.setattr("cs_utils.course.SOLUTIONS", path.parent / "solutions")
+    monkeypatch.setattr("cs_utils.execution.ROOT", tmp_path)
+    monkeypatch.setattr("cs_utils.execution.BUILD", tmp_path / "build")
+    return path
 
 
-def test_figures_are_listed_and_drawn_in_any_format(flags, settings, capsys, tmp_path):
+def test_the_course_runs_the_notebooks_in_the_profile_and_on_the_data_asked_for(lesson, data_root, tmp_path, capsys):
+    before = lesson.read_text()
+    assert main(["course", "--profile", "tiny", "--data", str(data_root)]) == 0
+    assert "05_lesson: " in capsys.readouterr().out
+    copy = nbformat.read(tmp_path / "build" / "notebooks" / "05_lesson.ipynb", as_version=4)
+    assert copy.cells[2].outputs[0].text == f"tiny {data_root}\n"
+    assert (tmp_path / "build" / "figures" / "two-curves.png").stat().st_size > 5000
+    assert lesson.read_text() == before
+    assert main(["course", "--store"]) == 0
+    assert nbformat.read(lesson, as_version=4).metadata.cs_utils.profile == "laptop"
+
+
+def test_figures_are_listed_and_drawn_in_any_format(lesson, data_root, capsys, tmp_path):
     assert main(["figure", "--list"]) == 0
-    names = capsys.readouterr().out.split()
-    assert "class-shares" in names
+    assert capsys.readouterr().out == "two-curves  05_lesson: Curves\n"
     for ending in ("png", "svg", "pdf"):
-        assert main(["figure", "class-shares", "--out", str(tmp_path / f"f.{ending}"), *flags]) == 0
-        assert (tmp_path / f"f.{ending}").stat().st_size > 5000
+        out = tmp_path / f"f.{ending}"
+        assert main(["figure", "two-curves", "--out", str(out), "--data", str(data_root)]) == 0
+        assert out.stat().st_size > 5000
+    assert main(["figure", "--all", "--out", str(tmp_path / "all")]) == 0
+    assert [path.name for path in (tmp_path / "all").iterdir()] == ["two-curves.png"]
 
 
 def test_check_tells_a_whole_folder_from_a_broken_one(flags, settings, capsys):
@@ -95,18 +126,17 @@ def test_check_tells_a_whole_folder_from_a_broken_one(flags, settings, capsys):
         (["data", "camvid"], "say where CamVid is"),
         (["predict", "--weights", "x"], "name at least one photo"),
         (["predict", "a.png", "--weights", "nowhere.safetensors"], "weights file nowhere.safetensors is missing"),
-        (["figure", "mona-lisa"], "figure 'mona-lisa' is unknown: give one of scenes, class-shares"),
+        (["figure", "mona-lisa"], "figure 'mona-lisa' is unknown: give one of"),
         (
             ["figure", "activations", "--out", "a.xyz"],
             "a.xyz is no name for a figure: let it end in .png, .svg or .pdf",
         ),
         (["train", "--batch-size", "7"], "6 training images are fewer than batch_size=7 times 1 devices"),
         (["train", "--runs", __file__], "mend that and call again"),
-        (["figure", "curves"], "history.csv is missing: train first"),
     ],
 )
 def test_a_mistake_is_one_line_that_says_how_to_mend_it(flags, arguments, message, capsys):
-    runs = flags[:2] if arguments[0] in ("train", "figure") and "--runs" not in arguments else []
+    runs = flags[:2] if arguments[0] == "train" and "--runs" not in arguments else []
     assert main([*arguments, *runs]) == 2
     error = capsys.readouterr().err
     assert message in error

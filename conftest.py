@@ -1,0 +1,21 @@
+"""How pytest runs the notebooks: in the profile ``tiny`` unless another is set, cell by cell, as Jupyter would."""
+
+import os
+from pathlib import Path
+
+import pytest
+from nbval.kernel import RunningKernel
+
+
+def execute_with_history(self: RunningKernel, source: str, allow_stdin: bool | None = None) -> str:
+    """Execute a cell as a front end does: without history a trailing ``;`` would print its value (nbval issue 194)."""
+    return self.kc.execute(source, store_history=True, allow_stdin=allow_stdin, stop_on_error=False)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Set what the kernels inherit, and name the patterns by their place, wherever pytest is called from."""
+    os.environ.setdefault("CS_PROFILE", "tiny")
+    # A back end that is set outside would open windows, or break where there is no screen.
+    os.environ.pop("MPLBACKEND", None)
+    config.option.nbval_sanitize_with = str(Path(__file__).with_name("sanitize.cfg"))
+    RunningKernel.execute_cell_input = execute_with_history

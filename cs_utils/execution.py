@@ -1,0 +1,115 @@
+"""Execute whole notebooks, keep their outputs, take their figures out."""
+
+import base64
+import hashlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+from tqdm import tqdm
+
+from cs_utils.course import FIGURE
+from cs_utils.settings import ROOT, CourseError
+
+BUILD = ROOT / "build"
+PACKAGE = Path(__file__).resolve().parent
+NOT_IN_NOTEBOOKS = ("__main__.py", "execution.py")
+"""Modules that run notebooks, and so cannot change what is in them."""
+IMAGE_TYPES = {"image/png": "png", "image/jpeg": "jpg"}
+
+
+def run_course(paths: Iterable[Path], store: bool = False) -> None:
+    """Execute notebooks one after the other into ``build/notebooks``, their figures into ``build/figures``.
+
+    Args:
+        paths: the notebooks.
+        store: when all have run, also put the executed notebooks in the places of the old ones.
+
+    Raises:
+        CourseError: a cell failed.
+    """
+    copies = {}
+    for path in paths:
+        print(f"{path.stem} …", flush=True)
+        copies[path] = BUILD / path.relative_to(ROOT)
+        seconds = run_notebook(path, copies[path])
+        figures = write_figures(copies[path], BUILD / "figures")
+        print(f"{path.stem}: {seconds:.0f} s, {len(figures)} figures", flush=True)
+    if store:
+        for path, copy in copies.items():
+            shutil.copyfile(copy, path)
+
+
+def run_notebook(path: Path, out: Path) -> float:
+    """Execute a notebook in a kernel of its own, and write it to ``out`` with its outputs, also when a cell fails.
+
+    Returns:
+        How many seconds it took.
+
+    Raises:
+        CourseError: a cell failed; the message says which, and how.
+    """
+    import nbformat
+    from nbclient import NotebookClient
+    from nbclient.exceptions import CellExecutionError
+
+    notebook = nbformat.read(path, as_version=4)
+    cells = sum(cell.cell_type == "code" for cell in notebook.cells)
+    start = time.perf_counter()
+    with tqdm(desc=path.stem, total=cells, unit="cell", leave=False, disable=None) as bar:
+        client = NotebookClient(
+            notebook,
+            kernel_name="python3",
+            # Else each kernel warns that what it says to this process on this machine is not encrypted.
+            extra_arguments=["--IPKernelApp.log_level=ERROR"],
+            resources={"metadata": {"path": str(path.parent)}},
+            timeout=None,
+            record_timing=False,
+            coalesce_streams=True,
+            on_cell_executed=lambda **_: bar.update(),
+        )
+        try:
+            client.execute()
+        except CellExecutionError as error:
+            reason = f"{error.ename}: {error.evalue}"
+            raise CourseError(f"{path} failed ({reason}); how far it came is in {out}") from None
+        finally:
+            seconds = time.perf_counter() - start
+            out.parent.mkdir(parents=True, exist_ok=True)
+            # What ran, with what, and for how long; the language's details would differ from machine to machine.
+            notebook.metadata.pop("language_info", None)
+            made = {"digest": digest_notebook(path), "profile": os.environ.get("CS_PROFILE") or "laptop"}
+            notebook.metadata["cs_utils"] = made | {"seconds": round(seconds)}
+            nbformat.write(notebook, out)
+    return seconds
+
+
+def digest_notebook(path: Path) -> str:
+    """A digest of a notebook's code and of the package: outputs with another digest are out of date."""
+    digest = hashlib.sha256()
+    for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+        if cell["cell_type"] == "code":
+            digest.update("".join(cell["source"]).encode() + b"\0")
+    for module in sorted(PACKAGE.rglob("*.py")):
+        name = module.relative_to(PACKAGE).as_posix()
+        if name not in NOT_IN_NOTEBOOKS:
+            digest.update(f"{name}\0{module.read_text(encoding='utf-8')}\0".encode())
+    return digest.hexdigest()
+
+
+def write_figures(path: Path, folder: Path) -> list[Path]:
+    """Write the figures that an executed notebook holds to files in a folder; give their paths."""
+    written = []
+    for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+        tags = cell["metadata"].get("tags", [])
+        name = next((tag.removeprefix(FIGURE) for tag in tags if tag.startswith(FIGURE)), None)
+        for output in cell.get("outputs", []):
+            for kind, ending in IMAGE_TYPES.items():
+                if name and kind in output.get("data", {}):
+                    folder.mkdir(parents=True, exist_ok=True)
+                    written.append(folder / f"{name}.{ending}")
+                    written[-1].write_bytes(base64.b64decode(output["data"][kind]))
+    return written
