@@ -32,7 +32,7 @@ def plot_images_per_city(here: Mapping[str, Mapping[str, int]], real: Mapping[st
         axes.set(xlabel="images", title=title)
         axes.grid(axis="y", visible=False)
         axes.margins(x=0.15, y=0.01)
-        axes.legend(loc="lower right")
+        axes.legend(loc="upper center", bbox_to_anchor=(0.4, -0.07), ncols=3, frameon=False, columnspacing=1)
     return figure
 
 
@@ -61,6 +61,7 @@ def plot_presence(present: pd.Series, shares: pd.Series) -> Figure:
     axes.bar_label(bars, fmt="%.0f %%", padding=4, fontsize=11)
     axes.plot(shares[present.index] * 100, present.index, "D", color=ACCENT, label="of all pixels are the class")
     axes.set(xlim=(0, 112), xlabel="share (%)", title="In every street, yet hardly there; or hardly ever there")
+    axes.margins(y=0.02)
     axes.legend(loc="lower right")
     return figure
 
@@ -71,7 +72,7 @@ def plot_class_positions(positions: np.ndarray) -> Figure:
 
     The number in a title is the largest share of the images that have the class at one and the same place.
     """
-    figure = Figure(figsize=(15, 9), layout="constrained")
+    figure = Figure(figsize=(15, 7.8), layout="constrained")
     for axes, name, place in zip(figure.subplots(4, 5).flat, NAMES, positions, strict=True):
         peak = place.max()
         axes.imshow(place, cmap="magma", vmin=0, vmax=peak or 1, aspect="auto", interpolation="nearest")
@@ -131,6 +132,7 @@ def plot_object_sizes(objects: pd.DataFrame, scale: float, smallest: int) -> Fig
         axes.text(0.5, 0.5, "these labels tell no objects apart", transform=axes.transAxes, ha="center")
     axes.set(xscale="log", xlabel="pixels of the object, at the size of its labels", xlim=(0.8, None))
     axes.set(yticks=range(len(medians)), yticklabels=labels, title="One class, objects of a thousand sizes")
+    axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.legend(loc="upper left", bbox_to_anchor=(0, 1), framealpha=1)
     axes.margins(y=0.12)
     return figure
@@ -151,6 +153,7 @@ def plot_brightness(photos: pd.DataFrame, colors: pd.DataFrame) -> Figure:
     right.bar_label(bars, fmt="%.0f", padding=4, fontsize=11)
     right.set(xlim=(0, 255), xlabel="mean brightness of the class's pixels (0..255)", title="Mean colour of each class")
     right.grid(axis="y", visible=False)
+    right.margins(y=0.02)
     return figure
 
 
@@ -164,7 +167,7 @@ def _bars(axes: Axes, values: pd.Series, color: str) -> None:
 @styled
 def plot_void(statistics: Statistics) -> Figure:
     """Where void lies, what it is made of, and how much of each photo it takes."""
-    figure = Figure(figsize=(14, 8.5), layout="constrained")
+    figure = Figure(figsize=(14, 6), layout="constrained")
     axes = figure.subplot_mosaic([["where", "what"], ["where", "how much"]], width_ratios=(3, 2))
     image = axes["where"].imshow(
         statistics.positions[NUM_CLASSES] * 100, cmap="magma", vmin=0, vmax=100, aspect="auto", interpolation="nearest"
@@ -175,9 +178,10 @@ def plot_void(statistics: Statistics) -> Figure:
     total = statistics.pixels.to_numpy().sum()
     _bars(axes["what"], statistics.void / total, SECOND)
     axes["what"].set(xlabel="share of all pixels (%)", title="What void is made of")
+    real = real_shares()["void"] * 100
     shares = statistics.pixels["void"] / statistics.pixels.sum(axis=1) * 100
     axes["how much"].hist(shares, bins=20, color=FOURTH, edgecolor="white")
-    axes["how much"].axvline(11.47, color=ACCENT, lw=3, ls="--", label="Cityscapes, mean: 11.47 %")
+    axes["how much"].axvline(real, color=ACCENT, lw=3, ls="--", label=f"Cityscapes, mean: {real:.2f} %")
     axes["how much"].set(xlabel="void in a photo (%)", ylabel="photos", xlim=(0, None), title="How much of a photo")
     axes["how much"].legend()
     return figure
@@ -197,6 +201,7 @@ def plot_loss_shares(shares: pd.DataFrame) -> Figure:
     for number, (name, color) in enumerate(zip(shares.columns, (SECOND, ACCENT, THIRD), strict=False)):
         axes.barh(rows - number * height + 0.4 - height / 2, ordered[name] * 100, height, color=color, label=name)
     axes.axvline(100 / len(ordered), color=INK, ls=":", label=f"an equal part, {100 / len(ordered):.1f} %")
+    axes.margins(y=0.02)
     axes.set(xscale="log", yticks=rows, yticklabels=ordered.index, xlabel="part of the loss (%)")
     axes.set_title("Whose loss is it? The classes' parts when all pixels are equally wrong")
     axes.xaxis.set_major_formatter("{x:g}")

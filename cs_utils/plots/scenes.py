@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 
 import numpy as np
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from torch import nn
 
+from cs_utils.errors import Predicted
 from cs_utils.inference import overlay, predict
-from cs_utils.labels import colorize
-from cs_utils.layout import Frame, read_frame
-from cs_utils.plots.style import add_legend, panels, show, styled
+from cs_utils.labels import VOID, colorize
+from cs_utils.layout import Frame, read_frame, read_image
+from cs_utils.plots.style import ACCENT, add_legend, panels, show, styled
 from cs_utils.settings import Settings
 
 
@@ -49,3 +51,39 @@ def plot_final_output(model: nn.Module, image: np.ndarray, settings: Settings) -
     prediction = predict(model, image, settings)
     row = (image, colorize(prediction), overlay(image, prediction))
     return _show_rows([row], ("Image", "Prediction Mask (Colored)", "Overlay"), [prediction])
+
+
+def paint_errors(image: np.ndarray, target: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Paint wrong pixels red over a pale grey photo, void black: (H, W, 3), (H, W), (H, W) -> (H, W, 3), all uint8."""
+    grey = image.mean(axis=2, keepdims=True) / 2 + 120
+    painted = np.repeat(grey.astype(np.uint8), 3, axis=2)
+    painted[target != mask] = np.rint(np.multiply(to_rgb(ACCENT), 255)).astype(np.uint8)
+    painted[target == VOID] = 0
+    return painted
+
+
+@styled
+def plot_errors(predicted: Sequence[Predicted], labels: Sequence[str]) -> Figure:
+    """Image | Ground Truth | Prediction | Errors, a labelled row for each predicted frame."""
+    rows = []
+    for item in predicted:
+        image = read_image(item.frame.image)
+        wrong = paint_errors(image, item.target, item.mask)
+        rows.append((image, colorize(item.target), colorize(item.mask), wrong))
+    masks = [mask for item in predicted for mask in (item.target, item.mask)]
+    figure = _show_rows(rows, ("Image", "Ground Truth", "Prediction", "Errors (red)"), masks)
+    for axes, label in zip(figure.axes[::4], labels, strict=True):
+        axes.text(-0.03, 0.5, label, rotation=90, ha="right", va="center", transform=axes.transAxes, fontsize=15)
+    return figure
+
+
+@styled
+def plot_disturbed(images: Sequence[np.ndarray], masks: Sequence[np.ndarray], titles: Sequence[str]) -> Figure:
+    """One scene as it is and disturbed, in columns: the photos above what was predicted for each."""
+    height, width = masks[0].shape
+    figure, axes = panels(2, len(images), width=4.5 * len(images), aspect=width / height)
+    for column, (image, mask, title) in enumerate(zip(images, masks, titles, strict=True)):
+        show(axes[0, column], image, title)
+        show(axes[1, column], colorize(mask))
+    add_legend(figure, masks)
+    return figure

@@ -1,0 +1,237 @@
+"""The U-Net as it really is: its layers traced by running it, the classic diagram, and where its numbers sit."""
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
+from torch import Tensor, nn
+
+from cs_utils.plots.style import ACCENT, FOURTH, INK, SECOND, THIRD, styled
+from cs_utils.unet import UNet
+
+KINDS: dict[type[nn.Module], str] = {
+    nn.Conv2d: "convolution",
+    nn.ConvTranspose2d: "up-convolution",
+    nn.BatchNorm2d: "batch norm",
+}
+GREY = "#7d8590"
+IMAGE, FEATURES, COPIED, RAISED = "#f3ddb3", "#c9dcee", "#d9dde2", "#cde5d5"
+"""Colours of the diagram's boxes."""
+
+
+def trace(model: nn.Module, size: tuple[int, int]) -> pd.DataFrame:
+    """Run a network on one image of ``size`` (height, width) and write down what each layer does.
+
+    Whatever the size, the run takes next to no time: it is made on PyTorch's device "meta", which works out shapes and
+    computes no numbers. The model itself is left alone.
+
+    Returns:
+        One row for each convolution, up-convolution and batch norm, in the order in which they run: name, kind, level
+        (0: the image's size, 1: half of it, ...), kernel, in_channels, out_channels, height and width of the output,
+        parameters, multiply_adds (of the convolutions alone, as is usual), activations (numbers in the output).
+    """
+    rows: list[dict[str, object]] = []
+    twin = copy.deepcopy(model).to("meta").eval()
+    handles = [
+        layer.register_forward_hook(_recorder(name, layer, rows))
+        for name, layer in twin.named_modules()
+        if type(layer) in KINDS
+    ]
+    with torch.no_grad():
+        twin(torch.empty(1, 3, *size, device="meta"))
+    for handle in handles:
+        handle.remove()
+    table = pd.DataFrame(rows)
+    table["level"] = np.log2(table["height"].max() / table["height"]).round().astype(int)
+    return table
+
+
+def _recorder(name: str, layer: nn.Module, rows: list[dict[str, object]]) -> Callable[..., None]:
+    def record(_: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        channels, height, width = output.shape[1:]
+        below = inputs[0].shape
+        multiply_adds = 0
+        if isinstance(layer, nn.Conv2d):
+            multiply_adds = layer.weight.numel() * height * width  # every weight once for each output pixel
+        elif isinstance(layer, nn.ConvTranspose2d):
+            multiply_adds = layer.weight.numel() * below[2] * below[3]  # every weight once for each input pixel
+        rows.append(
+            {
+                "name": name,
+                "kind": KINDS[type(layer)],
+                "level": 0,
+                "kernel": getattr(layer, "kernel_size", (0,))[0],
+                "in_channels": below[1],
+                "out_channels": channels,
+                "height": height,
+                "width": width,
+                "parameters": sum(parameter.numel() for parameter in layer.parameters()),
+                "multiply_adds": multiply_adds,
+                "activations": channels * height * width,
+            }
+        )
+
+    return record
+
+
+@dataclass
+class _Box:
+    """A feature map in the diagram: its shape, and where it stands."""
+
+    channels: int
+    size: tuple[int, int]
+    level: int
+    column: int
+    copied: int = 0
+    """How many of the channels came over the skip."""
+    left: float = 0
+    right: float = 0
+    bottom: float = 0
+    top: float = 0
+
+    @property
+    def middle(self) -> float:
+        return (self.left + self.right) / 2
+
+
+def _boxes(model: UNet, size: tuple[int, int]) -> tuple[list[list[_Box]], list[list[_Box]], _Box]:
+    # The encoder's feature maps level by level, the bottleneck last; the decoder's from the bottom up; the logits.
+    table = trace(model, size)
+    convolutions = table[table["kind"] != "batch norm"].set_index("name")
+
+    def output(name: str, level: int, column: int) -> _Box:
+        row = convolutions.loc[name]
+        return _Box(int(row["out_channels"]), (int(row["height"]), int(row["width"])), level, column)
+
+    down, column = [], 0
+    for level, block in enumerate(("stem", *(f"encoder.{number}" for number in range(len(model.encoder))))):
+        first, second = output(f"{block}.0", level, column + 1), output(f"{block}.3", level, column + 2)
+        start = _Box(int(convolutions.loc[f"{block}.0", "in_channels"]), first.size, level, column)
+        down.append([start, first, second])
+        column += 2
+    up = []
+    for number in range(len(model.decoder)):
+        level = len(model.decoder) - 1 - number
+        first = output(f"decoder.{number}.mix.0", level, column + 1)
+        second = output(f"decoder.{number}.mix.3", level, column + 2)
+        channels = int(convolutions.loc[f"decoder.{number}.mix.0", "in_channels"])
+        raised = int(convolutions.loc[f"decoder.{number}.upsample", "out_channels"])
+        up.append([_Box(channels, first.size, level, column, copied=channels - raised), first, second])
+        column += 2
+    return down, up, output("head", 0, column + 1)
+
+
+def _place(boxes: list[_Box]) -> None:
+    # Widths and heights grow more slowly than channels and sizes, or the smallest would be a line.
+    most, levels = max(box.channels for box in boxes), max(box.level for box in boxes) + 1
+    heights = [2.3 * 0.7**level for level in range(levels)]
+    tops = [-sum(heights[:level]) - 0.8 * level for level in range(levels)]
+    for box in boxes:
+        width = 0.14 + 0.36 * (box.channels / most) ** 0.5
+        middle = 0.86 * box.column
+        box.left, box.right = middle - width / 2, middle + width / 2
+        box.top, box.bottom = tops[box.level], tops[box.level] - heights[box.level]
+
+
+def _draw_box(axes: Axes, box: _Box) -> None:
+    width, height = box.right - box.left, box.top - box.bottom
+    share = box.copied / box.channels
+    style = {"edgecolor": INK, "linewidth": 1.3, "zorder": 3}
+    if share:
+        axes.add_patch(Rectangle((box.left, box.bottom), share * width, height, facecolor=COPIED, **style))
+    color = IMAGE if box.column == 0 else RAISED if share else FEATURES
+    axes.add_patch(
+        Rectangle((box.left + share * width, box.bottom), (1 - share) * width, height, facecolor=color, **style)
+    )
+    axes.text(box.middle, box.top + 0.06, str(box.channels), ha="center", va="bottom", fontsize=14, color=INK)
+
+
+def _arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float], color: str, dashed: bool = False) -> None:
+    properties = {"arrowstyle": "-|>,head_width=0.28,head_length=0.5", "color": color, "linewidth": 2.2}
+    properties |= {"shrinkA": 1, "shrinkB": 1, "linestyle": "--" if dashed else "-"}
+    axes.annotate("", end, start, arrowprops=properties, zorder=2)
+
+
+def _size_label(axes: Axes, box: _Box) -> None:
+    text = f"{box.size[0]}x{box.size[1]}"
+    axes.text(
+        box.left - 0.07, (box.top + box.bottom) / 2, text, rotation=90, ha="right", va="center", fontsize=14, color=INK
+    )
+
+
+@styled
+def plot_unet(model: UNet, size: tuple[int, int]) -> Figure:
+    """The classic diagram of a U-Net, drawn from the shapes that an image of ``size`` (height, width) really takes.
+
+    A box is a feature map: its channels stand above it, its height x width beside the first box of each level.
+    """
+    down, up, logits = _boxes(model, size)
+    boxes = [*(box for row in down + up for box in row), logits]
+    _place(boxes)
+    colors = {
+        "3x3 convolution, batch norm, activation": SECOND,
+        "2x2 max pooling": ACCENT,
+        "2x2 up-convolution": THIRD,
+        "copy (skip)": GREY,
+        "1x1 convolution": FOURTH,
+    }
+    convolve, pool, raise_, skip, classify = colors.values()
+    figure = Figure(figsize=(15, 8.5), layout="constrained")
+    axes = figure.subplots()
+    for box in boxes:
+        _draw_box(axes, box)
+    for row in down + up:
+        for start, end in pairwise(row):
+            height = (start.top + start.bottom) / 2
+            _arrow(axes, (start.right, height), (end.left, height), convolve)
+    for row in down:  # the decoder's sizes are the same, level by level
+        _size_label(axes, row[0])
+    for above, below in pairwise(down):
+        _arrow(axes, (above[-1].middle, above[-1].bottom), (below[0].middle, below[0].top + 0.36), pool)
+    for below, above in zip([down[-1], *up], up, strict=False):
+        side = above[0].right - (above[0].right - above[0].left) * (1 - above[0].copied / above[0].channels) / 2
+        _arrow(axes, (below[-1].middle, below[-1].top + 0.36), (side, above[0].bottom), raise_)
+    for left, right in zip(down, reversed(up), strict=False):
+        height = (left[-1].top + left[-1].bottom) / 2
+        _arrow(axes, (left[-1].right, height), (right[0].left, height), skip, dashed=True)
+    middle = (logits.top + logits.bottom) / 2
+    _arrow(axes, (up[-1][-1].right, middle), (logits.left, middle), classify)
+    padded = "image" if size == logits.size else f"image of\n{size[0]}x{size[1]},\npadded"
+    axes.text(down[0][0].middle, logits.bottom - 0.1, padded, ha="center", va="top", fontsize=15, fontweight="bold")
+    axes.text(logits.middle, logits.bottom - 0.1, "logits", ha="center", va="top", fontsize=15, fontweight="bold")
+    lines = [Line2D([], [], color=color, linewidth=2.5, label=name) for name, color in colors.items()]
+    lines[3].set_linestyle("--")
+    figure.legend(handles=lines, loc="outside lower center", ncols=len(lines), fontsize=13, frameon=False)
+    total = sum(parameter.numel() for parameter in model.parameters())
+    axes.set_title(f"U-Net of base width {down[0][1].channels}: {total / 1e6:.2f} million parameters", fontsize=18)
+    axes.set(xlim=(-0.7, logits.right + 0.3), ylim=(min(box.bottom for box in boxes) - 0.1, 0.4))
+    axes.set_axis_off()
+    return figure
+
+
+@styled
+def plot_levels(table: pd.DataFrame) -> Figure:
+    """Where parameters, multiply-adds and activations sit, level by level, in percent; ``table`` is `trace`'s."""
+    columns = {"parameters": "Parameters", "multiply_adds": "Multiply-adds", "activations": "Activations"}
+    sums = table.groupby("level").agg({**dict.fromkeys(columns, "sum"), "height": "first", "width": "first"})
+    names = [f"level {level}\n{row.height}x{row.width}" for level, row in sums.iterrows()]
+    figure = Figure(figsize=(14, 5), layout="constrained")
+    for axes, (column, title), color in zip(
+        figure.subplots(1, 3, sharey=True), columns.items(), (ACCENT, SECOND, THIRD), strict=True
+    ):
+        total = sums[column].sum()
+        bars = axes.barh(names, 100 * sums[column] / total, color=color)
+        axes.bar_label(bars, fmt="%.0f %%", padding=4)
+        unit = ("million", 1e6) if total < 1e9 else ("billion", 1e9)
+        axes.set(xlim=(0, 75), xlabel="% of all", title=f"{title}: {total / unit[1]:.1f} {unit[0]}")
+        axes.grid(axis="y", visible=False)
+    figure.axes[0].invert_yaxis()
+    return figure
