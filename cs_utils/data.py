@@ -5,6 +5,7 @@ same with any number of loader processes, and a resumed run sees what the uninte
 """
 
 from collections.abc import Callable, Iterator
+from functools import cache
 
 import numpy as np
 import torch
@@ -85,14 +86,15 @@ class EpochSampler(Sampler[int]):
         return len(range(self.rank, len(self.dataset), self.processes))
 
 
-def present_classes(frame: Frame) -> set[int]:
-    """trainIds of the classes that a frame's polygons name; quicker than reading its label image.
+@cache
+def present_classes(frame: Frame) -> frozenset[int]:
+    """trainIds of the classes that a frame's polygons name; quicker than reading its label image, and read only once.
 
     Raises:
         CourseError: the polygon file is missing or broken.
     """
     names = {item["label"].removesuffix("group") for item in read_polygons(frame.polygons)["objects"]}
-    return {label.train_id for label in CLASSES if label.name in names}
+    return frozenset(label.train_id for label in CLASSES if label.name in names)
 
 
 def choose_subset(frames: list[Frame], count: int | None) -> list[Frame]:
@@ -105,7 +107,7 @@ def choose_subset(frames: list[Frame], count: int | None) -> list[Frame]:
         return frames
     classes = [present_classes(frame) for frame in frames]
     chosen: list[int] = []
-    missing = set().union(*classes)
+    missing = frozenset().union(*classes)
     while missing and len(chosen) < count:
         best = max(range(len(frames)), key=lambda index: (len(classes[index] & missing), -index))
         missing -= classes[best]

@@ -8,7 +8,7 @@ from cs_utils.labels import CLASS_NAMES, NUM_CLASSES, colorize
 from cs_utils.layout import find_frames, read_frame
 from cs_utils.metrics import scores
 from cs_utils.models import build
-from cs_utils.plots.activations import plot_activations
+from cs_utils.plots.activations import plot_activations, plot_dead_units, plot_gradient_norms, plot_paired_seeds
 from cs_utils.plots.analysis import plot_class_shares
 from cs_utils.plots.preprocessing import plot_augmentation
 from cs_utils.plots.results import plot_class_iou, plot_confusion
@@ -45,10 +45,10 @@ def test_predictions_have_the_four_panels_of_the_talk(frames, settings):
     assert texts(final) >= {"Image", "Prediction Mask (Colored)", "Overlay"}
 
 
-def test_augmentation_shows_each_step_above_its_mask(frames, settings):
+def test_augmentation_shows_one_frame_as_validation_and_three_epochs_see_it(frames, settings):
     figure = plot_augmentation(frames[0], settings)
     assert len(figure.axes) == 8
-    assert texts(figure) >= {"Resized to 64x32", "Rotated by 12°", "Gaussian blur, 1 px", "Flipped", "void"}
+    assert texts(figure) >= {"Validation: 64x32", "Training, epoch 1", "Training, epoch 3", "void"}
 
 
 def test_class_shares_are_counted_over_all_images(frames):
@@ -100,6 +100,33 @@ def test_activations_are_drawn_with_their_true_derivatives():
     (slope,) = torch.autograd.grad(y.sum(), x)
     assert np.allclose(figure.axes[0].lines[1].get_ydata(), y.detach())
     assert np.allclose(figure.axes[1].lines[1].get_ydata(), slope)
+
+
+def test_gradient_norms_have_a_line_for_each_activation():
+    line = {"relu": [1e-3, 1.0], "silu": [1e-6, 1.0]}
+    figure = plot_gradient_norms({title: line for title in "abcd"})
+    assert [axis.get_title() for axis in figure.axes] == list("abcd")
+    assert [drawn.get_ydata().tolist() for drawn in figure.axes[0].lines] == list(line.values())
+    assert figure.axes[3].get_yscale() == "log"
+
+
+def test_dead_units_stand_in_the_panel_of_their_batch_norm_and_rate():
+    rows = [(norm, rate, name, 1, 0.0) for norm in (True, False) for rate in (0.1, 0.01) for name in ("relu", "silu")]
+    shares = pd.DataFrame(rows, columns=["batch_norm", "learning_rate", "activation", "layer", "share"])
+    shares.loc[(~shares["batch_norm"]) & (shares["learning_rate"] == 0.1), "share"] = [0.75, 0.25]
+    figure = plot_dead_units(shares)
+    assert [axis.get_title() for axis in figure.axes[2:]] == [f"without batch norm, rate {rate}" for rate in (0.01, 0.1)]
+    heights = [[bar.get_height() for bar in axis.patches] for axis in figure.axes]
+    assert heights == [[0, 0], [0, 0], [0, 0], [75, 25]]
+
+
+def test_paired_seeds_show_silus_lead_in_the_last_epoch():
+    scores = {("relu", 0): (0.1, 0.2), ("silu", 0): (0.3, 0.25), ("relu", 7): (0.1, 0.3), ("silu", 7): (0.1, 0.29)}
+    rows = [(name, seed, epoch + 1, score[epoch]) for (name, seed), score in scores.items() for epoch in (0, 1)]
+    table = pd.DataFrame(rows, columns=["variant", "seed", "epoch", "iou_score"])
+    lead = plot_paired_seeds(table, 2.0, -1.0, 5.0).axes[1]
+    assert lead.lines[1].get_ydata() == pytest.approx([5, -1])
+    assert [label.get_text() for label in lead.get_xticklabels()] == ["0", "7", "mean, 95 %\ninterval"]
 
 
 def test_the_style_outside_is_left_alone(frames):

@@ -28,7 +28,7 @@ def test_a_guess_is_marked_at_its_price():
 
 def test_toy_losses_show_every_mask_above_its_values():
     values = pd.DataFrame({"right": [0.0, -2.0], "wrong": [4.0, 1.0]}, index=["dice", "broken dice"])
-    figure = plot_toy_losses({"right": MASK, "wrong": MASK}, values, broken=["broken dice"])
+    figure = plot_toy_losses({"right": MASK, "wrong": None}, values, right=["dice"])
     assert np.array_equal(figure.axes[0].images[0].get_array(), colorize(MASK))
     assert [text.get_text() for text in figure.axes[2].texts] == ["0.00", "4.00", "-2.00", "1.00"]
     # Coloured row by row, since the losses have no common scale.
@@ -61,7 +61,7 @@ def test_failures_show_a_row_for_each_loss():
     figure = plot_failures(table, "a", MASK, {"a": MASK, "b": MASK})
     assert len(figure.axes) == 8
     assert figure.axes[4].lines[0].get_ydata().tolist() == [2, 1]
-    assert [line.get_ydata().tolist() for line in figure.axes[5].lines] == [[0, 1], [0, 0]]
+    assert [line.get_ydata().tolist() for line in figure.axes[5].lines] == [[0, 100], [0, 0]]
 
 
 def test_half_width_is_students():

@@ -83,6 +83,7 @@ def plot_dead_units(shares: pd.DataFrame) -> Figure:
                 line = part[part["activation"] == name]
                 axis.bar(line["layer"] + offset, 100 * line["share"], 0.4, color=COLORS[name], label=NAMES[name])
             axis.set(title=f"{'with' if batch_norm else 'without'} batch norm, rate {rate:g}", ylim=(0, 100))
+            axis.set(xticks=range(1, int(part["layer"].max()) + 1, 4))
         row[0].set_ylabel("dead channels (%)")
     for axis in grid[1]:
         axis.set_xlabel("layer")
@@ -107,6 +108,7 @@ def plot_paired_seeds(table: pd.DataFrame, mean: float, low: float, high: float)
         runs = 100 * table[table["variant"] == name].pivot(index="epoch", columns="seed", values="iou_score")
         curves.plot(runs, color=COLORS[name], linewidth=1, alpha=0.45)
         curves.plot(runs.mean(axis=1), color=COLORS[name], linewidth=3, marker="o", label=f"{NAMES[name]}, mean")
+    curves.set_xticks(runs.index)
     curves.set(xlabel="epoch", ylabel="mean IoU (%)", title="Each seed (thin) and their mean (thick)", ylim=(0, None))
     curves.legend(loc="lower right")
 
@@ -116,7 +118,8 @@ def plot_paired_seeds(table: pd.DataFrame, mean: float, low: float, high: float)
     lead.plot(range(1, len(leads) + 1), leads, "o", color=ACCENT, markersize=10)
     place = len(leads) + 1
     lead.errorbar(place, mean, [[mean - low], [high - mean]], fmt="D", color=INK, markersize=10, capsize=9, linewidth=3)
-    names = [f"seed {seed}" for seed in leads.index]
-    lead.set_xticks(range(1, place + 1), [*names, "mean and\n95 % interval"], rotation=30, ha="right")
-    lead.set(ylabel="SiLU minus ReLU (points)", title="SiLU's lead in the last epoch", xlim=(0.4, place + 0.6))
+    lead.set_xticks(range(1, place + 1), [*leads.index, "mean, 95 %\ninterval"])
+    lead.set(
+        xlabel="seed", ylabel="SiLU minus ReLU (points)", title="SiLU's lead in the last epoch", xlim=(0.4, place + 0.6)
+    )
     return figure

@@ -7,6 +7,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from cs_utils.labels import colorize
 from cs_utils.plots.style import ACCENT, FOURTH, INK, SECOND, THIRD, add_legend, show, styled
@@ -32,19 +33,23 @@ def plot_surprise(num_classes: int) -> Figure:
 
 
 @styled
-def plot_toy_losses(masks: Mapping[str, np.ndarray], values: pd.DataFrame, broken: Sequence[str]) -> Figure:
+def plot_toy_losses(masks: Mapping[str, np.ndarray | None], values: pd.DataFrame, right: Sequence[str]) -> Figure:
     """Toy predictions as masks, and below each what every loss says of it.
 
     Args:
-        masks: (H, W) trainIds by the prediction's name; the same names as the columns of ``values``, in order.
+        masks: (H, W) trainIds by the prediction's name; the same names as the columns of ``values``, in order. None: a
+            prediction that has no best class.
         values: a row for each loss, a column for each prediction. A row is coloured from its smallest value to its
             largest, because values of different losses have no common scale.
-        broken: rows that belong to losses with a defect; their names are written in red.
+        right: rows that belong to losses without a defect; the names of the others are written in red.
     """
     figure = Figure(figsize=(15, 4 + 0.55 * len(values)), layout="constrained")
     top, bottom = figure.subfigures(2, 1, height_ratios=(3, 1 + 0.55 * len(values)))
     for axes, (name, mask) in zip(top.subplots(1, len(masks)), masks.items(), strict=True):
-        show(axes, colorize(mask), name)
+        shown = next(iter(masks.values())) if mask is None else mask
+        show(axes, np.full_like(colorize(shown), 235) if mask is None else colorize(mask), name)
+        if mask is None:
+            axes.text(0.5, 0.5, "all logits 0", ha="center", va="center", transform=axes.transAxes)
     axes = bottom.subplots()
     low, high = values.min(axis=1), values.max(axis=1)
     ranks = values.sub(low, axis=0).div((high - low).clip(lower=1e-9), axis=0)
@@ -52,8 +57,8 @@ def plot_toy_losses(masks: Mapping[str, np.ndarray], values: pd.DataFrame, broke
     axes.set(xlabel="", ylabel="", title="What each loss says (each row coloured on its own scale)")
     axes.tick_params(axis="x", labelbottom=False)
     for label in axes.get_yticklabels():
-        label.set_color(ACCENT if label.get_text() in broken else INK)
-    add_legend(figure, list(masks.values()))
+        label.set_color(INK if label.get_text() in right else ACCENT)
+    add_legend(figure, [mask for mask in masks.values() if mask is not None])
     return figure
 
 
@@ -73,7 +78,8 @@ def plot_void(values: pd.DataFrame) -> Figure:
         axes.plot(100 * values.index, column, style, color=color, linewidth=3, marker="o", label=name)
     axes.set(xlabel="void, % of all pixels", ylabel="loss, divided by its value without void")
     axes.set_title("The prediction stays the same: a right loss does not move")
-    axes.set_yscale("log")
+    axes.set_yscale("log", base=2)
+    axes.yaxis.set_major_formatter("{x:g}")
     axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
     return figure
 
@@ -96,6 +102,8 @@ def plot_gradients(p: np.ndarray, pulls: Mapping[str, np.ndarray], shares: pd.Da
     left.legend()
     (100 * shares).plot.bar(ax=right, color=COLORS[: shares.shape[1]], width=0.8, rot=0)
     right.set(xlabel="", ylabel="% of the whole gradient", title="A street: whose pixels are heard?")
+    right.set_ylim(0, 135 * shares.max(axis=None))
+    right.legend(loc="upper center", ncols=2)
     return figure
 
 
@@ -130,17 +138,19 @@ def plot_failures(
     figure = Figure(figsize=(15, 2.6 * len(predictions) + 1), layout="constrained")
     axes = figure.subplots(len(predictions), 4, squeeze=False, width_ratios=(1, 1, 1.2, 1.2))
     goal = table[table["variant"] == reference]
-    top = 1.15 * table["iou_score"].max()
+    top = 115 * table["iou_score"].max()
     for row, (name, prediction) in zip(axes, predictions.items(), strict=True):
         run = table[table["variant"] == name]
         row[0].plot(run["epoch"], run["train_loss"], color=SECOND, linewidth=3)
         row[0].set_title(name, fontsize=13)
-        row[1].plot(goal["epoch"], goal["iou_score"], ":", color=INK, linewidth=2)
-        row[1].plot(run["epoch"], run["iou_score"], color=ACCENT, linewidth=3)
+        row[1].plot(goal["epoch"], 100 * goal["iou_score"], ":", color=INK, linewidth=2)
+        row[1].plot(run["epoch"], 100 * run["iou_score"], color=ACCENT, linewidth=3)
         row[1].set_ylim(0, top)
+        for axis in row[:2]:
+            axis.xaxis.set_major_locator(MaxNLocator(integer=True))
         show(row[2], colorize(prediction))
         show(row[3], colorize(mask))
-    for axis, title in zip(axes[0, 1:], (f"IoU (dotted: {reference})", "prediction", "ground truth"), strict=True):
+    for axis, title in zip(axes[0, 1:], (f"IoU, % (dotted: {reference})", "prediction", "ground truth"), strict=True):
         axis.set_title(title, fontsize=13)
     axes[0, 0].set_ylabel("its own loss")
     for axis in axes[-1, :2]:

@@ -231,20 +231,23 @@ def plot_models_considered(published: pd.DataFrame, counted: pd.DataFrame) -> Fi
     """
     figure = Figure(figsize=(16, 7), layout="constrained")
     here, papers = figure.subplots(1, 2, sharey=True)
-    for name, row in counted.iterrows():
-        color = COLORS.get(name, INK)
-        here.scatter(row["operations"], row["miou"], s=40 * row["parameters"], color=color, alpha=0.8)
-        text = f"{name}\n{row['parameters']:.1f} M"
-        here.annotate(
-            text, (row["operations"], row["miou"]), (0, -26), textcoords="offset points", ha="center", va="top"
-        )
+    for name, row in counted.sort_values("operations").iterrows():
+        at, color = (row["operations"], row["miou"]), COLORS.get(name, INK)
+        here.scatter(*at, s=40 * row["parameters"], color=color, alpha=0.8)
+        # The first one's label stands above it, for its neighbour is near.
+        is_first = row["operations"] == counted["operations"].min()
+        place = {"xytext": (0, 22), "ha": "center"} if is_first else {"xytext": (24, 0), "va": "center"}
+        here.annotate(f"{name}, {row['parameters']:.1f} M", at, textcoords="offset points", **place)
     here.set(xlabel="multiply-adds at 512x256, counted here [10⁹]", ylabel="published mean IoU, Cityscapes val [%]")
-    here.set(title="Operations (area: parameters)", xlim=(0, 1.2 * counted["operations"].max()), ylim=(60, 86))
-    for row in published.dropna(subset="parameters").itertuples():
-        color = COLORS.get(row.network, INK)
+    here.set(title="Operations (area: parameters)", xlim=(0, 1.45 * counted["operations"].max()), ylim=(60, 86))
+    before = (-np.inf, -np.inf)
+    for row in published.dropna(subset="parameters").sort_values("parameters").itertuples():
+        at, color = (row.parameters, row.miou), COLORS.get(row.network, INK)
         face = color if row.pretrained else "none"
-        papers.scatter(row.parameters, row.miou, s=160, facecolor=face, edgecolor=color, linewidth=2.5)
-        papers.annotate(row.version, (row.parameters, row.miou), (0, 11), textcoords="offset points", ha="center")
+        papers.scatter(*at, s=160, facecolor=face, edgecolor=color, linewidth=2.5)
+        is_near = np.hypot(*np.subtract(at, before)) < 5
+        papers.annotate(row.version, at, (0, -24 if is_near else 11), textcoords="offset points", ha="center")
+        before = at
     papers.set(xlabel="parameters, published [million]", title="Parameters", xlim=(-4, 96))
     handles = [
         Line2D([], [], color=INK, marker="o", markersize=12, linestyle="", label="encoder from ImageNet"),

@@ -90,7 +90,7 @@ def plot_iou_ceiling(ceiling: pd.DataFrame) -> Figure:
 
     Mean, pole and traffic light stand beside what the Cityscapes paper measured at the same width.
     """
-    figure = Figure(figsize=(18, 8), layout="constrained")
+    figure = Figure(figsize=(16, 7.5), layout="constrained")
     axes, table = figure.subplots(1, 2, width_ratios=(1, 1))
     rows = {"mean": ceiling.mean(), **{name: ceiling.loc[name] for name in ceiling.index}}
     for (name, paper), color in zip(PAPER_CEILING.items(), (INK, ACCENT, SECOND), strict=True):
@@ -105,7 +105,7 @@ def plot_iou_ceiling(ceiling: pd.DataFrame) -> Figure:
     axes.legend(loc="lower right")
     shares = pd.DataFrame(rows).T.to_numpy()
     # Not imshow: a chart without a photo is stored without loss.
-    table.pcolormesh(shares, cmap="Blues", vmin=0, vmax=150, edgecolors="white")
+    table.pcolormesh(shares, cmap="Blues", vmin=0, vmax=200, edgecolors="white")
     for (row, column), value in np.ndenumerate(shares):
         weight = "bold" if row == 0 else "normal"
         table.text(column + 0.5, row + 0.5, f"{value:.1f}", ha="center", va="center", weight=weight)

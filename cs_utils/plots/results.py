@@ -34,10 +34,11 @@ def plot_class_iou(table: pd.DataFrame) -> Figure:
 
 @styled
 def plot_confusion(matrix: np.ndarray) -> Figure:
-    """Confusion matrix (20, 20), each row as shares of the true class; rows without pixels are left blank."""
+    """Confusion matrix (20, 20), each row as per cent of the true class; blank where it is under half a per cent."""
     valid = matrix[:NUM_CLASSES].astype(float)
     totals = valid.sum(axis=1, keepdims=True)
     shares = np.divide(valid, totals, out=np.full_like(valid, np.nan), where=totals > 0)
+    labels = [["" if np.isnan(share) or share < 0.005 else f"{share:.0%}"[:-1] for share in row] for row in shares]
     figure = Figure(figsize=(13, 11), layout="constrained")
     axes = figure.subplots()
     sns.heatmap(
@@ -46,9 +47,9 @@ def plot_confusion(matrix: np.ndarray) -> Figure:
         cmap="rocket_r",
         vmin=0,
         vmax=100,
-        annot=True,
-        fmt=".0f",
-        annot_kws={"fontsize": 9},
+        annot=np.array(labels),
+        fmt="",
+        annot_kws={"fontsize": 12},
         cbar_kws={"label": "% of the true class's pixels"},
     )
     axes.set(xlabel="predicted", ylabel="true", title="Where the pixels of each class go")

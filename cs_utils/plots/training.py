@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 
 from cs_utils.layout import read_image
 from cs_utils.plots.style import ACCENT, FOURTH, INK, SECOND, THIRD, show, styled
@@ -140,6 +141,8 @@ def plot_batches(noise: pd.Series, table: pd.DataFrame) -> Figure:
     left.loglog(noise.index, first, linestyle="--", color=INK, label="noise of the first / √(batch size)")
     left.set_xticks(noise.index, [str(size) for size in noise.index])
     left.minorticks_off()
+    left.yaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
+    left.yaxis.set_major_formatter("{x:g}")
     left.set(title="Noise of the gradient", xlabel="images in a batch", ylabel="noise / mean gradient")
     left.legend()
     for variant, color in zip(dict.fromkeys(table["variant"]), COLORS, strict=False):
@@ -188,14 +191,19 @@ def plot_days(epoch: pd.Series, recipe: pd.Series, epochs: int, days: float) -> 
     whole = recipe * epochs / SECONDS_PER_DAY
     for axes, values, unit, color in ((left, epoch, "s", SECOND), (right, whole, "days", ACCENT)):
         bars = axes.barh(values.index, values, color=color)
-        axes.bar_label(bars, labels=[f"{value:.2g} {unit}" for value in values], padding=4)
+        axes.bar_label(bars, labels=[f"{_short(value)} {unit}" for value in values], padding=4)
         axes.set_xscale("log")
-        axes.set_xlim(values.max() / 3e5, values.max() * 8)
+        axes.set_xlim(values.max() / 3e5, values.max() * 12)
         axes.invert_yaxis()
         axes.grid(axis="y", visible=False)
     left.set(title=f"Measured: one epoch here, {epoch.sum():.0f} s", xlabel="seconds")
     right.axvline(days, color=INK, linestyle="--", label=f"the talk: {days:g} days for everything")
-    right.set(title=f"Extrapolated: the talk's {epochs} epochs here", xlabel=f"days; {whole.sum():.2g} in all")
+    right.set(title=f"Extrapolated: the talk's {epochs} epochs here", xlabel=f"days; {_short(whole.sum())} in all")
     right.set_yticklabels([])
     right.legend(loc="lower right")
     return figure
+
+
+def _short(value: float) -> str:
+    # Two digits, without an exponent.
+    return f"{value:.0f}" if value >= 10 else f"{value:.2g}" if value >= 0.001 else "0.00"
