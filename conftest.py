@@ -1,6 +1,7 @@
 """How pytest runs the notebooks: in the profile ``tiny`` unless another is set, cell by cell, as Jupyter would."""
 
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,13 @@ def execute_with_history(self: RunningKernel, source: str, allow_stdin: bool | N
 def pytest_configure(config: pytest.Config) -> None:
     """Set what the kernels inherit, and name the patterns by their place, wherever pytest is called from."""
     os.environ.setdefault("CS_PROFILE", "tiny")
+    # One thread for each process: several processes test side by side, on tensors too small to be worth a second one.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     # A back end that is set outside would open windows, or break where there is no screen.
     os.environ.pop("MPLBACKEND", None)
+    # Each testing process has runs of its own, and nobody's runs are written over.
+    runs = tempfile.TemporaryDirectory(prefix="cs_runs_", ignore_cleanup_errors=True)
+    os.environ["CS_RUNS"] = runs.name
+    config.add_cleanup(runs.cleanup)
     config.option.nbval_sanitize_with = str(Path(__file__).with_name("sanitize.cfg"))
     RunningKernel.execute_cell_input = execute_with_history

@@ -42,16 +42,16 @@ PARTS = {
 """The parts of an epoch: what one of each is for, and which size of a run its time grows with."""
 
 
-def stopwatch(action: Callable[[], object], repeats: int) -> float:
-    """Median seconds of an action, after one call that does not count."""
+def stopwatch(action: Callable[[], object], repeats: int, warm_up: int = 1) -> float:
+    """Median seconds of an action, after ``warm_up`` calls that do not count."""
     seconds = []
-    for _ in range(1 + repeats):
+    for _ in range(warm_up + repeats):
         start = time.perf_counter()
         action()
         if torch.accelerator.is_available():
             torch.accelerator.synchronize()  # a GPU works on after the call has returned
         seconds.append(time.perf_counter() - start)
-    return statistics.median(seconds[1:])
+    return statistics.median(seconds[warm_up:])
 
 
 def measure(settings: Settings, repeats: int = 3) -> pd.DataFrame:
@@ -59,7 +59,7 @@ def measure(settings: Settings, repeats: int = 3) -> pd.DataFrame:
 
     Args:
         settings: data, image size, network, batch size and device; nothing of them is changed on disk.
-        repeats: how often each part is done, after a first time that does not count.
+        repeats: how often each part of a step is done, after a first time that does not count.
 
     Returns:
         A row for each of `PARTS`; ``seconds`` for one ``unit``, and what the time ``grows_with``.
@@ -83,7 +83,8 @@ def measure(settings: Settings, repeats: int = 3) -> pd.DataFrame:
             save_weights(model, Path(folder) / "best.safetensors", settings)
             save_checkpoint(Path(folder) / "last.ckpt", model, optimizer, [], {})
 
-        seconds["picture"], seconds["checkpoint"] = stopwatch(draw, 1), stopwatch(save, 1)
+        for part, action in (("picture", draw), ("checkpoint", save)):
+            seconds[part] = stopwatch(action, repeats=1, warm_up=0)  # long enough that a warm-up changes little
     rows = [(part, seconds[part], *PARTS[part]) for part in PARTS]
     return pd.DataFrame(rows, columns=["part", "seconds", "unit", "grows_with"]).set_index("part")
 

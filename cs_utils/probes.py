@@ -66,7 +66,8 @@ def probe_activations(network: nn.Module, images: Iterable[Tensor], threshold: f
     """Count what the activations of a network do on some images, in evaluation mode.
 
     A channel is dead if the derivative of its activation is nowhere larger than ``threshold``, on no pixel of no image:
-    no gradient can come back through it. For ReLU that is a channel that is 0 everywhere.
+    no gradient can come back through it. For ReLU that is a channel that is 0 everywhere. Where
+    an output is infinite or no number, nothing useful comes back either.
 
     Args:
         network: takes images; its activations are modules (`ACTIVATION_KINDS`).
@@ -89,17 +90,19 @@ def probe_activations(network: nn.Module, images: Iterable[Tensor], threshold: f
             count["input_zero"] += int((inputs[0] == 0).sum())
             count["output_zero"] += int((output == 0).sum())
             count["output_negative"] += int((output < 0).sum())
-            slope = _derivative(layer, inputs[0]).abs().amax(dim=(0, 2, 3))  # (N, C, H, W) -> (C,)
+            slopes = torch.where(output.isfinite(), _derivative(layer, inputs[0]).abs(), 0)
+            slope = slopes.amax(dim=(0, 2, 3))  # (N, C, H, W) -> (C,)
             before = steepest[index]
             steepest[index] = slope if before is None else torch.maximum(before, slope)
 
         return hook
 
+    device = next((parameter.device for parameter in network.parameters()), None)
     handles = [layer.register_forward_hook(watch(index)) for index, layer in enumerate(layers)]
     try:
         with evaluating(network):
             for image in images:
-                network(image)
+                network(image if device is None else image.to(device))
     finally:
         for handle in handles:
             handle.remove()

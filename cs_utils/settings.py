@@ -1,6 +1,7 @@
 """Every setting of the course in one frozen dataclass, and the three profiles that fill it.
 
-A profile is chosen by the environment variable ``CS_PROFILE`` and the data folder by ``CS_DATA``:
+A profile is chosen by the environment variable ``CS_PROFILE``, the data folder by ``CS_DATA``, the folder for runs by
+``CS_RUNS``:
 
 * ``tiny``: seconds; what the tests run;
 * ``laptop``: minutes on two cores; the default;
@@ -163,15 +164,16 @@ class Settings:
 
     @classmethod
     def from_env(cls, **changes: Any) -> "Settings":
-        """Settings of the profile in ``CS_PROFILE``, with the data folder in ``CS_DATA``, and these changes.
+        """Settings of the profile ``CS_PROFILE``, with the folders ``CS_DATA`` and ``CS_RUNS``, and these changes.
 
         Raises:
             CourseError: as `of_profile` does.
         """
         profile = changes.pop("profile", None) or os.environ.get("CS_PROFILE") or "laptop"
-        if folder := os.environ.get("CS_DATA"):
-            # Below the project, not below a notebook's own folder; an absolute path stays what it is.
-            changes = {"data": ROOT / Path(folder).expanduser()} | changes
+        for name, variable in (("data", "CS_DATA"), ("runs", "CS_RUNS")):
+            if folder := os.environ.get(variable):
+                # Below the project, not below a notebook's own folder; an absolute path stays what it is.
+                changes = {name: ROOT / Path(folder).expanduser()} | changes
         return cls.of_profile(profile, **changes)
 
 

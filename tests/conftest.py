@@ -45,6 +45,7 @@ def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tests choose profile and data themselves, whatever is set outside."""
     monkeypatch.delenv("CS_PROFILE", raising=False)
     monkeypatch.delenv("CS_DATA", raising=False)
+    monkeypatch.delenv("CS_RUNS", raising=False)
 
 
 @pytest.fixture

@@ -84,8 +84,9 @@ def test_figures_are_found_by_name(notebook, monkeypatch):
 
 
 @pytest.mark.parametrize("section", SECTIONS, ids=str)
-def test_every_section_runs_alone(section, monkeypatch):
+def test_every_section_runs_alone(section, monkeypatch, tmp_path):
     monkeypatch.setenv("CS_PROFILE", "tiny")
+    monkeypatch.setenv("CS_RUNS", str(tmp_path))
     figures = run_section(section)
     assert list(figures) == section.figures
     assert all(isinstance(figure, Figure) and figure.axes for figure in figures.values())

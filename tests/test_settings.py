@@ -5,11 +5,13 @@ import pytest
 from cs_utils.settings import PROFILES, RANGES, ROOT, CourseError, Settings
 
 
-def test_the_environment_chooses_profile_and_data(monkeypatch):
+def test_the_environment_chooses_profile_and_folders(monkeypatch):
     monkeypatch.setenv("CS_PROFILE", "slides")
     monkeypatch.setenv("CS_DATA", "somewhere")
+    monkeypatch.setenv("CS_RUNS", "elsewhere")
     settings = Settings.from_env()
     assert settings.data == ROOT / "somewhere"  # below the project, from whichever folder a notebook is run
+    assert settings.runs == ROOT / "elsewhere"
     # The talk's recipe: 100 epochs, patience 5, batch 4, 512x256, void as a class of 21 channels, base 64.
     assert (settings.epochs, settings.patience, settings.batch_size) == (100, 5, 4)
     assert (settings.image_size, settings.channels, settings.width) == ((256, 512), 21, 64)

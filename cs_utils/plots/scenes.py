@@ -81,7 +81,7 @@ def plot_errors(predicted: Sequence[Predicted], labels: Sequence[str]) -> Figure
 def plot_disturbed(images: Sequence[np.ndarray], masks: Sequence[np.ndarray], titles: Sequence[str]) -> Figure:
     """One scene as it is and disturbed, in columns: the photos above what was predicted for each."""
     height, width = masks[0].shape
-    figure, axes = panels(2, len(images), width=4.5 * len(images), aspect=width / height)
+    figure, axes = panels(2, len(images), width=3.6 * len(images), aspect=width / height)
     for column, (image, mask, title) in enumerate(zip(images, masks, titles, strict=True)):
         show(axes[0, column], image, title)
         show(axes[1, column], colorize(mask))

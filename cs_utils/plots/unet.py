@@ -154,7 +154,7 @@ def plot_first_epoch(curve: pd.Series, steps: int, levels: Mapping[str, float], 
     left.plot(curve.index, curve, marker="o", color=ACCENT, linewidth=2.5, label="U-Net")
     for (name, value), line in zip(levels.items(), ("--", ":"), strict=False):
         left.axhline(value, linestyle=line, color=INK, label=name)
-    left.set(xlabel="step", ylabel="mean IoU", ylim=(0, None), title="Most is learned after the first epoch")
+    left.set(xlabel="step", ylabel="mean IoU", ylim=(0, None), title="A steep start, then a long climb")
     left.legend()
     scored = classes.dropna().iloc[::-1]
     places = np.arange(len(scored))
