@@ -1,7 +1,7 @@
 """The talk's preprocessing and augmentation: each step on its own, and the two pipelines made from them.
 
 Steps that move pixels take the image and the mask together, so that both get the same transform: the image is
-interpolated, the mask never is (between car = 13 and road = 0 there is no 6.5, and a 6 would be a traffic light).
+interpolated, the mask never is (between car = 13 and road = 0 lies 6.5, and a 6 or a 7 would be a traffic light or a sign).
 Until the last step images are (H, W, 3) uint8 RGB and masks (H, W) uint8 trainIds with void = 255.
 """
 

@@ -146,7 +146,7 @@ def anchors():
 
 def test_the_readme_links_to_sections_that_exist():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    links = re.findall(r"\]\((notebooks/[^)]+)\)", text)
+    links = re.findall(r"\]\((notebooks/[^)]+\.ipynb[^)]*)\)", text)
     assert len(links) >= 40
     assert sorted(set(links) - anchors()) == []
 
@@ -156,3 +156,18 @@ def test_the_readme_names_every_figure_and_no_other():
     table = text.partition("## Slides and figures")[2].partition("\n## ")[0]
     named = [name for row in table.splitlines() if row.startswith("|") for name in re.findall(r"`([a-z0-9-]+)`", row)]
     assert sorted(named) == sorted(list_figures())
+
+
+def test_modules_import_only_from_those_above_them_in_the_readme():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    table = text.partition("## The package")[2].partition("\n## ")[0]
+    order = [
+        name for row in table.splitlines() if row.startswith("|") for name in re.findall(r"`(\w+)`", row.split("|")[1])
+    ]
+    package = ROOT / "cs_utils"
+    modules = {path.stem for path in package.glob("*.py")} | {"minicity", "plots"}
+    assert sorted(order) == sorted(modules - {"__init__", "__main__"})
+    for place, name in enumerate(order):
+        files = [package / f"{name}.py"] if (package / f"{name}.py").exists() else list((package / name).glob("*.py"))
+        imported = {m for file in files for m in re.findall(r"from cs_utils\.(\w+)", file.read_text(encoding="utf-8"))}
+        assert imported - {name} <= set(order[:place]), name

@@ -15,10 +15,12 @@ from cs_utils.plots.style import ACCENT, add_legend, panels, show, styled
 from cs_utils.settings import Settings
 
 
-def _show_rows(rows: Sequence[Sequence[np.ndarray]], titles: Sequence[str], masks: Sequence[np.ndarray]) -> Figure:
-    # One row of panels for each row of images, titles above the first, a legend of the masks' classes below.
-    height, width = rows[0][0].shape[:2]
-    figure, axes = panels(len(rows), len(titles), width=4.5 * len(titles), aspect=width / height)
+def _show_rows(
+    rows: Sequence[Sequence[np.ndarray]], titles: Sequence[str], masks: Sequence[np.ndarray], width: float = 4.5
+) -> Figure:
+    # One row of panels, each so many inches wide, for each row of images; titles above the first, a legend below.
+    pixels_high, pixels_wide = rows[0][0].shape[:2]
+    figure, axes = panels(len(rows), len(titles), width=width * len(titles), aspect=pixels_wide / pixels_high)
     for number, row in enumerate(rows):
         for axis, pixels, title in zip(axes[number], row, titles, strict=True):
             show(axis, pixels, title if number == 0 else "")
@@ -71,7 +73,7 @@ def plot_errors(predicted: Sequence[Predicted], labels: Sequence[str]) -> Figure
         wrong = paint_errors(image, item.target, item.mask)
         rows.append((image, colorize(item.target), colorize(item.mask), wrong))
     masks = [mask for item in predicted for mask in (item.target, item.mask)]
-    figure = _show_rows(rows, ("Image", "Ground Truth", "Prediction", "Errors (red)"), masks)
+    figure = _show_rows(rows, ("Image", "Ground Truth", "Prediction", "Errors (red)"), masks, width=3.8)
     for axes, label in zip(figure.axes[::4], labels, strict=True):
         axes.text(-0.03, 0.5, label, rotation=90, ha="right", va="center", transform=axes.transAxes, fontsize=15)
     return figure
