@@ -1,5 +1,6 @@
 """Execute whole notebooks, keep their outputs, take their figures out."""
 
+import ast
 import base64
 import hashlib
 import json
@@ -16,8 +17,6 @@ from cs_utils.settings import ROOT, CourseError
 
 BUILD = ROOT / "build"
 PACKAGE = Path(__file__).resolve().parent
-NOT_IN_NOTEBOOKS = ("__main__.py", "execution.py")
-"""Modules that run notebooks, and so cannot change what is in them."""
 IMAGE_TYPES = {"image/png": "png", "image/jpeg": "jpg"}
 
 
@@ -88,16 +87,36 @@ def run_notebook(path: Path, out: Path) -> float:
 
 
 def digest_notebook(path: Path) -> str:
-    """A digest of a notebook's code and of the package: outputs with another digest are out of date."""
-    digest = hashlib.sha256()
-    for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
-        if cell["cell_type"] == "code":
-            digest.update("".join(cell["source"]).encode() + b"\0")
-    for module in sorted(PACKAGE.rglob("*.py")):
-        name = module.relative_to(PACKAGE).as_posix()
-        if name not in NOT_IN_NOTEBOOKS:
-            digest.update(f"{name}\0{module.read_text(encoding='utf-8')}\0".encode())
-    return digest.hexdigest()
+    """A digest of a notebook's code and of the modules that it reaches: outputs with another digest are out of date."""
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+    modules = reached_modules("\n".join(code))
+    texts = [part for module in modules for part in (module.name, module.read_text(encoding="utf-8"))]
+    return hashlib.sha256("\0".join(code + texts).encode()).hexdigest()
+
+
+def reached_modules(code: str) -> list[Path]:
+    """Files of this package that some code imports, and those that these import, and so on; sorted."""
+    reached: set[Path] = set()
+    waiting = [code]
+    while waiting:
+        for file in _imported(waiting.pop()) - reached:
+            reached.add(file)
+            waiting.append(file.read_text(encoding="utf-8"))
+    return sorted(reached)
+
+
+def _imported(code: str) -> set[Path]:
+    names = set()
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            # What is imported from a package may be a module of it.
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+        elif isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+    places = [PACKAGE.joinpath(*name.split(".")[1:]) for name in names if name.split(".")[0] == PACKAGE.name]
+    files = {file for place in places for file in (place.with_suffix(".py"), place / "__init__.py")}
+    return {file for file in files if file.is_file() and PACKAGE in file.parents}
 
 
 def write_figures(path: Path, folder: Path) -> list[Path]:

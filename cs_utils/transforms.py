@@ -1,7 +1,7 @@
 """The talk's preprocessing and augmentation: each step on its own, and the two pipelines made from them.
 
 Steps that move pixels take the image and the mask together, so that both get the same transform: the image is
-interpolated, the mask never is (between car = 13 and road = 0 lies 6.5, and a 6 or a 7 would be a traffic light or a sign).
+interpolated, the mask never is (halfway from road = 0 to car = 13 lies 6.5, and 6 and 7 are traffic light and sign).
 Until the last step images are (H, W, 3) uint8 RGB and masks (H, W) uint8 trainIds with void = 255.
 """
 

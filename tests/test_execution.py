@@ -60,12 +60,23 @@ def test_the_digest_depends_on_code_and_package_but_not_on_prose(tmp_path, monke
     nbformat.write(notebook, path)
     assert digest_notebook(path) == first
     assert digest_notebook(write_notebook(tmp_path / "b.ipynb", "a = 2")) != first
-    package = tmp_path / "package"
-    package.mkdir()
-    (package / "m.py").write_text("x = 1")
+
+
+def test_the_digest_depends_on_the_modules_that_the_notebook_reaches(tmp_path, monkeypatch):
+    package = tmp_path / "cs_utils"
+    (package / "plots").mkdir(parents=True)
+    files = {"near": "from cs_utils.far import x", "far": "x = 1", "other": "", "plots/__init__": "", "plots/bars": ""}
+    for name, text in files.items():
+        (package / f"{name}.py").write_text(text)
     monkeypatch.setattr(execution, "PACKAGE", package)
+    path = write_notebook(
+        tmp_path / "a.ipynb", "from cs_utils.near import x", "from cs_utils.plots import bars as plots"
+    )
     before = digest_notebook(path)
-    (package / "__main__.py").write_text("the command line")
+    (package / "other.py").write_text("y = 2")
     assert digest_notebook(path) == before
-    (package / "m.py").write_text("x = 2")
-    assert digest_notebook(path) != before
+    for name in ("near", "far", "plots/__init__", "plots/bars"):
+        (package / f"{name}.py").write_text(files[name] + "\nz = 3\n")
+        assert digest_notebook(path) != before, name
+        (package / f"{name}.py").write_text(files[name])
+    assert digest_notebook(path) == before
