@@ -5,6 +5,7 @@
 the four `sizes` of a run. What comes of that is an estimate, and the notebooks call it so.
 """
 
+import math
 import statistics
 import tempfile
 import time
@@ -54,12 +55,13 @@ def stopwatch(action: Callable[[], object], repeats: int, warm_up: int = 1) -> f
     return statistics.median(seconds[warm_up:])
 
 
-def measure(settings: Settings, repeats: int = 3) -> pd.DataFrame:
+def measure(settings: Settings, repeats: int = 3, pictures: bool = True) -> pd.DataFrame:
     """Time every part of an epoch on this machine, on the first images of the settings' data.
 
     Args:
         settings: data, image size, network, batch size and device; nothing of them is changed on disk.
         repeats: how often each part of a step is done, after a first time that does not count.
+        pictures: whether to draw a picture too, which takes seconds with any network; if not, its time is NaN.
 
     Returns:
         A row for each of `PARTS`; ``seconds`` for one ``unit``, and what the time ``grows_with``.
@@ -83,8 +85,9 @@ def measure(settings: Settings, repeats: int = 3) -> pd.DataFrame:
             save_weights(model, Path(folder) / "best.safetensors", settings)
             save_checkpoint(Path(folder) / "last.ckpt", model, optimizer, [], {})
 
-        for part, action in (("picture", draw), ("checkpoint", save)):
-            seconds[part] = stopwatch(action, repeats=1, warm_up=0)  # long enough that a warm-up changes little
+        # Long enough that a warm-up changes little.
+        seconds["picture"] = stopwatch(draw, repeats=1, warm_up=0) if pictures else math.nan
+        seconds["checkpoint"] = stopwatch(save, repeats=1, warm_up=0)
     rows = [(part, seconds[part], *PARTS[part]) for part in PARTS]
     return pd.DataFrame(rows, columns=["part", "seconds", "unit", "grows_with"]).set_index("part")
 

@@ -18,6 +18,8 @@ def test_every_part_is_measured_for_one_unit(settings):
     assert (table["seconds"].drop("backward") > 0).all()
     assert table["seconds"].max() < 60
     assert not settings.run_folder.exists()
+    without = measure(settings, repeats=1, pictures=False)["seconds"]
+    assert list(without.index[without.isna()]) == ["picture"]
 
 
 def test_an_epoch_decodes_every_photo_and_trains_on_the_training_images():

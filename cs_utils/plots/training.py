@@ -73,7 +73,7 @@ def plot_stopping(history: pd.DataFrame, patience: int) -> Figure:
             axes.axvline(stop, color=INK, linestyle="--", label=f"patience {patience} would end here: {stop}")
         axes.set(ylabel=name)
         axes.legend()
-    figure.axes[0].set(title="The best epoch depends on what is watched", xlabel="")
+    figure.axes[0].set(title="Two numbers to watch, and the best epoch by each", xlabel="")
     return figure
 
 
