@@ -108,6 +108,7 @@ def test_gradient_norms_have_a_line_for_each_activation():
     assert [axis.get_title() for axis in figure.axes] == list("abcd")
     assert [drawn.get_ydata().tolist() for drawn in figure.axes[0].lines] == list(line.values())
     assert figure.axes[3].get_yscale() == "log"
+    assert {"ReLU", "SiLU"} <= texts(figure)
 
 
 def test_dead_units_stand_in_the_panel_of_their_batch_norm_and_rate():
@@ -119,6 +120,7 @@ def test_dead_units_stand_in_the_panel_of_their_batch_norm_and_rate():
     assert titles[2:] == ["without batch norm, rate 0.01", "without batch norm, rate 0.1"]
     heights = [[bar.get_height() for bar in axis.patches] for axis in figure.axes]
     assert heights == [[0, 0], [0, 0], [0, 0], [75, 25]]
+    assert [[text.get_text() for text in axis.texts] for axis in figure.axes] == [["none dead"]] * 3 + [[]]
 
 
 def test_paired_seeds_show_silus_lead_in_the_last_epoch():

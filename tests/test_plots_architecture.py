@@ -103,12 +103,15 @@ def test_the_other_drawings():
     mask[16:, 20:] = 13
     assert len(plot_close_up(image, {"Ground Truth": mask, "Prediction": mask}).axes) == 6
     gradients = {"a": rng.random((32, 64)), "b": rng.random((32, 64))}
-    assert len(plot_receptive_field(image, gradients, (16, 32), (-4, 3)).axes) == 3
+    assert len(plot_receptive_field(image, gradients, (16, 32), (-4, 3)).axes) == 4
     history = pd.DataFrame({"step": [0, 1, 2], "loss": [3.0, 2.0, 1.0], "iou": [0.0, 0.2, 0.5]})
     assert len(plot_overfitting(history, image, mask, {0: mask, 2: mask}).axes) == 6
     ious = pd.DataFrame({"one": [0.5, 0.2, np.nan], "two": [0.6, 0.1, np.nan]}, index=["road", "car", "bus"])
     paired = plot_paired_iou(ious).axes[0]
     assert [label.get_text() for label in paired.get_yticklabels()] == ["car", "road"]
+    some = plot_paired_iou(pd.DataFrame({"one": [0.5, 0.0], "two": [0.0, 0.004]}, index=["road", "car"])).axes[0]
+    assert [label.get_text() for label in some.get_yticklabels()] == ["road"]
+    assert some.texts[-1].get_text() == "1 more classes: 0.00 in both"
     curve = pd.Series({0: 0.0, 2: 0.1, 4: 0.3})
     left, right = plot_first_epoch(curve, 2, {"never trained": 0.0, "road everywhere": 0.02}, ious).axes
     assert [text.get_text() for text in left.get_legend().get_texts()][1:] == [

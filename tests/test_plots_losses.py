@@ -34,6 +34,9 @@ def test_toy_losses_show_every_mask_above_its_values():
     # Coloured row by row, since the losses have no common scale.
     assert figure.axes[2].collections[0].get_array().tolist() == [[0, 1], [0, 1]]
     assert len({label.get_color() for label in figure.axes[2].get_yticklabels()}) == 2
+    assert [label.get_text() for label in figure.axes[2].get_xticklabels()] == ["right", "wrong"]
+    places = [list(axes.get_subplotspec().colspan) for axes in figure.axes]
+    assert places == [[0], [1], [0, 1]]
 
 
 def test_void_curves_are_relative_and_dashed_where_they_move():
@@ -54,14 +57,15 @@ def test_gradients_and_focus_draw_what_they_are_given():
     assert np.allclose(focus.lines[1].get_ydata(), (1 - focus.lines[1].get_xdata()) ** 2)
 
 
-def test_failures_show_a_row_for_each_loss():
+def test_failures_show_a_column_for_each_loss_and_the_truth_once():
     table = pd.DataFrame(
         {"variant": ["a", "a", "b", "b"], "epoch": [1, 2, 1, 2], "train_loss": [3, 1, 2, 1], "iou_score": [0, 1, 0, 0]}
     )
     figure = plot_failures(table, "a", MASK, {"a": MASK, "b": MASK})
-    assert len(figure.axes) == 8
-    assert figure.axes[4].lines[0].get_ydata().tolist() == [2, 1]
-    assert [line.get_ydata().tolist() for line in figure.axes[5].lines] == [[0, 100], [0, 0]]
+    assert len(figure.axes) == 9
+    assert figure.axes[1].lines[0].get_ydata().tolist() == [2, 1]
+    assert [line.get_ydata().tolist() for line in figure.axes[4].lines] == [[0, 100], [0, 0]]
+    assert [axes.get_title() for axes in figure.axes[6:]] == ["prediction", "", "ground truth"]
 
 
 def test_half_width_is_students():
@@ -75,6 +79,7 @@ def test_journey_has_a_dot_for_each_seed_and_an_interval_where_there_are_several
     axes = plot_journey(final, broken=["broken"]).axes[0]
     assert axes.lines[0].get_ydata().tolist() == pytest.approx([20, 40])
     assert len(axes.containers) == 1
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["one seed", "mean, 95 % interval"]
     assert [label.get_text() for label in axes.get_xticklabels()] == ["ce", "broken"]
 
 

@@ -36,11 +36,17 @@ def test_costs_are_drawn_as_they_were_counted():
     networks = {"U-Net 16": Settings(width=16), "another": Settings(width=8)}
     table = count(networks, (64, 128))
     table["step"] = [2.0, 1.0]
-    axes = plot_costs(table).axes
+    axes = plot_costs(table, counted=(64, 128), timed=(16, 32), batch_size=2).axes
+    assert axes[2].get_xlabel() == "MB per image of 128x64"
+    assert axes[3].get_xlabel() == "seconds, 2 images of 32x16"
     assert [bar.get_width() for bar in axes[3].patches] == [2.0, 1.0]
     assert [bar.get_width() for bar in axes[0].patches] == table["parameters"].tolist()
-    model = outline("unet", networks["U-Net 16"])
-    parameters = plot_where_costs_lie({"U-Net 16": layers(model, (64, 128))}).axes[0]
+
+
+@pytest.mark.parametrize("name", ["unet", "deeplabv3plus"])
+def test_where_costs_lie_counts_every_layer(name):
+    model = outline(name, Settings(width=16))
+    parameters = plot_where_costs_lie({name: layers(model, (256, 512))}).axes[0]
     assert sum(bar.get_width() for bar in parameters.patches) == pytest.approx(count_parameters(model) / 1e6)
 
 
@@ -82,3 +88,20 @@ def test_published_results_without_parameters_are_left_out():
     here, papers = plot_models_considered(published, counted).axes
     assert [text.get_text() for text in here.texts] == ["FCN, 33.0 M"]
     assert [text.get_text() for text in papers.texts] == ["b"]
+
+
+def test_what_was_trained_from_scratch_is_hollow():
+    published = pd.DataFrame(
+        {
+            "network": ["FCN", "U-Net"],
+            "version": ["a", "b"],
+            "miou": [70.0, 65.0],
+            "parameters": [68.6, 13.4],
+            "pretrained": [True, False],
+        }
+    )
+    counted = pd.DataFrame({"parameters": [33.0, 31.0], "operations": [69.0, 96.0], "miou": [70.0, 65.0]})
+    figure = plot_models_considered(published, counted.set_axis(["FCN", "U-Net 64"]))
+    for axes in figure.axes:
+        assert [len(dots.get_facecolor()) for dots in axes.collections] in ([1, 0], [0, 1])
+    assert [text.get_text() for text in figure.legends[0].get_texts()][:2] == ["FCN", "U-Net"]

@@ -1,3 +1,5 @@
+from itertools import combinations
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -55,6 +57,14 @@ def test_rare_classes_are_named_and_absent_ones_left_out():
     axes = plot_rare_classes(scores(matrix)).axes[0]
     assert words(axes) == ["road", "bicycle"]
     assert axes.collections[0].get_offsets().tolist() == [[98, 1], [2, 0.5]]
+
+
+def test_the_names_of_close_neighbours_do_not_cover_each_other():
+    close = pd.DataFrame({"share": [0.1, 0.102, 0.104], "iou": [0.5, 0.51, 0.5]}, index=["wall", "fence", "pole"])
+    figure = plot_rare_classes(close)
+    figure.draw_without_rendering()
+    boxes = [text.get_window_extent() for text in figure.axes[0].texts]
+    assert not any(one.overlaps(other) for one, other in combinations(boxes, 2))
 
 
 def test_regions_are_shown_with_their_number():

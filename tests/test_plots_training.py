@@ -5,6 +5,7 @@ from cs_utils.plots.training import (
     patience_ends,
     plot_batches,
     plot_days,
+    plot_faster,
     plot_histories,
     plot_optimizers,
     plot_pictures,
@@ -86,3 +87,10 @@ def test_pictures_are_shown_by_their_names(data_root):
     paths = sorted(data_root.glob("leftImg8bit/train/*/*.png"))[:2]
     figure = plot_pictures(paths)
     assert [axes.get_title() for axes in figure.axes] == [path.name for path in paths]
+
+
+def test_faster_names_the_gain_against_the_plain_way():
+    step = pd.Series({"plain": 20.0, "better": 10.0})
+    loading = pd.Series({"plain": 9.0, "cached": 216.0})
+    texts = {text.get_text() for axes in plot_faster(step, loading).axes for text in axes.texts}
+    assert texts == {"20  (1.0x)", "10  (2.0x)", "9  (1.0x)", "216  (24.0x)"}

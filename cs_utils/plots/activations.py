@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from cs_utils.plots.style import ACCENT, FOURTH, INK, SECOND, THIRD, styled
+from cs_utils.plots.style import ACCENT, BEHIND_TEXT, FOURTH, INK, SECOND, THIRD, styled
 
 COLORS = {"relu": SECOND, "silu": ACCENT, "sigmoid": THIRD, "tanh": FOURTH}
 """One colour for each activation, in every figure."""
@@ -55,7 +55,9 @@ def plot_gradient_norms(norms: Mapping[str, Mapping[str, Sequence[float]]]) -> F
     for axis, (title, lines) in zip(axes.flat, norms.items(), strict=True):
         for name, values in lines.items():
             layers = range(1, len(values) + 1)
-            axis.plot(layers, values, color=COLORS[name], marker="o", markersize=5, linewidth=2, label=name)
+            axis.plot(
+                layers, values, color=COLORS[name], marker="o", markersize=5, linewidth=2, label=NAMES.get(name, name)
+            )
         axis.set(yscale="log", title=title, xticks=range(1, len(values) + 1, 2))
     for axis in axes[:, 0]:
         axis.set_ylabel("norm of the weights' gradient")
@@ -84,7 +86,9 @@ def plot_dead_units(shares: pd.DataFrame) -> Figure:
                 axis.bar(line["layer"] + offset, 100 * line["share"], 0.4, color=COLORS[name], label=NAMES[name])
             axis.set(title=f"{'with' if batch_norm else 'without'} batch norm, rate {rate:g}", ylim=(0, 100))
             axis.set(xticks=range(1, int(part["layer"].max()) + 1, 4))
-        row[0].set_ylabel("dead channels (%)")
+            if not part["share"].any():
+                axis.text(0.5, 0.5, "none dead", ha="center", va="center", transform=axis.transAxes, bbox=BEHIND_TEXT)
+        row[0].set_ylabel("dead channels [%]")
     for axis in grid[1]:
         axis.set_xlabel("layer")
     handles, labels = grid[0, 0].get_legend_handles_labels()
@@ -109,7 +113,7 @@ def plot_paired_seeds(table: pd.DataFrame, mean: float, low: float, high: float)
         curves.plot(runs, color=COLORS[name], linewidth=1, alpha=0.45)
         curves.plot(runs.mean(axis=1), color=COLORS[name], linewidth=3, marker="o", label=f"{NAMES[name]}, mean")
     curves.set_xticks(runs.index)
-    curves.set(xlabel="epoch", ylabel="mean IoU (%)", title="Each seed (thin) and their mean (thick)", ylim=(0, None))
+    curves.set(xlabel="epoch", ylabel="mean IoU [%]", title="Each seed (thin) and their mean (thick)", ylim=(0, None))
     curves.legend(loc="lower right")
 
     last = table[table["epoch"] == table["epoch"].max()].pivot(index="seed", columns="variant", values="iou_score")
@@ -120,6 +124,6 @@ def plot_paired_seeds(table: pd.DataFrame, mean: float, low: float, high: float)
     lead.errorbar(place, mean, [[mean - low], [high - mean]], fmt="D", color=INK, markersize=10, capsize=9, linewidth=3)
     lead.set_xticks(range(1, place + 1), [*leads.index, "mean, 95 %\ninterval"])
     lead.set(
-        xlabel="seed", ylabel="SiLU minus ReLU (points)", title="SiLU's lead in the last epoch", xlim=(0.4, place + 0.6)
+        xlabel="seed", ylabel="SiLU minus ReLU [points]", title="SiLU's lead in the last epoch", xlim=(0.4, place + 0.6)
     )
     return figure

@@ -45,7 +45,7 @@ def plot_class_shares(frames: Sequence[Frame]) -> Figure:
     axes = figure.subplots()
     axes.barh(shares.index, shares["here"], color=SECOND, label=f"these {len(frames)} images")
     axes.plot(shares["Cityscapes"], shares.index, "D", color=ACCENT, label="Cityscapes, 2975 images")
-    axes.set(xscale="log", xlabel="share of all pixels (%)", title="Few classes hold most of the pixels")
+    axes.set(xscale="log", xlabel="share of all pixels [%]", title="Few classes hold most of the pixels")
     axes.xaxis.set_major_formatter("{x:g}")
     axes.legend(loc="lower right")
     return figure
@@ -60,7 +60,8 @@ def plot_presence(present: pd.Series, shares: pd.Series) -> Figure:
     bars = axes.barh(present.index, present * 100, color=SECOND, label="of the images hold the class")
     axes.bar_label(bars, fmt="%.0f %%", padding=4, fontsize=11)
     axes.plot(shares[present.index] * 100, present.index, "D", color=ACCENT, label="of all pixels are the class")
-    axes.set(xlim=(0, 112), xlabel="share (%)", title="In every street, yet hardly there; or hardly ever there")
+    axes.set(xlim=(0, 112), xlabel="share [%]", title="In every street, yet hardly there; or hardly ever there")
+    axes.grid(axis="y", visible=False)
     axes.margins(y=0.02)
     axes.legend(loc="lower right")
     return figure
@@ -96,8 +97,8 @@ def plot_co_occurrence(table: pd.DataFrame) -> Figure:
         vmax=100,
         annot=True,
         fmt=".0f",
-        annot_kws={"fontsize": 10},
-        cbar_kws={"label": "% of the images with the row's class"},
+        annot_kws={"fontsize": 12},
+        cbar_kws={"label": "share of the images with the row's class [%]"},
     )
     axes.set(xlabel="… also hold this class", ylabel="of the images that hold this class …")
     axes.set_title("Which classes occur together")
@@ -161,35 +162,39 @@ def _bars(axes: Axes, values: pd.Series, color: str) -> None:
     values = values[values > 0].sort_values()
     bars = axes.barh(values.index, values * 100, color=color)
     axes.bar_label(bars, fmt="%.2f", padding=4, fontsize=12)
+    axes.grid(axis="y", visible=False)
     axes.margins(x=0.2)
 
 
 @styled
 def plot_void(statistics: Statistics) -> Figure:
     """Where void lies, what it is made of, and how much of each photo it takes."""
-    figure = Figure(figsize=(14, 6), layout="constrained")
+    figure = Figure(figsize=(14, 5), layout="constrained")
     axes = figure.subplot_mosaic([["where", "what"], ["where", "how much"]], width_ratios=(3, 2))
     image = axes["where"].imshow(
         statistics.positions[NUM_CLASSES] * 100, cmap="magma", vmin=0, vmax=100, aspect="auto", interpolation="nearest"
     )
     axes["where"].set(xticks=[], yticks=[], title="Where void lies")
     axes["where"].set_box_aspect(0.5)
-    figure.colorbar(image, ax=axes["where"], label="% of the images", location="bottom")
+    # Inside the map's axes, or it would stand where these end, far below the map.
+    below = axes["where"].inset_axes((0, -0.1, 1, 0.05))
+    figure.colorbar(image, cax=below, label="share of the images [%]", orientation="horizontal")
     total = statistics.pixels.to_numpy().sum()
     _bars(axes["what"], statistics.void / total, SECOND)
-    axes["what"].set(xlabel="share of all pixels (%)", title="What void is made of")
+    axes["what"].set(xlabel="share of all pixels [%]", title="What void is made of")
     real = real_shares()["void"] * 100
     shares = statistics.pixels["void"] / statistics.pixels.sum(axis=1) * 100
     axes["how much"].hist(shares, bins=20, color=FOURTH, edgecolor="white")
     axes["how much"].axvline(real, color=ACCENT, lw=3, ls="--", label=f"Cityscapes, mean: {real:.2f} %")
-    axes["how much"].set(xlabel="void in a photo (%)", ylabel="photos", xlim=(0, None), title="How much of a photo")
+    axes["how much"].set(xlabel="void in a photo [%]", ylabel="photos", xlim=(0, None))
+    axes["how much"].set_title("How much of a photo is void")
     axes["how much"].legend()
     return figure
 
 
 @styled
 def plot_loss_shares(shares: pd.DataFrame) -> Figure:
-    """What each class contributes to a mean over pixels (%), with and without weights; a column for each way.
+    """What each class contributes to a mean over pixels [%], with and without weights; a column for each way.
 
     Args:
         shares: a row for each class, a column for each way to weigh, each summing to 1.
@@ -202,7 +207,7 @@ def plot_loss_shares(shares: pd.DataFrame) -> Figure:
         axes.barh(rows - number * height + 0.4 - height / 2, ordered[name] * 100, height, color=color, label=name)
     axes.axvline(100 / len(ordered), color=INK, ls=":", label=f"an equal part, {100 / len(ordered):.1f} %")
     axes.margins(y=0.02)
-    axes.set(xscale="log", yticks=rows, yticklabels=ordered.index, xlabel="part of the loss (%)")
+    axes.set(xscale="log", yticks=rows, yticklabels=ordered.index, xlabel="part of the loss [%]")
     axes.set_title("Whose loss is it? The classes' parts when all pixels are equally wrong")
     axes.xaxis.set_major_formatter("{x:g}")
     axes.legend(loc="lower right")

@@ -231,7 +231,7 @@ def plot_levels(table: pd.DataFrame) -> Figure:
         bars = axes.barh(names, 100 * sums[column] / total, color=color)
         axes.bar_label(bars, fmt="%.0f %%", padding=4)
         unit = ("million", 1e6) if total < 1e9 else ("billion", 1e9)
-        axes.set(xlim=(0, 75), xlabel="% of all", title=f"{title}: {total / unit[1]:.1f} {unit[0]}")
+        axes.set(xlim=(0, 75), xlabel="share of all [%]", title=f"{title}: {total / unit[1]:.1f} {unit[0]}")
         axes.grid(axis="y", visible=False)
     figure.axes[0].invert_yaxis()
     return figure

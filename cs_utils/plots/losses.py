@@ -7,6 +7,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from cs_utils.labels import colorize
@@ -43,19 +44,22 @@ def plot_toy_losses(masks: Mapping[str, np.ndarray | None], values: pd.DataFrame
             largest, because values of different losses have no common scale.
         right: rows that belong to losses without a defect; the names of the others are written in red.
     """
-    figure = Figure(figsize=(15, 4 + 0.55 * len(values)), layout="constrained")
-    top, bottom = figure.subfigures(2, 1, height_ratios=(3, 1 + 0.55 * len(values)))
-    for axes, (name, mask) in zip(top.subplots(1, len(masks)), masks.items(), strict=True):
+    figure = Figure(figsize=(15, 3 + 0.52 * len(values)), layout="constrained")
+    # One grid for both, so that each mask stands above its column.
+    grid = figure.add_gridspec(2, len(masks), height_ratios=(1.3, 0.52 * len(values)))
+    for place, (name, mask) in enumerate(masks.items()):
+        axes = figure.add_subplot(grid[0, place])
         shown = next(iter(masks.values())) if mask is None else mask
         show(axes, np.full_like(colorize(shown), 235) if mask is None else colorize(mask), name)
         if mask is None:
             axes.text(0.5, 0.5, "all logits 0", ha="center", va="center", transform=axes.transAxes)
-    axes = bottom.subplots()
+    axes = figure.add_subplot(grid[1, :])
     low, high = values.min(axis=1), values.max(axis=1)
     ranks = values.sub(low, axis=0).div((high - low).clip(lower=1e-9), axis=0)
     sns.heatmap(ranks, ax=axes, cmap="YlOrRd", vmin=0, vmax=1.3, annot=values, fmt=".2f", cbar=False, linewidths=2)
-    axes.set(xlabel="", ylabel="", title="What each loss says (each row coloured on its own scale)")
-    axes.tick_params(axis="x", labelbottom=False)
+    axes.set(xlabel="", ylabel="")
+    axes.set_title("What each loss says (each row coloured on its own scale)", pad=12)
+    axes.tick_params(axis="x", labelbottom=False, labeltop=True, length=0)
     for label in axes.get_yticklabels():
         label.set_color(INK if label.get_text() in right else ACCENT)
     add_legend(figure, [mask for mask in masks.values() if mask is not None])
@@ -76,7 +80,7 @@ def plot_void(values: pd.DataFrame) -> Figure:
         right = np.allclose(column, 1, atol=1e-4)
         style = "-" if right else "--"
         axes.plot(100 * values.index, column, style, color=color, linewidth=3, marker="o", label=name)
-    axes.set(xlabel="void, % of all pixels", ylabel="loss, divided by its value without void")
+    axes.set(xlabel="void, share of all pixels [%]", ylabel="loss, divided by its value without void")
     axes.set_title("The prediction stays the same: a right loss does not move")
     axes.set_yscale("log", base=2)
     axes.yaxis.set_major_formatter("{x:g}")
@@ -101,7 +105,7 @@ def plot_gradients(p: np.ndarray, pulls: Mapping[str, np.ndarray], shares: pd.Da
     left.set_title("One pixel: who still pulls when it is all wrong?")
     left.legend()
     (100 * shares).plot.bar(ax=right, color=COLORS[: shares.shape[1]], width=0.8, rot=0)
-    right.set(xlabel="", ylabel="% of the whole gradient", title="A street: whose pixels are heard?")
+    right.set(xlabel="", ylabel="share of the whole gradient [%]", title="A street: whose pixels are heard?")
     right.set_ylim(0, 135 * shares.max(axis=None))
     right.legend(loc="upper center", ncols=2)
     return figure
@@ -127,7 +131,7 @@ def plot_focus(gammas: Sequence[float]) -> Figure:
 def plot_failures(
     table: pd.DataFrame, reference: str, mask: np.ndarray, predictions: Mapping[str, np.ndarray]
 ) -> Figure:
-    """A row for each loss: its own curve, the IoU meanwhile, and what the network predicts in the end.
+    """A column for each loss: its own curve, the IoU meanwhile, and what the network predicts in the end.
 
     Args:
         table: as in `experiments.Comparison`, one seed.
@@ -135,26 +139,31 @@ def plot_failures(
         mask: (H, W) trainIds, the ground truth.
         predictions: (H, W) trainIds by variant; void where the ground truth is void.
     """
-    figure = Figure(figsize=(15, 2.6 * len(predictions) + 1), layout="constrained")
-    axes = figure.subplots(len(predictions), 4, squeeze=False, width_ratios=(1, 1, 1.2, 1.2))
+    figure = Figure(figsize=(16, 7), layout="constrained")
+    axes = figure.subplots(3, len(predictions) + 1, height_ratios=(1.5, 1.5, 1))
     goal = table[table["variant"] == reference]
     top = 115 * table["iou_score"].max()
-    for row, (name, prediction) in zip(axes, predictions.items(), strict=True):
+    for column, (name, prediction) in zip(axes.T, predictions.items(), strict=False):
         run = table[table["variant"] == name]
-        row[0].plot(run["epoch"], run["train_loss"], color=SECOND, linewidth=3)
-        row[0].set_title(name, fontsize=13)
-        row[1].plot(goal["epoch"], 100 * goal["iou_score"], ":", color=INK, linewidth=2)
-        row[1].plot(run["epoch"], 100 * run["iou_score"], color=ACCENT, linewidth=3)
-        row[1].set_ylim(0, top)
-        for axis in row[:2]:
-            axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-        show(row[2], colorize(prediction))
-        show(row[3], colorize(mask))
-    for axis, title in zip(axes[0, 1:], (f"IoU, % (dotted: {reference})", "prediction", "ground truth"), strict=True):
-        axis.set_title(title, fontsize=13)
+        column[0].plot(run["epoch"], run["train_loss"], color=SECOND, linewidth=3)
+        column[0].set_title(name.replace(", ", ",\n"), fontsize=13)
+        for line, style in ((goal, {"color": INK, "ls": ":", "lw": 2}), (run, {"color": ACCENT, "lw": 3})):
+            column[1].plot(line["epoch"], 100 * line["iou_score"], **style)
+        column[1].set(ylim=(0, top), xlabel="epoch")
+        for axis in column[:2]:
+            axis.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+        show(column[2], colorize(prediction))
     axes[0, 0].set_ylabel("its own loss")
-    for axis in axes[-1, :2]:
-        axis.set_xlabel("epoch")
+    axes[1, 0].set_ylabel("IoU [%]")
+    axes[2, 0].set_title("prediction", fontsize=13)
+    # The truth is the same for all, so it is shown once; above it is room for what the lines mean.
+    show(axes[2, -1], colorize(mask))
+    axes[2, -1].set_title("ground truth", fontsize=13)
+    axes[0, -1].set_axis_off()
+    axes[1, -1].set_axis_off()
+    axes[1, -1].legend(
+        axes[1, 0].lines, [f"{reference},\nin all panels", "the loss itself"], loc="center", frameon=False
+    )
     add_legend(figure, [mask, *predictions.values()])
     return figure
 
@@ -168,6 +177,10 @@ def _intervals(axes: Axes, final: pd.DataFrame, colors: Sequence[str]) -> None:
             axes.errorbar(place + 0.2, scores.mean(), 100 * half_width(final[name].dropna()), fmt="s", color=color,
                           capsize=6, linewidth=2.5)  # fmt: skip
     axes.set_xticks(range(final.shape[1]), [name.replace(", ", ",\n") for name in final], rotation=35, ha="right")
+    handles = [Line2D([], [], color=INK, marker="o", markersize=8, linestyle="", alpha=0.6, label="one seed")]
+    if axes.containers:
+        handles.append(Line2D([], [], color=INK, marker="s", linewidth=2.5, label="mean, 95 % interval"))
+    axes.legend(handles=handles)
 
 
 STUDENT_95 = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776, 6: 2.571, 7: 2.447, 8: 2.365, 9: 2.306, 10: 2.262}
@@ -195,7 +208,7 @@ def plot_journey(final: pd.DataFrame, broken: Sequence[str]) -> Figure:
     figure = Figure(figsize=(14, 6.5), layout="constrained")
     axes = figure.subplots()
     _intervals(axes, final, [ACCENT if name in broken else SECOND for name in final])
-    axes.set(ylabel="mean IoU, %", title="The same budget, judged by IoU: right losses (blue), beginners' (red)")
+    axes.set(ylabel="mean IoU [%]", title="The same budget, judged by IoU: right losses (blue), beginners' (red)")
     axes.set_ylim(bottom=0)
     return figure
 
@@ -213,6 +226,6 @@ def plot_class_table(iou: pd.DataFrame, shares: pd.Series) -> Figure:
     figure = Figure(figsize=(13, 0.42 * len(ordered) + 2), layout="constrained")
     axes = figure.subplots()
     sns.heatmap(100 * ordered, ax=axes, cmap="YlGnBu", vmin=0, vmax=100, annot=True, fmt=".0f", cbar=False)
-    axes.set(xlabel="", ylabel="", title="IoU of each class, % (in brackets: its share of the pixels)")
+    axes.set(xlabel="", ylabel="", title="IoU of each class [%] (in brackets: its share of the pixels)")
     axes.tick_params(axis="x", rotation=0)
     return figure

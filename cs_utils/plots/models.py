@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import FancyBboxPatch, Patch
-from matplotlib.ticker import FixedLocator, FuncFormatter
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator
 
 from cs_utils.labels import CLASS_NAMES, colorize
 from cs_utils.layout import Frame, read_frame
@@ -125,15 +125,15 @@ def _draw_sketch(axes: Axes, sketch: Sketch) -> None:
 def plot_where_costs_lie(layers: Mapping[str, pd.DataFrame]) -> Figure:
     """Parameters and operations of each network, by the stride of its layers, as `costs.layers` gives them."""
     figure = Figure(figsize=(15, 5.5), layout="constrained")
-    # A map of a single position, as behind DeepLabv3+'s global pooling, is too small to be seen here.
-    strides = [1, 2, 4, 8, 16, 32]
+    # The last takes in what is smaller: the map of a single position behind DeepLabv3+'s global pooling.
+    strides = {1: "1/1", 2: "1/2", 4: "1/4", 8: "1/8", 16: "1/16", 32: "1/32 and smaller"}
     shades = ["#b3301c", "#e07b4f", "#f2c68a", "#a9c9d9", "#5b8fb5", "#274b73"]
     columns = (("parameters", 1e6, "parameters [million]"), ("operations", 1e9, "multiply-adds [10⁹]"))
     for axes, (column, unit, label) in zip(figure.subplots(1, 2, sharey=True), columns, strict=True):
         left = np.zeros(len(layers))
-        for stride, shade in zip(strides, shades, strict=True):
-            sums = [table.loc[table["stride"] == stride, column].sum() / unit for table in layers.values()]
-            axes.barh(list(layers), sums, left=left, color=shade, edgecolor="white", label=f"1/{stride}")
+        for (stride, size), shade in zip(strides.items(), shades, strict=True):
+            sums = [table[column][table["stride"].clip(upper=32) == stride].sum() / unit for table in layers.values()]
+            axes.barh(list(layers), sums, left=left, color=shade, edgecolor="white", label=size)
             left += sums
         axes.set(xlabel=label, xlim=(0, 1.03 * left.max()))
         axes.grid(axis="y", visible=False)
@@ -147,19 +147,26 @@ def plot_where_costs_lie(layers: Mapping[str, pd.DataFrame]) -> Figure:
 
 
 @styled
-def plot_costs(table: pd.DataFrame) -> Figure:
-    """Four costs of each network as bars: columns parameters, operations, activations (`costs.count`) and step."""
+def plot_costs(table: pd.DataFrame, counted: tuple[int, int], timed: tuple[int, int], batch_size: int = 4) -> Figure:
+    """Four costs of each network as bars: columns parameters, operations, activations (`costs.count`) and step.
+
+    Operations and activations are those of an image of ``counted``, (height, width); a step took ``batch_size`` images
+    of ``timed``.
+    """
+    one, some = (f"{width}x{height}" for height, width in (counted, timed))
     columns = {
         "parameters": ("Parameters", "million", "%.1f"),
-        "operations": ("Operations", "10⁹ multiply-adds per image", "%.0f"),
-        "activations": ("Memory of activations", "megabytes per image", "%.0f"),
-        "step": ("A training step", "seconds", "%.2f"),
+        "operations": ("Operations", f"10⁹ multiply-adds\nper image of {one}", "%.0f"),
+        "activations": ("Memory of activations", f"MB per image of {one}", "%.0f"),
+        "step": ("A training step", f"seconds, {batch_size} images of {some}", "%.2f"),
     }
     figure = Figure(figsize=(16, 5), layout="constrained")
     for axes, (column, (title, unit, fmt)) in zip(figure.subplots(1, 4, sharey=True), columns.items(), strict=True):
         bars = axes.barh(table.index, table[column], color=[COLORS.get(name, INK) for name in table.index])
         axes.bar_label(bars, fmt=fmt, padding=4)
         axes.set(title=title, xlabel=unit, xlim=(0, 1.25 * table[column].max()))
+        ticks = MaxNLocator(5, steps=(1, 2, 2.5, 5, 10)).tick_values(0, table[column].max())
+        axes.set_xticks(ticks[ticks < 1.2 * table[column].max()])  # one at the end would touch the next panel's 0
         axes.grid(axis="y", visible=False)
     figure.axes[0].invert_yaxis()
     return figure
@@ -213,6 +220,8 @@ def plot_same_budget(table: pd.DataFrame) -> Figure:
     by_epoch.set(xlabel="epoch", ylabel="mean IoU [%]", title="The same epochs", ylim=(0, None))
     by_epoch.xaxis.set_major_locator(FixedLocator(sorted(table["epoch"].unique())))
     by_time.set(xlabel="seconds of training, logarithmic", title="The same seconds", xscale="log")
+    by_time.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    by_time.minorticks_off()
     by_time.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     handles, labels = by_epoch.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)
@@ -224,19 +233,21 @@ def plot_models_considered(published: pd.DataFrame, counted: pd.DataFrame) -> Fi
     """Published IoU against what a network costs.
 
     Args:
-        published: a row for each result; columns network, version, miou (%), parameters (million, or NaN) and
+        published: a row for each result; columns network, version, miou [%], parameters (million, or NaN) and
             pretrained (bool).
         counted: a row for each network, as `costs.count` gives; beside the best published IoU of its kind in column
             miou.
     """
     figure = Figure(figsize=(16, 7), layout="constrained")
     here, papers = figure.subplots(1, 2, sharey=True)
+    from_scratch = tuple(published.loc[~published["pretrained"], "network"])
     for name, row in counted.sort_values("operations").iterrows():
         at, color = (row["operations"], row["miou"]), COLORS.get(name, INK)
-        here.scatter(*at, s=40 * row["parameters"], color=color, alpha=0.8)
-        # The first one's label stands above it, for its neighbour is near.
+        face = "none" if name.startswith(from_scratch) else color
+        here.scatter(*at, s=40 * row["parameters"], facecolor=face, edgecolor=color, linewidth=2.5, alpha=0.8)
+        # The first one's label stands above it, for its neighbour is near, and starts right of the axis, which is too.
         is_first = row["operations"] == counted["operations"].min()
-        place = {"xytext": (0, 22), "ha": "center"} if is_first else {"xytext": (24, 0), "va": "center"}
+        place = {"xytext": (-20, 22)} if is_first else {"xytext": (24, 0), "va": "center"}
         here.annotate(f"{name}, {row['parameters']:.1f} M", at, textcoords="offset points", **place)
     here.set(xlabel="multiply-adds at 512x256, counted here [10⁹]", ylabel="published mean IoU, Cityscapes val [%]")
     here.set(title="Operations (area: parameters)", xlim=(0, 1.45 * counted["operations"].max()), ylim=(60, 86))
@@ -246,12 +257,12 @@ def plot_models_considered(published: pd.DataFrame, counted: pd.DataFrame) -> Fi
         face = color if row.pretrained else "none"
         papers.scatter(*at, s=160, facecolor=face, edgecolor=color, linewidth=2.5)
         is_near = np.hypot(*np.subtract(at, before)) < 5
-        papers.annotate(row.version, at, (0, -24 if is_near else 11), textcoords="offset points", ha="center")
+        place = {"xytext": (0, -24 if is_near else 11), "ha": "center", "color": color}
+        papers.annotate(row.version, at, textcoords="offset points", **place)
         before = at
     papers.set(xlabel="parameters, published [million]", title="Parameters", xlim=(-4, 96))
-    handles = [
-        Line2D([], [], color=INK, marker="o", markersize=12, linestyle="", label="encoder from ImageNet"),
-        Line2D([], [], color=INK, marker="o", markersize=12, linestyle="", fillstyle="none", label="from scratch"),
-    ]
-    papers.legend(handles=handles, loc="lower right")
+    handles = [Patch(color=COLORS.get(name, INK), label=name) for name in published["network"].unique()]
+    for label, fill in (("encoder from ImageNet", "full"), ("from scratch", "none")):
+        handles.append(Line2D([], [], color=INK, marker="o", markersize=12, ls="", fillstyle=fill, label=label))
+    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False)
     return figure

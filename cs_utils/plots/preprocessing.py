@@ -113,7 +113,7 @@ def plot_iou_ceiling(ceiling: pd.DataFrame) -> Figure:
     table.set_xticks(np.arange(len(ceiling.columns)) + 0.5, [f"{width} px" for width in ceiling.columns])
     table.set_yticks(np.arange(len(rows)) + 0.5, list(rows))
     table.grid(visible=False)
-    table.set_title("… class by class, in %")
+    table.set_title("… class by class [%]")
     return figure
 
 

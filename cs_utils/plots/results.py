@@ -8,7 +8,7 @@ import seaborn as sns
 from matplotlib.figure import Figure
 
 from cs_utils.labels import CLASS_NAMES, NUM_CLASSES, PALETTE
-from cs_utils.plots.style import ACCENT, INK, SECOND, styled
+from cs_utils.plots.style import ACCENT, BEHIND_TEXT, INK, SECOND, styled
 
 
 def _colors(names: Iterable[str]) -> list[np.ndarray]:
@@ -22,12 +22,13 @@ def plot_class_iou(table: pd.DataFrame) -> Figure:
     figure = Figure(figsize=(14, 0.4 * len(scored) + 1.5), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True, width_ratios=(2, 1))
     bars = left.barh(scored.index, scored["iou"], color=_colors(scored.index), edgecolor=INK)
-    left.bar_label(bars, fmt="%.2f", padding=4)
+    left.bar_label(bars, fmt="%.2f", padding=4, bbox=BEHIND_TEXT)
     left.axvline(scored["iou"].mean(), color=INK, linestyle=":", label=f"mean {scored['iou'].mean():.3f}")
-    left.set(xlim=(0, 1), xlabel="IoU", title="IoU of each class")
+    left.set(xlim=(0, 1.07), xlabel="IoU", title="IoU of each class")
     left.legend(loc="lower right")
+    left.grid(axis="y", visible=False)
     right.plot(scored["share"].where(scored["share"] > 0) * 100, scored.index, "D", color=INK)
-    right.set(xscale="log", xlabel="% of the labelled pixels", title="How much there is of it")
+    right.set(xscale="log", xlabel="share of the labelled pixels [%]", title="How much there is of it")
     right.xaxis.set_major_formatter("{x:g}")
     return figure
 
@@ -50,7 +51,7 @@ def plot_confusion(matrix: np.ndarray) -> Figure:
         annot=np.array(labels),
         fmt="",
         annot_kws={"fontsize": 12},
-        cbar_kws={"label": "% of the true class's pixels"},
+        cbar_kws={"label": "share of the true class's pixels [%]"},
     )
     axes.set(xlabel="predicted", ylabel="true", title="Where the pixels of each class go")
     return figure
@@ -67,7 +68,7 @@ def plot_boundary_errors(table: pd.DataFrame) -> Figure:
     left, right = figure.subplots(1, 2)
     ends = [f"{end:g}" for end in table.index[:-1]]
     left.bar([*ends, f"> {ends[-1]}"], table["rate"] * 100, color=ACCENT)
-    left.set(xlabel="pixels to the nearest boundary, up to", ylabel="% of the pixels there that are wrong")
+    left.set(xlabel="pixels to the nearest boundary, up to", ylabel="wrong pixels among those there [%]")
     left.set_title("The nearer to a boundary, the more errors")
     for column, color, name in (
         ("share_of_errors", ACCENT, "of all errors"),
@@ -77,7 +78,7 @@ def plot_boundary_errors(table: pd.DataFrame) -> Figure:
         (line,) = right.plot(ends, within, "o-", color=color, linewidth=3, label=name)
         for x, y in zip(ends, within, strict=True):
             right.annotate(f"{y:.0f}", (x, y), (0, 8), textcoords="offset points", ha="center", color=line.get_color())
-    right.set(ylim=(0, 105), xlabel="pixels to the nearest boundary, at most", ylabel="%")
+    right.set(ylim=(0, 105), xlabel="pixels to the nearest boundary, at most", ylabel="share that lies there [%]")
     right.set_title("A thin band holds much of the error")
     right.legend(loc="upper left")
     return figure
@@ -90,17 +91,37 @@ def plot_rare_classes(table: pd.DataFrame) -> Figure:
     figure = Figure(figsize=(13, 7), layout="constrained")
     axes = figure.subplots()
     axes.scatter(scored["share"] * 100, scored["iou"], s=140, c=_colors(scored.index), edgecolor=INK, zorder=3)
-    places = np.column_stack([np.log10(scored["share"]), scored["iou"]])
-    for number, (name, row) in enumerate(scored.iterrows()):
-        # Below its dot, where a name above would cross that of an earlier one.
-        crowded = (np.abs(places[:number] - places[number]) < (0.3, 0.05)).all(axis=1).any()
-        shift = (8, -16) if crowded else (8, 5)
-        axes.annotate(name, (row["share"] * 100, row["iou"]), shift, textcoords="offset points", fontsize=12)
-    axes.set(xscale="log", ylim=(-0.08, 1.05), xlabel="% of the labelled pixels", ylabel="IoU")
+    axes.set(xscale="log", ylim=(-0.08, 1.05), xlabel="share of the labelled pixels [%]", ylabel="IoU")
     axes.set_title("Rare classes score low, some less so than others")
     axes.xaxis.set_major_formatter("{x:g}")
     axes.margins(x=0.12)
+    axes.autoscale_view()  # now, for the names are placed by where the dots are in the figure
+    places = scored.assign(share=scored["share"] * 100)[["share", "iou"]].to_numpy()
+    dots = axes.transData.transform(places) * 72 / figure.dpi
+    for name, place, shift in zip(scored.index, places, _shifts(dots, scored.index), strict=True):
+        side = "left" if shift[0] > 0 else "right"
+        axes.annotate(name, place, shift, textcoords="offset points", fontsize=12, ha=side, va="center")
     return figure
+
+
+def _shifts(dots: np.ndarray, names: Iterable[str]) -> list[tuple[int, int]]:
+    # From each dot, (n, 2) in points, to its name: of six places that which covers fewest dots and earlier names.
+    taken = [np.array([dot - 7, dot + 7]) for dot in dots]  # two corners each
+    shifts = []
+    for dot, name in zip(dots, names, strict=True):
+        width = 7 * len(name)  # about, at 12 points
+        boxes = {}
+        for shift in ((10, 9), (10, -10), (-10, 9), (-10, -10), (12, 0), (-12, 0)):
+            corner = dot + shift - (width if shift[0] < 0 else 0, 7)
+            boxes[shift] = np.add([(0, 0), (width, 14)], corner)
+        best = min(boxes, key=lambda shift: sum(_overlap(boxes[shift], box) for box in taken))
+        taken.append(boxes[best])
+        shifts.append(best)
+    return shifts
+
+
+def _overlap(box: np.ndarray, other: np.ndarray) -> bool:
+    return bool((box[0] < other[1]).all() and (other[0] < box[1]).all())
 
 
 @styled
@@ -114,14 +135,14 @@ def plot_region_hits(table: pd.DataFrame) -> Figure:
     axes = figure.subplots()
     places = np.arange(len(table))
     for offset, column, color, name in (
-        (-0.2, "found", SECOND, "regions found (half of them right, or more)"),
+        (-0.2, "found", SECOND, "regions found (half of the region's pixels right, or more)"),
         (0.2, "hit", ACCENT, "pixels right, mean of the regions"),
     ):
         bars = axes.bar(places + offset, table[column] * 100, 0.38, color=color, label=name)
         axes.bar_label(bars, fmt="%.0f", padding=2)
     names = [f"{size}\n({int(count)} regions)" for size, count in table["regions"].items()]
     axes.set_xticks(places, names)
-    axes.set(ylim=(0, 118), ylabel="%", xlabel="size of the region, in pixels of the network's input")
+    axes.set(ylim=(0, 118), ylabel="share [%]", xlabel="size of the region, in pixels of the network's input")
     axes.set_title("Small things are missed")
     axes.legend(loc="upper left")
     return figure

@@ -35,6 +35,8 @@ ACCENT = "#c4472b"
 SECOND = "#2b6ca3"
 THIRD = "#3a8f5c"
 FOURTH = "#8a5aa8"
+BEHIND_TEXT = {"facecolor": "white", "edgecolor": "none", "pad": 1}
+"""A text's ``bbox`` that hides the lines behind it."""
 SCREEN_DPI = 80
 """Pixels per inch in a notebook: a full-width figure is then as wide as the page."""
 

@@ -127,5 +127,6 @@ def plot_answer_sizes(sizes: dict[str, int]) -> Figure:
     bars = axes.barh(names[::-1], numbers[::-1], color=sns.color_palette("crest", len(names)))
     axes.bar_label(bars, labels=[f"{number:,}" for number in numbers[::-1]], padding=5)
     axes.set(xscale="log", xlabel="numbers in the answer", title="From a handful of numbers to millions")
-    axes.margins(x=0.15)
+    axes.set_xlim(1, 15 * max(numbers))
+    axes.grid(axis="y", visible=False)
     return figure

@@ -49,17 +49,25 @@ def plot_close_up(image: np.ndarray, masks: Mapping[str, np.ndarray], zoom: int 
 
 @styled
 def plot_paired_iou(scores: pd.DataFrame) -> Figure:
-    """IoU of each class for two networks side by side: ``scores`` (classes x two names), drawn in its own order."""
+    """IoU of each class for two networks side by side: ``scores`` (classes x two names), drawn in its own order.
+
+    Classes that would be written 0.00 for both are counted only.
+    """
     scored = scores.dropna().iloc[::-1]
+    is_zero = (scored < 0.005).all(axis=1)
+    scored = scored[~is_zero]
     places = np.arange(len(scored))
-    figure = Figure(figsize=(12, 0.48 * len(scored) + 1.6), layout="constrained")
+    figure = Figure(figsize=(12, 0.48 * len(scored) + 2.4), layout="constrained")
     axes = figure.subplots()
     for number, (name, color) in enumerate(zip(scored.columns, COLORS, strict=False)):
         bars = axes.barh(places + 0.2 - 0.4 * number, scored[name], height=0.4, color=color, label=name)
         axes.bar_label(bars, fmt="%.2f", padding=3, fontsize=11)
     axes.set_yticks(places, scored.index)
     axes.set(xlim=(0, 1), xlabel="IoU", title="IoU of each class, most frequent first")
-    axes.legend(loc="lower right")
+    if is_zero.any():
+        axes.text(0.005, -1, f"{is_zero.sum()} more classes: 0.00 in both", va="center")
+    axes.set_ylim(-1.5 if is_zero.any() else -0.5, len(scored) - 0.5)
+    figure.legend(loc="outside lower center", ncols=2, frameon=False)
     axes.grid(axis="y", visible=False)
     return figure
 
@@ -95,7 +103,7 @@ def plot_receptive_field(
         show(axes, pale, name)
         # The root, because the centre is thousands of times as strong as the edge.
         strength = np.sqrt(gradient / gradient.max())
-        axes.imshow(strength, cmap="inferno_r", alpha=np.clip(4 * strength, 0, 1), vmin=0, vmax=1)
+        shown = axes.imshow(strength, cmap="inferno_r", alpha=np.clip(4 * strength, 0, 1), vmin=0, vmax=1)
         side = field[1] - field[0] + 1
         frame = Rectangle((column + field[0] - 0.5, row + field[0] - 0.5), side, side, fill=False, edgecolor=SECOND)
         frame.set(linewidth=2.5, linestyle="--", label=f"theory: {side}x{side} pixels")
@@ -104,10 +112,12 @@ def plot_receptive_field(
         axes.legend(loc="lower left")
         shares = 100 * share_within(gradient, row, column)
         curves.plot(2 * np.arange(len(shares)) + 1, shares, color=color, linewidth=2.5, label=name)
+    bar = figure.colorbar(shown, ax=figure.axes[1:], ticks=(0, 0.5, 1), aspect=12, pad=0.01)
+    bar.set_label("√(gradient /\nlargest gradient)")
     curves.axvline(side, color=INK, linestyle="--", label="theory")
-    curves.axhline(50, color=INK, linewidth=1, linestyle=":")
+    curves.axhline(50, color=INK, linewidth=1.5, linestyle=":", label="half")
     curves.set(xlim=(0, 1.15 * side), ylim=(0, 103), xlabel="side of a square around the pixel, in pixels")
-    curves.set(ylabel="% of the gradient inside", title="Most of what decides a pixel lies close to it")
+    curves.set(ylabel="gradient inside [%]", title="Most of what decides a pixel lies close to it")
     curves.legend(loc="lower right")
     return figure
 
