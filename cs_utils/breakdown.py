@@ -26,7 +26,7 @@ from cs_utils.models import build, count_parameters, save_weights
 from cs_utils.plots.scenes import plot_predictions
 from cs_utils.plots.style import save_figure
 from cs_utils.settings import Settings
-from cs_utils.training import make_fabric, make_optimizer, validate
+from cs_utils.training import make_fabric, make_optimizer, set_up, validate
 from cs_utils.transforms import Augmentation, resize
 
 PARTS = {
@@ -70,7 +70,7 @@ def measure(settings: Settings, repeats: int = 3, pictures: bool = True) -> pd.D
     batch, batch_seconds = _batch(train.dataset.frames, settings, repeats)
     fabric = make_fabric(settings)
     model = build(settings.model, settings)
-    trained, optimizer = fabric.setup(model, make_optimizer(model.parameters(), settings))
+    trained, optimizer = set_up(fabric, model, make_optimizer(model.parameters(), settings), settings)
     batch = fabric.to_device(batch)
     loss = LOSSES[settings.loss]
     seconds = batch_seconds | _step(trained, optimizer, loss, batch, repeats)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from filelock import FileLock
 from tqdm import tqdm
 
 from cs_utils.layout import Frame, read_frame
@@ -63,24 +64,24 @@ def resize_frames(frames: list[Frame], size: tuple[int, int], cache: Path) -> Re
     """
     folder = cache / digest_files(frames, size)
     if not folder.exists():
-        unfinished = folder.with_name(f"{folder.name}.{os.getpid()}")
-        unfinished.mkdir(parents=True, exist_ok=True)
-        try:
-            _write(frames, size, unfinished)
+        cache.mkdir(parents=True, exist_ok=True)
+        # One process makes it while all others wait. A process that is killed frees the lock, and leaves half a folder.
+        with FileLock(folder.with_suffix(".lock")):
             if not folder.exists():
-                unfinished.rename(folder)
-        except OSError:
-            # Another process has been quicker; what it wrote is the same.
-            if not folder.exists():
-                raise
-        finally:
-            shutil.rmtree(unfinished, ignore_errors=True)
+                unfinished = folder.with_suffix(".unfinished")
+                shutil.rmtree(unfinished, ignore_errors=True)
+                unfinished.mkdir()
+                try:
+                    _write(frames, size, unfinished)
+                    unfinished.rename(folder)
+                finally:
+                    shutil.rmtree(unfinished, ignore_errors=True)
     return ResizedFrames(folder)
 
 
 def _write(frames: list[Frame], size: tuple[int, int], folder: Path) -> None:
-    images = np.lib.format.open_memmap(folder / IMAGES, "w+", np.uint8, (len(frames), *size, 3))
-    masks = np.lib.format.open_memmap(folder / MASKS, "w+", np.uint8, (len(frames), *size))
+    images = _make_array(folder / IMAGES, (len(frames), *size, 3))
+    masks = _make_array(folder / MASKS, (len(frames), *size))
 
     def write(index: int) -> None:
         images[index], masks[index] = resize(*read_frame(frames[index]), size)
@@ -96,3 +97,12 @@ def _write(frames: list[Frame], size: tuple[int, int], folder: Path) -> None:
             pool.shutdown(cancel_futures=True)
     images.flush()
     masks.flush()
+
+
+def _make_array(path: Path, shape: tuple[int, ...]) -> np.ndarray:
+    array = np.lib.format.open_memmap(path, "w+", np.uint8, shape)
+    if hasattr(os, "posix_fallocate"):
+        # Ask for the space now: a disk that turns out to be full under a mapped file would end the process.
+        with path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+    return array

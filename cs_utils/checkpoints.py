@@ -18,7 +18,7 @@ from cs_utils.models import fill
 from cs_utils.settings import CourseError, Settings
 
 MAY_CHANGE = (
-    *("epochs", "patience", "plot_every", "workers", "accelerator", "devices"),
+    *("epochs", "patience", "plot_every", "workers", "accelerator", "devices", "memory_format", "compile"),
     *("runs", "run", "data", "cache"),
 )
 """Settings that may differ when a run goes on; any other would make it another run. Of the data, only the place may."""

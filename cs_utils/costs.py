@@ -19,10 +19,10 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils.flop_counter import FlopCounterMode
 
+from cs_utils.acceleration import keep_memory
 from cs_utils.inference import evaluating
 from cs_utils.models import build, count_parameters
 from cs_utils.settings import Settings
-from cs_utils.training import keep_memory
 
 
 class _WithoutNumbers(TorchFunctionMode):
@@ -119,7 +119,7 @@ def _positions(x: Tensor) -> int:
 def count(networks: Mapping[str, Settings], size: tuple[int, int]) -> pd.DataFrame:
     """Count what each network costs on images of (height, width), in millions; a row for each.
 
-    Columns: ``parameters``, in millions; ``operations``, in milliards (10^9) of multiply-adds for an image;
+    Columns: ``parameters``, in millions; ``operations``, in billions (10^9) of multiply-adds for an image;
     ``activations``, in megabytes kept for an image of a training step.
     """
     rows = {name: _count(settings, size) for name, settings in networks.items()}

@@ -20,10 +20,10 @@ from cs_utils.models import build
 from cs_utils.settings import Settings
 from cs_utils.training import (
     Loss,
-    keep_memory,
     learning_rate_at,
     make_fabric,
     make_optimizer,
+    set_up,
     train_epoch,
     validate,
 )
@@ -65,7 +65,6 @@ def compare(variants: Mapping[str, Variant], seeds: Iterable[int] = (0,)) -> Com
 
     A seed decides the first weights, the order of the images and their augmentation: variants of one seed see the same.
     """
-    keep_memory()
     rows, models = [], {}
     jobs = [(seed, name, variant) for seed in seeds for name, variant in variants.items()]
     for seed, name, variant in tqdm(jobs, desc="compare", unit="run", leave=False, disable=None):
@@ -80,7 +79,7 @@ def _train(network: nn.Module, variant: Variant, settings: Settings) -> list[dic
     train, val = loaders(settings)
     fabric = make_fabric(settings)
     make = variant.optimizer or (lambda parameters: make_optimizer(parameters, settings))
-    trained, optimizer = fabric.setup(network, make(network.parameters()))
+    trained, optimizer = set_up(fabric, network, make(network.parameters()), settings)
     first_rates = [group["lr"] for group in optimizer.param_groups]
     loss = variant.loss or LOSSES[settings.loss]
     rows = []

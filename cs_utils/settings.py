@@ -96,6 +96,10 @@ class Settings:
     """How many of these devices."""
     precision: Literal["32-true", "bf16-mixed"] = "32-true"
     """Numbers to compute in."""
+    memory_format: Literal["auto", "contiguous", "channels_last"] = "auto"
+    """Order of a tensor's numbers in memory; auto: what was faster on such a device."""
+    compile: bool = False
+    """Let torch.compile make kernels for this network; the first step then takes a minute, and a C++ compiler."""
     runs: Path = ROOT / "runs"
     """Folder that a run's own folder is made in."""
     run: str | None = None

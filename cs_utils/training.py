@@ -10,11 +10,9 @@ nothing else. A run's folder holds:
 * ``tensorboard/``: the same numbers as the history, when TensorBoard is installed.
 """
 
-import ctypes
 import math
 import os
 import shutil
-import sys
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -29,6 +27,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
+from cs_utils.acceleration import choose_memory_format, keep_memory
 from cs_utils.checkpoints import identify, load_checkpoint, save_checkpoint
 from cs_utils.data import spread
 from cs_utils.inference import evaluating
@@ -37,6 +36,7 @@ from cs_utils.layout import write_atomic
 from cs_utils.losses import LOSSES
 from cs_utils.metrics import confusion_matrix, mean_dice, mean_iou
 from cs_utils.models import choose_device, fill, save_weights
+from cs_utils.parallel import share_batch_norm, share_of_pixels
 from cs_utils.plots.scenes import plot_predictions
 from cs_utils.plots.style import save_figure
 from cs_utils.settings import CourseError, Settings
@@ -64,21 +64,6 @@ class Run:
     """Whether this process is the one that writes; false in all others of several that train together."""
 
 
-def keep_memory() -> None:
-    """Let glibc keep the memory that tensors free, instead of handing it back to Linux and faulting it in again.
-
-    On a CPU each step allocates and frees the same large activations, and new pages for each of them take time. It
-    holds for the rest of the process, which keeps the most memory that it ever needed. Does nothing on other systems.
-    """
-    if sys.platform != "linux":
-        return
-    trim_threshold, mmap_max = -1, -4  # names of the settings in malloc.h
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
-        mallopt(mmap_max, 0)
-        mallopt(trim_threshold, 2**31 - 1)
-
-
 def learning_rate_at(epoch: int, settings: Settings) -> float:
     """Learning rate of an epoch, counted from 1; both falling schedules start at the full rate and end near zero."""
     done = (epoch - 1) / settings.epochs
@@ -101,7 +86,7 @@ def train_epoch(
     bar = tqdm(loader, desc=title, unit="batch", leave=False, disable=None if fabric.is_global_zero else True)
     for image, target in bar:
         image, target = fabric.to_device((image, target))  # (N, 3, H, W), (N, H, W)
-        loss = loss_function(model(image), target)
+        loss = loss_function(model(image), target) * share_of_pixels(fabric, target)
         optimizer.zero_grad()
         fabric.backward(loss)
         optimizer.step()
@@ -131,8 +116,11 @@ def validate(fabric: Fabric, model: nn.Module, loader: DataLoader, loss_function
 
 
 def make_optimizer(parameters: Iterable[nn.Parameter], settings: Settings) -> torch.optim.Optimizer:
-    """AdamW with the learning rate and the weight decay of the settings; Loshchilov and Hutter, arXiv 1711.05101."""
-    return torch.optim.AdamW(parameters, settings.learning_rate, weight_decay=settings.weight_decay)
+    """AdamW with the learning rate and the weight decay of the settings; Loshchilov and Hutter, arXiv 1711.05101.
+
+    Fused: one pass over each weight, its gradient and its two means in place of a dozen.
+    """
+    return torch.optim.AdamW(parameters, settings.learning_rate, weight_decay=settings.weight_decay, fused=True)
 
 
 def make_fabric(settings: Settings) -> Fabric:
@@ -155,6 +143,21 @@ def make_fabric(settings: Settings) -> Fabric:
     return fabric
 
 
+def set_up(
+    fabric: Fabric, model: nn.Module, optimizer: torch.optim.Optimizer, settings: Settings
+) -> tuple[nn.Module, torch.optim.Optimizer]:
+    """Make model and optimizer ready to train on Fabric's devices, as fast as they can; the model is changed in place.
+
+    Returns:
+        Model and optimizer as Fabric wraps them, to be used in the loop; they share the weights with those given.
+    """
+    keep_memory()
+    model.to(memory_format=choose_memory_format(settings, fabric.device))
+    if fabric.world_size > 1:
+        share_batch_norm(model, fabric.device)
+    return fabric.setup(torch.compile(model) if settings.compile else model, optimizer)
+
+
 def fit(model: nn.Module, train: DataLoader, val: DataLoader, settings: Settings, resume: bool = False) -> Run:
     """Train a model until its validation IoU has not risen for ``patience`` epochs, or ``epochs`` are over.
 
@@ -172,7 +175,6 @@ def fit(model: nn.Module, train: DataLoader, val: DataLoader, settings: Settings
         CourseError: the checkpoint to resume from is broken or belongs to another run; there are fewer images than one
             batch for each device; or there is no such device.
     """
-    keep_memory()
     fabric = make_fabric(settings)
     folder = settings.run_folder
     for loader in (train, val):
@@ -185,7 +187,7 @@ def fit(model: nn.Module, train: DataLoader, val: DataLoader, settings: Settings
     identity = identify(settings, train.dataset.frames + val.dataset.frames)
     optimizer = make_optimizer(model.parameters(), settings)
     loss_function = LOSSES[settings.loss]
-    trained, optimizer = fabric.setup(model, optimizer)
+    trained, optimizer = set_up(fabric, model, optimizer, settings)
     rows: list[dict[str, float]] = []
     if resume and (folder / LAST).exists():
         # After the set-up, so that the optimizer's state goes to the device that the model is on now.
@@ -206,7 +208,6 @@ def fit(model: nn.Module, train: DataLoader, val: DataLoader, settings: Settings
             group["lr"] = learning_rate_at(epoch, settings)
         train_loss = train_epoch(fabric, trained, optimizer, train, loss_function, f"epoch {epoch}/{settings.epochs}")
         train_seconds = time.perf_counter() - start
-        share_statistics(fabric, model)
         val_loss, matrix = validate(fabric, model, val, loss_function)
         rows.append(
             {
@@ -228,13 +229,6 @@ def fit(model: nn.Module, train: DataLoader, val: DataLoader, settings: Settings
     if writer:
         writer.close()
     return Run(folder, pd.DataFrame(rows), folder / BEST, fabric.is_global_zero)
-
-
-def share_statistics(fabric: Fabric, model: nn.Module) -> None:
-    """Give batch norm the mean of all processes' running statistics, so that all of them validate the same network."""
-    for buffer in model.buffers():
-        if fabric.world_size > 1 and buffer.is_floating_point():
-            buffer.copy_(fabric.all_reduce(buffer, reduce_op="mean"))
 
 
 def forget(folder: Path) -> None:

@@ -19,6 +19,8 @@ MEAN = np.array([0.485, 0.456, 0.406], dtype=np.float32)
 """Mean of each colour channel over ImageNet, of values in 0..1: what pretrained encoders expect."""
 STD = np.array([0.229, 0.224, 0.225], dtype=np.float32)
 """Standard deviation of the same."""
+NORMALIZED = (np.arange(256, dtype=np.float32)[:, None] / 255 - MEAN) / STD  # (256, 3)
+"""What each of the 256 values of a colour channel becomes: to look it up takes a third of the time of computing it."""
 MAX_SIGMA = 1.0
 """Strongest blur of the augmentation, in pixels of the resized image."""
 
@@ -41,6 +43,8 @@ def resize_mask(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 def resize(image: np.ndarray, mask: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
     """Resize image (area mean) and mask (nearest) to ``size`` (height, width)."""
+    if image.shape[:2] == mask.shape == tuple(size):
+        return image, mask
     return resize_image(image, size), resize_mask(mask, size)
 
 
@@ -65,8 +69,10 @@ def flip(image: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def normalize(image: np.ndarray) -> Tensor:
     """Scale an image to about zero mean and unit deviation: (H, W, 3) uint8 -> (3, H, W) float32."""
-    scaled = (image.astype(np.float32) / 255 - MEAN) / STD
-    return torch.from_numpy(scaled).permute(2, 0, 1).contiguous()  # (H, W, 3) -> (3, H, W)
+    scaled = np.empty((3, *image.shape[:2]), dtype=np.float32)
+    for channel, plane in enumerate(cv2.split(image)):  # (H, W, 3) -> three times (H, W)
+        cv2.LUT(plane, NORMALIZED[:, channel], dst=scaled[channel])
+    return torch.from_numpy(scaled)
 
 
 def denormalize(image: Tensor) -> np.ndarray:

@@ -1,5 +1,10 @@
+import errno
 import os
 import pickle
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -16,6 +21,10 @@ from cs_utils.transforms import Augmentation, resize
 @pytest.fixture
 def frames(data_root):
     return find_frames(data_root, "train")
+
+
+def folders_in(folder):
+    return [path for path in folder.iterdir() if path.is_dir()]
 
 
 def test_a_cached_frame_is_the_decoded_and_resized_one(frames, tmp_path):
@@ -42,7 +51,7 @@ def test_files_are_decoded_once(frames, tmp_path, monkeypatch):
     resize_frames(frames, (16, 32), tmp_path / "cache")
     monkeypatch.setattr(cache, "read_frame", lambda _: pytest.fail("decoded again"))
     resize_frames(frames, (16, 32), tmp_path / "cache")
-    assert len(list((tmp_path / "cache").iterdir())) == 1
+    assert len(folders_in(tmp_path / "cache")) == 1
 
 
 def test_a_changed_file_another_size_or_another_order_is_another_cache(frames, tmp_path):
@@ -60,23 +69,49 @@ def test_a_bad_file_is_named_and_leaves_nothing_behind(frames, tmp_path):
     frames[3].image.write_bytes(b"no photo")
     with pytest.raises(CourseError, match=frames[3].name):
         resize_frames(frames, (16, 32), tmp_path / "cache")
-    assert list((tmp_path / "cache").iterdir()) == []
+    assert folders_in(tmp_path / "cache") == []
 
 
-def test_the_process_that_comes_second_takes_what_the_first_has_made(frames, tmp_path, monkeypatch):
-    original = cache._write
+def test_of_several_processes_one_makes_it_and_the_others_wait(frames, tmp_path, monkeypatch):
+    original, made = cache._write, []
 
-    def write_while_another_finishes(frames, size, folder):
-        original(frames, size, folder)
-        final = folder.with_suffix("")
-        if not final.exists():
-            final.mkdir()
-            original(frames, size, final)
+    def write_slowly(*arguments):
+        made.append(arguments)
+        time.sleep(0.2)
+        original(*arguments)
 
-    monkeypatch.setattr(cache, "_write", write_while_another_finishes)
+    monkeypatch.setattr(cache, "_write", write_slowly)
+    with ThreadPoolExecutor(4) as pool:  # the lock holds between threads as it does between processes
+        results = list(pool.map(lambda _: resize_frames(frames, (16, 32), tmp_path / "cache")[0][0], range(4)))
+    assert len(made) == 1
+    assert all(np.array_equal(image, results[0]) for image in results)
+
+
+def test_half_a_cache_of_a_killed_process_is_never_read(frames, tmp_path):
+    script = (
+        "import os, sys; from pathlib import Path\n"
+        "from cs_utils import cache; from cs_utils.layout import find_frames\n"
+        "cache.resize = lambda *_: os.kill(os.getpid(), 9)\n"
+        "cache.resize_frames(find_frames(Path(sys.argv[1]), 'train'), (16, 32), Path(sys.argv[2]))"
+    )
+    command = [sys.executable, "-c", script, str(frames[0].root), str(tmp_path / "cache")]
+    assert subprocess.run(command, timeout=100).returncode != 0
+    left = folders_in(tmp_path / "cache")
+    assert len(left) == 1, "it was killed while it wrote"
     resized = resize_frames(frames, (16, 32), tmp_path / "cache")
-    assert resized[0][0].shape == (16, 32, 3)
-    assert [path.name for path in (tmp_path / "cache").iterdir()] == [resized.folder.name]
+    assert np.array_equal(resized[0][1], resize(*read_frame(frames[0]), (16, 32))[1])
+    assert folders_in(tmp_path / "cache") == [resized.folder]
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="this system cannot set space aside")
+def test_a_full_disk_is_an_error_before_anything_is_written(frames, tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "posix_fallocate", refuse)
+    with pytest.raises(OSError, match="No space left"):
+        resize_frames(frames, (16, 32), tmp_path / "cache")
+    assert folders_in(tmp_path / "cache") == []
 
 
 def test_a_loader_process_gets_a_path_and_not_the_pictures(frames, tmp_path, settings):
