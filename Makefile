@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 endif
 READY := $(VENV)/.ready
 
-.PHONY: course lab figures outputs test lint format clean
+.PHONY: course lab figures outputs test bench lint format clean
 
 course: $(READY)  ## run all notebooks in order; copies and figures go to build/
 	$(BIN)/python -m cs_utils course
@@ -25,6 +25,10 @@ outputs: $(READY)  ## run all notebooks and solutions again, and store their out
 
 test: $(READY)  ## all tests and all notebooks
 	$(BIN)/python -m pytest
+
+bench: $(READY)  ## speed against what one would otherwise pick; tables go to build/benchmarks/
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet -r benchmarks/requirements.txt
+	$(BIN)/python -m benchmarks --out build/benchmarks
 
 lint: $(READY)  ## format and style
 	$(BIN)/ruff format --check .

@@ -1,0 +1,97 @@
+"""Contestants that take turns, each in a process of its own.
+
+One process each, because memory settings, thread pools and caches belong to a process: what one contestant does must
+not help or hurt another. Turns, because a machine has slow moments: each round lets every contestant work once, so that
+such a moment hits all of them. What counts is the median of the rounds.
+"""
+
+import multiprocessing
+import resource
+import statistics
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+
+Action = Callable[[], object]
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """Something to be timed: ``make(**arguments)`` prepares it, in its own process, and gives the action to time."""
+
+    make: Callable[..., Action]
+    arguments: Mapping[str, Any]
+
+
+def take_turns(contestants: Mapping[str, Contestant], rounds: int, warm_up: int = 1) -> pd.DataFrame:
+    """Time all contestants in turns.
+
+    Returns:
+        A row for each; ``seconds``, the median of its rounds after ``warm_up`` ones that do not count; and the most
+        memory that its process, or on a GPU its tensors, have needed, ``peak_gb`` in 10^9 bytes.
+
+    Raises:
+        RuntimeError: a contestant has failed; its traceback is printed by its own process.
+    """
+    context = multiprocessing.get_context("spawn")  # a fork would inherit this process's memory and threads
+    processes, pipes = {}, {}
+    seconds: dict[str, list[float]] = {name: [] for name in contestants}
+    peaks = {}
+    try:
+        for name, contestant in contestants.items():
+            pipes[name], theirs = context.Pipe()
+            processes[name] = context.Process(target=_work, args=(theirs, contestant), daemon=False)
+            processes[name].start()
+            theirs.close()
+            _answer(name, pipes[name])
+        for _ in range(warm_up + rounds):
+            for name, pipe in pipes.items():
+                pipe.send("go")
+                seconds[name].append(_answer(name, pipe))
+        for name, pipe in pipes.items():
+            pipe.send("stop")
+            peaks[name] = _answer(name, pipe)
+    finally:
+        for process in processes.values():
+            process.join(timeout=10)
+            process.kill()
+    rows = [(name, statistics.median(times[warm_up:]), peaks[name]) for name, times in seconds.items()]
+    return pd.DataFrame(rows, columns=["name", "seconds", "peak_gb"]).set_index("name")
+
+
+def _answer(name: str, pipe: Connection) -> float:
+    try:
+        return pipe.recv()
+    except EOFError:
+        raise RuntimeError(f"{name!r} has failed, see above") from None
+
+
+def _work(pipe: Connection, contestant: Contestant) -> None:
+    action = contestant.make(**contestant.arguments)
+    pipe.send(0.0)
+    while pipe.recv() == "go":
+        start = time.perf_counter()
+        action()
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+        pipe.send(time.perf_counter() - start)
+    pipe.send(_peak())
+
+
+def _peak() -> float:
+    if torch.cuda.is_available() and torch.cuda.max_memory_allocated():
+        return torch.cuda.max_memory_allocated() / 1e9
+    status = Path("/proc/self/status")
+    if status.exists():
+        # Not getrusage: on Linux it starts from what the process that started this one has needed.
+        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        return int(line.split()[1]) * 1024 / 1e9
+    unit = 1 if sys.platform == "darwin" else 1024  # macOS counts bytes
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9

@@ -1,0 +1,40 @@
+import pytest
+
+from benchmarks.turns import Contestant, take_turns
+
+
+def note(path, name):
+    def act():
+        with path.open("a") as file:
+            file.write(name)
+
+    return act
+
+
+def fail():
+    raise RuntimeError("cannot be made")
+
+
+def grow(megabytes):
+    return lambda: bytearray(b"x") * (megabytes * 2**20)
+
+
+def test_contestants_take_turns_and_have_memory_of_their_own(tmp_path):
+    """Or a slow moment of the machine would hit one of them, and one's memory would be counted for the next."""
+    order = tmp_path / "order"
+    contestants = {
+        "a": Contestant(note, {"path": order, "name": "a"}),
+        "b": Contestant(note, {"path": order, "name": "b"}),
+        "large": Contestant(grow, {"megabytes": 400}),
+    }
+    table = take_turns(contestants, rounds=3, warm_up=1)
+    assert order.read_text() == "abababab"
+    assert table.index.tolist() == list(contestants)
+    assert (table["seconds"] > 0).all()
+    assert 0.35 < table.loc["large", "peak_gb"] - table.loc["a", "peak_gb"] < 0.5
+    assert abs(table.loc["b", "peak_gb"] - table.loc["a", "peak_gb"]) < 0.1
+
+
+def test_a_contestant_that_fails_is_named():
+    with pytest.raises(RuntimeError, match="'broken' has failed"):
+        take_turns({"broken": Contestant(fail, {})})
