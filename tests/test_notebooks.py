@@ -178,3 +178,11 @@ def test_modules_import_only_from_those_above_them_in_the_readme():
         files = [package / f"{name}.py"] if (package / f"{name}.py").exists() else list((package / name).glob("*.py"))
         imported = {m for file in files for m in re.findall(r"from cs_utils\.(\w+)", file.read_text(encoding="utf-8"))}
         assert imported - {name} <= set(order[:place]), name
+
+
+def test_the_python_of_the_readme_imports_what_there_is():
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    imports = [line for block in blocks for line in block.splitlines() if line.startswith(("from ", "import "))]
+    assert len(imports) > 3
+    for line in imports:
+        exec(line, {})
