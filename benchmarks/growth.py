@@ -1,27 +1,55 @@
-"""How the time of the course's training step grows with width, image size and batch."""
+"""How the time grows: the training step with width, size and batch; the loading with the number of images."""
 
 import pandas as pd
 
+from benchmarks.loader import SETTINGS, SIZE, find_photos
 from benchmarks.step import course_step
-from benchmarks.turns import Contestant, take_turns
+from benchmarks.turns import Action, Contestant, take_turns
+from cs_utils.cache import resize_frames
 from cs_utils.costs import operations, outline
+from cs_utils.data import StreetScenes
 from cs_utils.settings import Settings
+from cs_utils.transforms import Augmentation
 
-CASES = [(width, size, 4) for width in (8, 16, 32, 64) for size in ((64, 128), (128, 256), (256, 512))]
-CASES += [(16, (128, 256), batch) for batch in (1, 2, 8)]
+WIDTHS = (8, 16, 32, 64)
+SIZES = ((64, 128), (128, 256), (256, 512))
+BATCHES = (1, 2, 4, 8)
+IMAGES = (100, 200, 400, 800)
+
+
+def load_epoch(images: int) -> Action:
+    """All images of an epoch, augmented, from the cache."""
+    photos = find_photos()
+    frames = (photos * (images // len(photos) + 1))[:images]
+    dataset = StreetScenes(frames, Augmentation(SETTINGS), resized=resize_frames(frames, SIZE, SETTINGS.cache))
+
+    def act() -> None:
+        for index in range(images):
+            dataset[index]
+
+    return act
 
 
 def run(rounds: int) -> pd.DataFrame:
-    """Time a step for each case; the last column is the rate at which it computes, a training step being 3 passes."""
-    contestants = {
-        case: Contestant(course_step, {"width": case[0], "changes": {}, "size": case[1], "batch": case[2]})
-        for case in CASES
-    }
-    table = take_turns(contestants, rounds)
-    table.index = pd.MultiIndex.from_tuples(
-        [(width, f"{size[1]}x{size[0]}", batch) for width, size, batch in CASES], names=["width", "size", "batch"]
+    """Time each case; ``tflops`` is the rate at which a step computes, a training step being three passes."""
+    cases = [(width, size, 4) for width in WIDTHS for size in SIZES]
+    cases += [(16, SIZES[1], batch) for batch in BATCHES if batch != 4]
+    tables = []
+    for width in WIDTHS:  # one after the other: together they would want 30 GB
+        mine = [case for case in cases if case[0] == width]
+        contestants = {
+            f"step: width {width}, {size[1]}x{size[0]}, batch {batch}": Contestant(
+                course_step, {"width": width, "changes": {}, "size": size, "batch": batch}
+            )
+            for _, size, batch in mine
+        }
+        table = take_turns(contestants, rounds)
+        network = outline("unet", Settings(width=width))
+        table["images_per_second"] = [batch for *_, batch in mine] / table["seconds"]
+        work = [3 * 2 * batch * operations(network, size) for _, size, batch in mine]
+        tables.append(table.assign(tflops=work / table["seconds"] / 1e12))
+    loading = take_turns(
+        {f"load: {images} images": Contestant(load_epoch, {"images": images}) for images in IMAGES}, rounds
     )
-    work = [3 * 2 * batch * operations(outline("unet", Settings(width=width)), size) for width, size, batch in CASES]
-    table["images_per_second"] = [batch for _, _, batch in CASES] / table["seconds"]
-    table["tflops"] = work / table["seconds"] / 1e12
-    return table
+    tables.append(loading.assign(images_per_second=IMAGES / loading["seconds"]))
+    return pd.concat(tables)

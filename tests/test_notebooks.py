@@ -180,6 +180,19 @@ def test_modules_import_only_from_those_above_them_in_the_readme():
         assert imported - {name} <= set(order[:place]), name
 
 
+def claims(text):
+    rows = [line for line in text.splitlines() if re.match(r"\|.*\*\*(right|half right|wrong|cannot tell)\*\*", line)]
+    return [line.replace("](notebooks/", "](") for line in rows]
+
+
+def test_the_readme_and_the_conclusion_of_08_have_the_same_verdicts():
+    conclusion = json.loads((ROOT / "notebooks" / "08_results.ipynb").read_text(encoding="utf-8"))["cells"]
+    in_08 = claims("\n".join("".join(cell["source"]) for cell in conclusion if cell["cell_type"] == "markdown"))
+    in_readme = claims((ROOT / "README.md").read_text(encoding="utf-8"))
+    assert len(in_08) >= 25
+    assert in_readme == in_08
+
+
 def test_the_python_of_the_readme_imports_what_there_is():
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
     imports = [line for block in blocks for line in block.splitlines() if line.startswith(("from ", "import "))]
