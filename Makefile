@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 endif
 READY := $(VENV)/.ready
 
-.PHONY: course lab figures outputs test bench lint format clean
+.PHONY: course lab figures outputs test soak bench lint format clean
 
 course: $(READY)  ## run all notebooks in order; copies and figures go to build/
 	$(BIN)/python -m cs_utils course
@@ -25,6 +25,11 @@ outputs: $(READY)  ## run all notebooks and solutions again, and store their out
 
 test: $(READY)  ## all tests and all notebooks
 	$(BIN)/python -m pytest
+
+SOAKED := tests/test_interruptions.py tests/test_bad_data.py tests/test_bad_settings.py tests/test_official.py
+soak: export CS_SOAK = 1
+soak: $(READY)  ## the tests that inject faults, in their long form; prints the faults injected, survived and lost
+	$(BIN)/python -m pytest -o addopts= --timeout=3600 -v $(SOAKED)
 
 bench: $(READY)  ## speed against what one would otherwise pick; tables go to build/benchmarks/
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet -r benchmarks/requirements.txt

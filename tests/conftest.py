@@ -1,7 +1,10 @@
 """What several test files share: a tiny data set that needs no MiniCity, and settings that go with it."""
 
 import copy
-from collections.abc import Callable
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +20,9 @@ from cs_utils.prepare import write_frame
 from cs_utils.settings import Settings
 
 SIZE = (32, 64)
+SOAK = os.environ.get("CS_SOAK") == "1"
+"""Whether the tests that inject faults run in their long form: `make soak`."""
+FAULT = "fault"
 
 # On tensors this small a second thread gains nothing, and on a busy machine each step would wait for it.
 torch.set_num_threads(1)
@@ -73,6 +79,41 @@ def settings(data_root: Path, tmp_path: Path) -> Settings:
         plot_every=99,
         accelerator="cpu",
     )
+
+
+@pytest.fixture
+def fault(request: pytest.FixtureRequest) -> Callable[[str], AbstractContextManager[None]]:
+    """``with fault("kind"):`` around a fault and all checks of what it left; it is lost where one of them fails."""
+
+    @contextmanager
+    def inject(kind: str) -> Iterator[None]:
+        outcome = "lost"
+        try:
+            yield
+            outcome = "survived"
+        finally:
+            # A property of the report, because that reaches the summary from another testing process too.
+            request.node.user_properties.append((FAULT, (kind, outcome)))
+
+    return inject
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what the tests have injected, in their long form."""
+    counts: dict[str, Counter[str]] = {}
+    for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed"):
+        for name, value in report.user_properties:
+            if name == FAULT and report.when == "call":
+                counts.setdefault(value[0], Counter()).update([value[1]])
+    if not SOAK or not counts:
+        return
+    terminalreporter.section("faults")
+    width = max(map(len, counts))
+    rows = [(kind, count["survived"], count["lost"]) for kind, count in sorted(counts.items())]
+    rows.append(("all", sum(row[1] for row in rows), sum(row[2] for row in rows)))
+    terminalreporter.write_line(f"{'':{width}}  injected  survived  lost")
+    for kind, survived, lost in rows:
+        terminalreporter.write_line(f"{kind:{width}}  {survived + lost:8}  {survived:8}  {lost:4}")
 
 
 @pytest.fixture(scope="session")
