@@ -4,9 +4,11 @@
 
 import os
 import sys
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Literal
 
 import tyro
@@ -115,30 +117,53 @@ class Evaluate:
     """Score a fixed subset of this many images; None: all."""
     export: Path | None = None
     """Folder to write each prediction to, as label ids, for the official evaluator."""
+    official: FlagCreatePairsOff[bool] = False
+    """Run the official evaluator too, if cityscapesscripts is installed, and say whether all scores agree."""
     accelerator: Accelerator = "auto"
     """Kind of device to compute on."""
 
     def run(self) -> int:
-        """Evaluate, and print the table."""
+        """Evaluate, and print the table; give 1 if the official evaluator does not agree."""
         from cs_utils.data import split_loader
         from cs_utils.inference import evaluate
         from cs_utils.models import load_weights
+        from cs_utils.official import compare, load_evaluator
 
+        if self.official:
+            # Found missing now, and not when all has been predicted.
+            load_evaluator()
         model, settings = load_weights(self.weights, Settings(data=self.data, accelerator=self.accelerator))
-        print(evaluate(model, split_loader(settings, self.split, self.images, cached=False), settings, self.export))
-        return 0
+        val = split_loader(settings, self.split, self.images, cached=False)
+        if not self.official:
+            print(evaluate(model, val, settings, self.export))
+            return 0
+        with nullcontext(self.export) if self.export else TemporaryDirectory() as folder:
+            evaluation = evaluate(model, val, settings, Path(folder))
+            print(evaluation, flush=True)
+            comparison = compare(evaluation, val.dataset.frames, Path(folder))
+        print(comparison)
+        return 0 if comparison.differing.empty else 1
 
 
 @dataclass(frozen=True)
 class Predict:
-    """Predict photos: for each a mask of label ids, a coloured mask and an overlay, at the photo's own size."""
+    """Predict photos: for each a mask of label ids, a coloured mask and an overlay, at the photo's own size.
+
+    With --submission instead of photos: predict a whole split into one archive for the benchmark server.
+    """
 
     photos: Positional[tuple[Path, ...]]
     """Photos, PNG or JPEG."""
     weights: Path
     """Weights file, best.safetensors of a run."""
     out: Path = Path("predictions")
-    """Folder to write to."""
+    """Folder to write the pictures of photos to."""
+    submission: Path | None = None
+    """Archive to write for the benchmark server, .zip."""
+    data: Path = field(default_factory=lambda: Settings.from_env().data)
+    """Folder in the Cityscapes layout, for a submission."""
+    split: Literal["test", "val"] = "test"
+    """Which of its splits, for a submission; the server scores test."""
     accelerator: Accelerator = "auto"
     """Kind of device to compute on."""
 
@@ -146,10 +171,17 @@ class Predict:
         """Predict."""
         from cs_utils.inference import predict_files
         from cs_utils.models import load_weights
+        from cs_utils.submission import write_submission
 
-        if not self.photos:
-            raise CourseError("name at least one photo: predict PHOTO… --weights FILE")
-        model, settings = load_weights(self.weights, Settings(accelerator=self.accelerator))
+        if self.photos and self.submission:
+            raise CourseError("name photos or --submission, not both: a submission takes all photos of --data")
+        if not self.photos and not self.submission:
+            raise CourseError("name at least one photo: predict PHOTO… --weights FILE; or --submission FILE.zip")
+        model, settings = load_weights(self.weights, Settings(data=self.data, accelerator=self.accelerator))
+        if self.submission:
+            count = write_submission(self.submission, model, settings.data, self.split, settings)
+            print(f"{self.submission}: {count} predictions of {self.split}")
+            return 0
         for path in predict_files(self.photos, model, settings, self.out):
             print(path)
         return 0

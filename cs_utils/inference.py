@@ -1,5 +1,6 @@
 """From photos to masks: predict at the photo's own size, evaluate, colour, lay over, export label ids."""
 
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,11 +14,15 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
+from cs_utils.instances import Instance, count_instances, instance_category_iou, instance_iou
 from cs_utils.labels import NUM_CLASSES, VOID, colorize, slide_to_train_id, train_id_to_id
-from cs_utils.layout import Frame, read_frame, read_image, write_png
-from cs_utils.metrics import confusion_matrix, mean_dice, mean_iou, scores
+from cs_utils.layout import Frame, read_frame, read_image, read_instances, write_png
+from cs_utils.metrics import category_iou, confusion_matrix, mean_score, scores
 from cs_utils.settings import CourseError, Settings
 from cs_utils.transforms import normalize, resize_image
+
+FRAME_NAME = re.compile(r"[^\W_]+(-[^\W_]+)*_[0-9]{6}_[0-9]{6}")
+"""``{city}_{sequence}_{frame}``: what the official evaluator finds a prediction by; never a path."""
 
 
 @contextmanager
@@ -66,23 +71,48 @@ class Evaluation:
     """What a model scores on a set of frames."""
 
     table: pd.DataFrame
-    """One row for each class."""
+    """One row for each class: IoU, Dice, share of the pixels, and iIoU where instances are told apart."""
+    categories: pd.DataFrame
+    """One row for each category: IoU, and iIoU where instances are told apart."""
     matrix: np.ndarray
     """Confusion matrix (20, 20) int64; rows are the ground truth, the last row and column void."""
     images: int
     """How many images were scored."""
-    mean_iou: float
-    """Mean IoU over the classes that occur, 0..1."""
-    mean_dice: float
-    """Mean Dice over the classes that occur, 0..1."""
+    instances: int
+    """How many instances they hold that are told apart and evaluated; none in CamVid."""
+
+    @property
+    def mean_iou(self) -> float:
+        """Mean IoU over the classes that occur, 0..1."""
+        return mean_score(self.table["iou"])
+
+    @property
+    def mean_dice(self) -> float:
+        """Mean Dice over the classes that occur, 0..1."""
+        return mean_score(self.table["dice"])
 
     def __str__(self) -> str:
-        scored = self.table.dropna(subset="iou")
-        lines = scored.to_string(formatters={"share": "{:.2%}".format}, float_format="{:.3f}".format)
-        return (
-            f"{lines}\nmean of {len(scored)} classes over {self.images} images: "
-            f"IoU {self.mean_iou:.3f}, Dice {self.mean_dice:.3f}"
-        )
+        classes, categories = self.table.dropna(subset="iou"), self.categories.dropna(subset="iou")
+        lines = [
+            _show(classes),
+            f"mean of {len(classes)} classes over {self.images} images: IoU {self.mean_iou:.3f}, "
+            f"Dice {self.mean_dice:.3f}",
+            _show(categories),
+            f"mean of {len(categories)} categories: IoU {mean_score(categories['iou']):.3f}",
+        ]
+        if self.instances:
+            means = [
+                f"{mean_score(table['iiou']):.3f} of {table['iiou'].count()} {what}"
+                for what, table in (("classes", self.table), ("categories", self.categories))
+            ]
+            lines.append(f"mean iIoU over {self.instances} instances: {', '.join(means)}")
+        else:
+            lines.append("no iIoU: this data tells no instances apart")
+        return "\n".join(lines)
+
+
+def _show(table: pd.DataFrame) -> str:
+    return table.to_string(formatters={"share": "{:.2%}".format}, float_format="{:.3f}".format, na_rep="")
 
 
 def evaluate(model: nn.Module, val: DataLoader, settings: Settings, export: Path | None = None) -> Evaluation:
@@ -93,20 +123,58 @@ def evaluate(model: nn.Module, val: DataLoader, settings: Settings, export: Path
         val: a loader of `loaders`; its frames are read anew, without its resizing.
         settings: those that the model was trained with.
         export: folder to write each prediction to, as `export_label_ids` does.
+
+    Raises:
+        CourseError: a file is missing or broken; that only some frames have an instance image counts as missing.
     """
+    frames = val.dataset.frames
+    without = [frame.instance_ids for frame in frames if not frame.instance_ids.exists()]
+    if 0 < len(without) < len(frames):
+        raise CourseError(f"{without[0]} is missing, which others have: restore it")
     matrix = torch.zeros(NUM_CLASSES + 1, NUM_CLASSES + 1, dtype=torch.int64)
-    for frame in tqdm(val.dataset.frames, desc="evaluate", disable=None, leave=False):
+    found: list[Instance] = []
+    for frame in tqdm(frames, desc="evaluate", disable=None, leave=False):
         image, target = read_frame(frame)
         prediction = predict(model, image, settings)
         matrix += confusion_matrix(torch.from_numpy(target), torch.from_numpy(prediction))
+        if not without:
+            found += _find_instances(frame, prediction)
         if export:
             export_label_ids(prediction, frame, export)
-    return Evaluation(scores(matrix), matrix.numpy(), len(val.dataset), mean_iou(matrix), mean_dice(matrix))
+    table, categories = scores(matrix), category_iou(matrix).rename_axis("category").to_frame()
+    if found:
+        table["iiou"] = instance_iou(found, matrix)
+        categories["iiou"] = instance_category_iou(found, matrix)
+    return Evaluation(table, categories, matrix.numpy(), len(frames), len(found))
+
+
+def _find_instances(frame: Frame, prediction: np.ndarray) -> list[Instance]:
+    try:
+        return count_instances(read_instances(frame.instance_ids), prediction)
+    except ValueError as error:
+        raise CourseError(f"{frame.instance_ids} does not fit its photo ({error}): restore it") from None
+
+
+def export_name(frame: Frame) -> str:
+    """Name of the file that holds a frame's prediction, as the official evaluator and the benchmark server find it.
+
+    Raises:
+        CourseError: the frame is not named ``{city}_{sequence}_{frame}``.
+    """
+    if not FRAME_NAME.fullmatch(frame.name):
+        raise CourseError(
+            f"{frame.name!r} is no name to export: rename the frame's files to CITY_000000_000000, two times six digits"
+        )
+    return f"{frame.name}_labelIds.png"
 
 
 def export_label_ids(prediction: np.ndarray, frame: Frame, folder: Path) -> Path:
-    """Write a prediction as the official evaluator wants it: one 8-bit PNG of regular label ids, named by its frame."""
-    path = folder / f"{frame.name}_labelIds.png"
+    """Write a prediction as the official evaluator wants it: one 8-bit PNG of regular label ids, named by its frame.
+
+    Raises:
+        CourseError: as `export_name` does.
+    """
+    path = folder / export_name(frame)
     write_png(path, train_id_to_id(prediction))
     return path
 

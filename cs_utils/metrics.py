@@ -11,7 +11,8 @@ with three pixels of a pole would count as much as one full of poles, a class wo
 image that does not hold it, and the result would change with the batch size.
 """
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 
 import pandas as pd
 import torch
@@ -22,6 +23,8 @@ from cs_utils.labels import CLASS_NAMES, CLASSES, NUM_CLASSES
 
 MAX_CLASSES = 180
 """The most classes whose pairs, 181 x 181 of them with void, can be numbered in 16 bits."""
+CATEGORIES = tuple(dict.fromkeys(label.category for label in CLASSES))
+"""The categories that hold evaluated classes, in the order of their first class."""
 INTEGERS = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 
 
@@ -88,20 +91,43 @@ def dice_per_class(matrix: Tensor) -> Tensor:
     return 2 * hits / (true + predicted)
 
 
+def false_alarms(matrix: Tensor) -> Tensor:
+    """Valid pixels of other classes that were predicted as each class: (C + 1, C + 1) -> (C,) int64."""
+    valid = matrix[:-1, :-1].cpu()
+    return valid.sum(dim=0) - valid.diagonal()
+
+
+def mean_score(scores: Iterable[float]) -> float:
+    """Mean of the scores that are not NaN, to the official evaluator's last digit; NaN if none is left."""
+    total, count = 0.0, 0
+    for score in scores:
+        if not math.isnan(score):
+            # One after another, as the evaluator adds. Other orders, and Python's own sum(), round in other places.
+            total, count = total + score, count + 1
+    return total / count if count else math.nan
+
+
 def mean_iou(matrix: Tensor) -> float:
     """Mean of `iou_per_class` without its NaN; NaN if no class is left."""
-    return float(iou_per_class(matrix).nanmean())
+    return mean_score(iou_per_class(matrix).tolist())
 
 
 def mean_dice(matrix: Tensor) -> float:
     """Mean of `dice_per_class` without its NaN; NaN if no class is left."""
-    return float(dice_per_class(matrix).nanmean())
+    return mean_score(dice_per_class(matrix).tolist())
 
 
 def pixel_accuracy(matrix: Tensor) -> float:
     """Share of the valid pixels that are right, 0..1; NaN without any. Road alone makes it look good on a street."""
     hits, true, _ = _counts(matrix)
     return float(hits.sum() / true.sum())
+
+
+def category_matrix(matrix: Tensor) -> Tensor:
+    """Add up the classes of each category: (20, 20) of the Cityscapes classes -> (8, 8) of `CATEGORIES`, void last."""
+    members = torch.tensor([*(CATEGORIES.index(label.category) for label in CLASSES), len(CATEGORIES)])
+    belongs = F.one_hot(members)  # (20, 8), void keeps the last place
+    return belongs.T @ matrix.cpu() @ belongs
 
 
 def category_iou(matrix: Tensor) -> pd.Series:
@@ -113,10 +139,7 @@ def category_iou(matrix: Tensor) -> pd.Series:
     Returns:
         Float64 by category name, 0..1, NaN as in `iou_per_class`.
     """
-    names = list(dict.fromkeys(label.category for label in CLASSES))
-    members = torch.tensor([*(names.index(label.category) for label in CLASSES), len(names)])
-    belongs = F.one_hot(members)  # (20, 8), void keeps the last place
-    return pd.Series(iou_per_class(belongs.T @ matrix.cpu() @ belongs).numpy(), index=names, name="iou")
+    return pd.Series(iou_per_class(category_matrix(matrix)).numpy(), index=list(CATEGORIES), name="iou")
 
 
 def scores(matrix: Tensor, names: Sequence[str] = CLASS_NAMES) -> pd.DataFrame:

@@ -72,7 +72,11 @@ def test_a_good_model_scores_well_at_full_size(settings):
     assert result.matrix[:19].sum() == 2 * 30 * 64  # every pixel but void, at the size of the ground truth
     assert set(result.table.index[result.table["iou"].notna()]) == {"road", "sky", "car"}
     assert result.mean_iou == pytest.approx(result.table["iou"].mean())
-    assert "mean" in str(result)
+    assert "mean of 3 classes over 2 images: IoU " in str(result)
+    assert result.categories["iou"].dropna().to_dict() == pytest.approx(
+        {"flat": result.table["iou"]["road"], "sky": result.table["iou"]["sky"], "vehicle": result.table["iou"]["car"]}
+    )
+    assert "mean of 3 categories: IoU " in str(result)
 
 
 def test_exports_are_named_and_encoded_for_the_official_evaluator(settings, tmp_path):

@@ -2,13 +2,16 @@ import json
 import os
 import subprocess
 import sys
+import zipfile
 
 import nbformat
+import numpy as np
 import pandas as pd
 import pytest
 
 from cs_utils.__main__ import main
 from cs_utils.layout import find_frames
+from cs_utils.models import build, save_weights
 from cs_utils.training import BEST
 
 
@@ -47,9 +50,39 @@ def test_from_training_to_prediction(flags, settings, capsys, tmp_path):
     assert main([*evaluation, "--split", "train", "--images", "3"]) == 0
     assert "over 3 images" in capsys.readouterr().out
     assert len(list((tmp_path / "export").iterdir())) == 2
+    assert main([*evaluation, "--official"]) == 0
+    assert "all 28 scores agree with the official ones to the last digit" in capsys.readouterr().out
+    assert main([*evaluation, "--official", "--export", str(tmp_path / "export")]) == 0
+    assert len(list((tmp_path / "export").iterdir())) == 2
     photo = find_frames(settings.data, "val")[0].image
     assert main(["predict", str(photo), "--weights", str(weights), "--out", str(tmp_path / "out")]) == 0
     assert len(list((tmp_path / "out").iterdir())) == 3
+    submission = ["predict", "--submission", str(tmp_path / "sent.zip"), "--weights", str(weights)]
+    assert main([*submission, "--split", "val", "--data", str(settings.data)]) == 0
+    assert "sent.zip: 2 predictions of val" in capsys.readouterr().out
+    with zipfile.ZipFile(tmp_path / "sent.zip") as archive:
+        assert archive.namelist() == [f"gamma_{number:06d}_000007_labelIds.png" for number in (6, 7)]
+    assert main(submission) == 2
+    assert "no photos in" in capsys.readouterr().err
+    assert main([*submission, str(photo)]) == 2
+    assert "name photos or --submission, not both" in capsys.readouterr().err
+
+
+def test_a_score_that_is_not_the_official_one_is_an_error(flags, settings, capsys, monkeypatch):
+    save_weights(build("unet", settings), settings.runs / "w.safetensors", settings)
+    evaluation = ["evaluate", "--weights", str(settings.runs / "w.safetensors"), "--accelerator", "cpu", "--official"]
+    monkeypatch.setattr("cs_utils.inference.train_id_to_id", lambda ids: np.full_like(ids, 7))
+    assert main(evaluation) == 1
+    assert "scores differ from the official ones, first class IoU of" in capsys.readouterr().out
+    assert main([*evaluation[:-1]]) == 0
+
+
+def test_that_the_official_evaluator_is_missing_is_said_before_anything_is_read(flags, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "cityscapesscripts.evaluation", None)
+    assert main(["evaluate", "--weights", "nowhere", "--official"]) == 2
+    assert capsys.readouterr().err == (
+        "error: the official evaluator is not installed: `python -m pip install cityscapesscripts`\n"
+    )
 
 
 def test_a_run_is_not_overwritten_but_resumed(flags, settings, capsys):
