@@ -3,6 +3,7 @@
 # Each command imports what it needs by itself: PyTorch takes seconds, and --help should answer at once.
 
 import os
+import signal
 import sys
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -288,9 +289,10 @@ def main(arguments: list[str] | None = None) -> int:
     except OSError as error:
         reason = f"{error.filename}: {error.strerror}" if error.filename else str(error)
         print(f"error: {reason}; mend that and call again", file=sys.stderr)
-    except KeyboardInterrupt:
-        print("interrupted; a training goes on after its last whole epoch with --resume", file=sys.stderr)
-        return 130
+    except KeyboardInterrupt as stop:
+        print(str(stop) or "interrupted; a training goes on after its last whole epoch with --resume", file=sys.stderr)
+        # As shells do it; without a number it was Ctrl-C.
+        return 128 + getattr(stop, "signal", signal.SIGINT)
     finally:
         os.environ.clear()
         os.environ.update(environment)

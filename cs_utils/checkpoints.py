@@ -1,4 +1,4 @@
-"""The checkpoint of a run: all that is needed to go on after its last whole epoch, and proof that it is the same run.
+"""The files of a run, above all its checkpoint: what it needs to go on, and proof that it is the same run.
 
 No random states are in it: what is random in an epoch follows from the seed and the epoch's number.
 """
@@ -7,15 +7,26 @@ import hashlib
 import io
 import json
 import pickle
+import shutil
 from pathlib import Path
 from typing import Any
 
+import safetensors.torch
 import torch
-from torch import nn
+from safetensors import SafetensorError
+from torch import Tensor, nn
 
 from cs_utils.layout import Frame, write_atomic
 from cs_utils.models import fill
 from cs_utils.settings import CourseError, Settings
+
+HISTORY = "history.csv"
+BEST = "best.safetensors"
+LAST = "last.ckpt"
+PICTURES = "pictures"
+TENSORBOARD = "tensorboard"
+TEMPORARY = ".*.tmp"
+"""What `layout.write_atomic` calls its files until they are whole."""
 
 MAY_CHANGE = (
     *("epochs", "patience", "plot_every", "workers", "accelerator", "devices", "memory_format", "compile"),
@@ -71,3 +82,40 @@ def load_checkpoint(
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise CourseError(f"{path} is not a whole checkpoint ({reason}): remove it and train again") from None
     return rows
+
+
+def forget(folder: Path) -> None:
+    """Remove what an earlier run has left in its folder."""
+    for name in (LAST, BEST, HISTORY):
+        (folder / name).unlink(missing_ok=True)
+    for name in (PICTURES, TENSORBOARD):
+        shutil.rmtree(folder / name, ignore_errors=True)
+
+
+def sweep(folder: Path) -> None:
+    """Remove the half files that a run has left in its folder if it was killed while it wrote them."""
+    for path in folder.rglob(TEMPORARY):
+        path.unlink(missing_ok=True)
+
+
+def read_best(folder: Path) -> dict[str, Tensor]:
+    """Read the best weights of a run that has a checkpoint.
+
+    Raises:
+        CourseError: they are missing or not whole.
+    """
+    try:
+        return safetensors.torch.load_file(folder / BEST)
+    except (SafetensorError, OSError):
+        raise CourseError(
+            f"{folder / BEST} is missing beside {LAST}, or not whole: restore it, or remove {LAST} and train again"
+        ) from None
+
+
+def open_tensorboard(folder: Path, epochs_done: int) -> Any:
+    """A TensorBoard writer that forgets what a broken-off run wrote after its last whole epoch; None without it."""
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        return None
+    return SummaryWriter(folder / TENSORBOARD, purge_step=epochs_done + 1)

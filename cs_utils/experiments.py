@@ -23,6 +23,7 @@ from cs_utils.training import (
     learning_rate_at,
     make_fabric,
     make_optimizer,
+    refuse_too_few,
     set_up,
     train_epoch,
     validate,
@@ -78,6 +79,7 @@ def compare(variants: Mapping[str, Variant], seeds: Iterable[int] = (0,)) -> Com
 def _train(network: nn.Module, variant: Variant, settings: Settings) -> list[dict[str, float]]:
     train, val = loaders(settings)
     fabric = make_fabric(settings)
+    refuse_too_few(fabric, train)
     make = variant.optimizer or (lambda parameters: make_optimizer(parameters, settings))
     trained, optimizer = set_up(fabric, network, make(network.parameters()), settings)
     first_rates = [group["lr"] for group in optimizer.param_groups]
@@ -86,7 +88,8 @@ def _train(network: nn.Module, variant: Variant, settings: Settings) -> list[dic
     for epoch in range(1, settings.epochs + 1):
         start = time.perf_counter()
         torch.manual_seed(settings.seed + epoch)
-        train.dataset.set_epoch(epoch)
+        for loader in (train, val):
+            loader.dataset.set_epoch(epoch)
         for group, rate in zip(optimizer.param_groups, first_rates, strict=True):
             group["lr"] = rate * learning_rate_at(epoch, settings) / settings.learning_rate
         train_loss = train_epoch(fabric, trained, optimizer, train, loss)

@@ -12,7 +12,6 @@ nothing else. A run's folder holds:
 
 import math
 import os
-import shutil
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -20,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import safetensors.torch
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
@@ -28,8 +26,21 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from cs_utils.acceleration import choose_memory_format, keep_memory
-from cs_utils.checkpoints import identify, load_checkpoint, save_checkpoint
+from cs_utils.checkpoints import (
+    BEST,
+    HISTORY,
+    LAST,
+    PICTURES,
+    forget,
+    identify,
+    load_checkpoint,
+    open_tensorboard,
+    read_best,
+    save_checkpoint,
+    sweep,
+)
 from cs_utils.data import spread
+from cs_utils.halting import halting_between_steps, mark_broken_weights, refuse_nan
 from cs_utils.inference import evaluating
 from cs_utils.labels import NUM_CLASSES
 from cs_utils.layout import write_atomic
@@ -40,12 +51,6 @@ from cs_utils.parallel import share_batch_norm, share_of_pixels
 from cs_utils.plots.scenes import plot_predictions
 from cs_utils.plots.style import save_figure
 from cs_utils.settings import CourseError, Settings
-
-HISTORY = "history.csv"
-BEST = "best.safetensors"
-LAST = "last.ckpt"
-PICTURES = "pictures"
-TENSORBOARD = "tensorboard"
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 """Takes logits (N, C, H, W) and target (N, H, W) int64, gives a number."""
@@ -71,6 +76,19 @@ def learning_rate_at(epoch: int, settings: Settings) -> float:
     return settings.learning_rate * factor[settings.schedule]
 
 
+def refuse_too_few(fabric: Fabric, train: DataLoader) -> None:
+    """Refuse to train without a single step.
+
+    Raises:
+        CourseError: there are fewer images than one batch for each device.
+    """
+    if len(train) == 0:
+        raise CourseError(
+            f"{len(train.dataset)} training images are fewer than batch_size={train.batch_size} times "
+            f"{fabric.world_size} devices: give a smaller --batch-size, or more --train-images"
+        )
+
+
 def train_epoch(
     fabric: Fabric,
     model: nn.Module,
@@ -78,27 +96,41 @@ def train_epoch(
     loader: DataLoader,
     loss_function: Loss,
     title: str = "train",
+    before_step: Callable[[], None] = lambda: None,
 ) -> float:
-    """Train for one epoch; give the mean loss of its batches."""
+    """Train for one epoch; give the mean loss of its batches.
+
+    Raises:
+        CourseError: a loss is NaN or infinite.
+    """
     model.train()
-    # Summed on the device: asking for each batch's loss would make the processor wait for a GPU.
-    total = torch.zeros((), device=fabric.device)
+    # Kept on the device: asking for each batch's loss would make the processor wait for a GPU.
+    losses = torch.zeros(len(loader), device=fabric.device)
     bar = tqdm(loader, desc=title, unit="batch", leave=False, disable=None if fabric.is_global_zero else True)
-    for image, target in bar:
+    for number, (image, target) in enumerate(bar):
+        before_step()
         image, target = fabric.to_device((image, target))  # (N, 3, H, W), (N, H, W)
         loss = loss_function(model(image), target) * share_of_pixels(fabric, target)
         optimizer.zero_grad()
         fabric.backward(loss)
         optimizer.step()
-        total += loss.detach()
-    return float(fabric.all_reduce(total / len(loader), reduce_op="mean"))
+        losses[number] = loss.detach()
+    mark_broken_weights(losses, model)
+    mean = float(fabric.all_reduce(losses.mean(), reduce_op="mean"))
+    if not math.isfinite(mean):
+        refuse_nan(fabric, losses, loader, "training")
+    return mean
 
 
 def validate(fabric: Fabric, model: nn.Module, loader: DataLoader, loss_function: Loss) -> tuple[float, Tensor]:
     """Give the mean loss over the validation images and one confusion matrix (20, 20) over all their pixels.
 
     Pixels are counted at the network's size; `inference.evaluate` counts at the size of the ground truth.
+
+    Raises:
+        CourseError: all pixels are void, or a loss is NaN or infinite.
     """
+    losses = []
     total = torch.zeros(2, device=fabric.device)  # sum of losses, number of images
     matrix = torch.zeros(NUM_CLASSES + 1, NUM_CLASSES + 1, dtype=torch.int64, device=fabric.device)
     with evaluating(model):
@@ -106,12 +138,15 @@ def validate(fabric: Fabric, model: nn.Module, loader: DataLoader, loss_function
             image, target = fabric.to_device((image, target))  # (N, 3, H, W), (N, H, W)
             with fabric.autocast():
                 logits = model(image)  # (N, C, H, W)
-            total += torch.stack([loss_function(logits, target) * len(image), total.new_tensor(len(image))])
+            losses.append(loss_function(logits, target))
+            total += torch.stack([losses[-1] * len(image), total.new_tensor(len(image))])
             matrix += confusion_matrix(target, logits.argmax(dim=1))
     loss_sum, images = fabric.all_reduce(total, reduce_op="sum").tolist()
     matrix = fabric.all_reduce(matrix, reduce_op="sum").cpu()
     if not matrix[:NUM_CLASSES].any():
         raise CourseError("no pixel of the validation images has a class, all are void: give other images")
+    if not math.isfinite(loss_sum):
+        refuse_nan(fabric, torch.stack(losses), loader, "validation")
     return loss_sum / images, matrix
 
 
@@ -173,17 +208,14 @@ def fit(model: nn.Module, train: DataLoader, val: DataLoader, settings: Settings
 
     Raises:
         CourseError: the checkpoint to resume from is broken or belongs to another run; there are fewer images than one
-            batch for each device; or there is no such device.
+            batch for each device; there is no such device; a loss is NaN or infinite; or the folder cannot be written.
+        Halted: Ctrl-C or SIGTERM came. The step in hand was finished, and the whole epochs before it are kept.
     """
     fabric = make_fabric(settings)
     folder = settings.run_folder
     for loader in (train, val):
         loader.sampler.shard(fabric.global_rank, fabric.world_size)
-    if len(train) == 0:
-        raise CourseError(
-            f"{len(train.dataset)} training images are fewer than batch_size={train.batch_size} times "
-            f"{fabric.world_size} devices: give a smaller --batch-size, or more --train-images"
-        )
+    refuse_too_few(fabric, train)
     identity = identify(settings, train.dataset.frames + val.dataset.frames)
     optimizer = make_optimizer(model.parameters(), settings)
     loss_function = LOSSES[settings.loss]
@@ -192,51 +224,55 @@ def fit(model: nn.Module, train: DataLoader, val: DataLoader, settings: Settings
     if resume and (folder / LAST).exists():
         # After the set-up, so that the optimizer's state goes to the device that the model is on now.
         rows = load_checkpoint(folder / LAST, model, optimizer, identity)
-        if not (folder / BEST).exists():
-            raise CourseError(f"{folder / BEST} is missing beside {LAST}: restore it, or remove {LAST} and train again")
+        read_best(folder)
     elif fabric.is_global_zero:
         forget(folder)
-    writer = open_tensorboard(folder, len(rows)) if fabric.is_global_zero else None
-
-    while len(rows) < settings.epochs and not is_over(rows, settings):
-        epoch = len(rows) + 1
-        start = time.perf_counter()
-        # What is random in an epoch hangs on the seed and its number alone, so that a resumed run repeats it.
-        torch.manual_seed(settings.seed + epoch)
-        train.dataset.set_epoch(epoch)
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate_at(epoch, settings)
-        train_loss = train_epoch(fabric, trained, optimizer, train, loss_function, f"epoch {epoch}/{settings.epochs}")
-        train_seconds = time.perf_counter() - start
-        val_loss, matrix = validate(fabric, model, val, loss_function)
-        rows.append(
-            {
-                "epoch": epoch,
-                "train_loss": train_loss,
-                "val_loss": val_loss,
-                "dice_score": mean_dice(matrix),
-                "iou_score": mean_iou(matrix),
-                "learning_rate": learning_rate_at(epoch, settings),
-                "seconds": time.perf_counter() - start,
-                "images_per_second": len(train) * train.batch_size * fabric.world_size / train_seconds,
-            }
-        )
-        if fabric.is_global_zero:
-            record(folder, model, optimizer, rows, val, settings, identity, writer)
-        fabric.barrier()
+    writer = None
     if fabric.is_global_zero:
-        fill(model, safetensors.torch.load_file(folder / BEST), folder / BEST)
+        sweep(folder)
+        writer = open_tensorboard(folder, len(rows))
+
+    with halting_between_steps(fabric) as halt:
+        while len(rows) < settings.epochs and not is_over(rows, settings):
+            epoch = len(rows) + 1
+            start = time.perf_counter()
+            # What is random in an epoch hangs on the seed and its number alone, so that a resumed run repeats it.
+            torch.manual_seed(settings.seed + epoch)
+            for loader in (train, val):
+                loader.dataset.set_epoch(epoch)
+            for group in optimizer.param_groups:
+                group["lr"] = learning_rate_at(epoch, settings)
+            title = f"epoch {epoch}/{settings.epochs}"
+            train_loss = train_epoch(fabric, trained, optimizer, train, loss_function, title, halt)
+            train_seconds = time.perf_counter() - start
+            val_loss, matrix = validate(fabric, model, val, loss_function)
+            rows.append(
+                {
+                    "epoch": epoch,
+                    "train_loss": train_loss,
+                    "val_loss": val_loss,
+                    "dice_score": mean_dice(matrix),
+                    "iou_score": mean_iou(matrix),
+                    "learning_rate": learning_rate_at(epoch, settings),
+                    "seconds": time.perf_counter() - start,
+                    "images_per_second": len(train) * train.batch_size * fabric.world_size / train_seconds,
+                }
+            )
+            fault = None
+            if fabric.is_global_zero:
+                try:
+                    record(folder, model, optimizer, rows, val, settings, identity, writer)
+                except OSError as error:
+                    fault = f"{folder} cannot be written to ({error.strerror or error}): make room, go on with --resume"
+            # All processes wait here for the one that writes, and end with it.
+            if fault := fabric.broadcast(fault):
+                raise CourseError(fault)
+        if fabric.is_global_zero:
+            fill(model, read_best(folder), folder / BEST)
+        halt()
     if writer:
         writer.close()
     return Run(folder, pd.DataFrame(rows), folder / BEST, fabric.is_global_zero)
-
-
-def forget(folder: Path) -> None:
-    """Remove what an earlier run has left in its folder."""
-    for name in (LAST, BEST, HISTORY):
-        (folder / name).unlink(missing_ok=True)
-    for name in (PICTURES, TENSORBOARD):
-        shutil.rmtree(folder / name, ignore_errors=True)
 
 
 def best_epoch(rows: list[dict[str, float]]) -> int:
@@ -259,14 +295,14 @@ def record(
     identity: dict[str, Any],
     writer: Any,
 ) -> None:
-    """Write down an epoch: best weights, picture, history, checkpoint; the checkpoint last, for it ends the epoch."""
+    """Write down an epoch: picture, best weights, history, checkpoint; the checkpoint last, for it ends the epoch."""
     row = rows[-1]
     epoch = row["epoch"]
-    if best_epoch(rows) == epoch:
-        save_weights(model, folder / BEST, settings)
     if epoch % settings.plot_every == 0:
         figure = plot_predictions(model, spread(val.dataset.frames, 3), settings)
         save_figure(figure, folder / PICTURES / f"epoch_{epoch:03d}.png")
+    if best_epoch(rows) == epoch:
+        save_weights(model, folder / BEST, settings)
     write_atomic(folder / HISTORY, pd.DataFrame(rows).to_csv(index=False).encode())
     save_checkpoint(folder / LAST, model, optimizer, rows, identity)
     if writer:
@@ -279,12 +315,3 @@ def record(
         f"{'  best' if best_epoch(rows) == epoch else ''}",
         flush=True,
     )
-
-
-def open_tensorboard(folder: Path, epochs_done: int) -> Any:
-    """A TensorBoard writer that forgets what a broken-off run wrote after its last whole epoch; None without it."""
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError:
-        return None
-    return SummaryWriter(folder / TENSORBOARD, purge_step=epochs_done + 1)
