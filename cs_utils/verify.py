@@ -1,23 +1,29 @@
 """Verify a data folder before hours are spent on it: what is there, what is missing, what cannot be read."""
 
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+from cs_utils.labels import BY_NAME
 from cs_utils.layout import (
+    PHOTO,
     SPLITS,
     Frame,
+    list_begun,
     list_frames,
-    list_labelled,
-    read_frame,
+    pair,
+    read_color,
     read_instances,
     read_mask,
+    read_photo,
     read_polygons,
 )
 from cs_utils.settings import CourseError
@@ -68,16 +74,6 @@ class Report:
     """Whether the folder is meant to be the real data set."""
 
 
-def _check_instances(frame: Frame) -> list[str]:
-    ids, instances = read_mask(frame.label_ids), read_instances(frame.instance_ids)
-    same = ids.shape == instances.shape and np.array_equal(
-        np.where(instances < 1000, instances, instances // 1000), ids
-    )
-    return (
-        [] if same else [f"{frame.instance_ids} does not show the same labels as {frame.label_ids.name}: restore both"]
-    )
-
-
 def _count(photos: dict[str, list[Frame]], is_cityscapes: bool) -> pd.DataFrame:
     rows = []
     for split in SPLITS:
@@ -94,19 +90,46 @@ def check_frame(frame: Frame, size: tuple[int, int] | None = None) -> list[str]:
         frame: the frame.
         size: height and width that it must have; None: any.
     """
-    paths = (frame.image, frame.label_ids, frame.instance_ids, frame.color, frame.polygons)
-    if problems := [f"{path} is missing" for path in paths if not path.is_file()]:
+    problems: list[str] = []
+
+    def attempt(read: Callable[..., Any], *arguments: Any) -> Any:
+        try:
+            return read(*arguments)
+        except CourseError as error:
+            problems.append(str(error))
+
+    photo, ids = attempt(read_photo, frame.image), attempt(read_mask, frame.label_ids)
+    instances, color = attempt(read_instances, frame.instance_ids), attempt(read_color, frame.color)
+    polygons = attempt(read_polygons, frame.polygons)
+    if photo is None or ids is None or attempt(pair, frame, photo[0], ids) is None:
         return problems
-    try:
-        image, _ = read_frame(frame)
-        polygons = read_polygons(frame.polygons)
-        problems = _check_instances(frame)
-    except CourseError as error:
-        return [str(error)]
+    image, kind = photo
+    shown = f"{image.shape[1]}x{image.shape[0]}"
+    if kind != PHOTO:
+        # It is read as it is meant here; other programs would cut 16 bits off, or give four channels.
+        problems.append(f"{frame.image} is {kind}, and must be {PHOTO}: restore it, or save it as that")
     if size and image.shape[:2] != size:
-        problems.append(f"{frame.image} is {image.shape[1]}x{image.shape[0]}, and not {size[1]}x{size[0]}: restore it")
-    if (polygons["imgHeight"], polygons["imgWidth"]) != image.shape[:2]:
-        problems.append(f"{frame.polygons} is for another size than {image.shape[1]}x{image.shape[0]}: restore it")
+        problems.append(f"{frame.image} is {shown}, and not {size[1]}x{size[0]}: restore it")
+    if instances is not None and not _shows(instances, ids):
+        problems.append(f"{frame.instance_ids} does not show the same labels as {frame.label_ids.name}: restore both")
+    if color is not None and color.shape[:2] != ids.shape:
+        problems.append(f"{frame.color} is for another size than {shown}: restore it")
+    if polygons is not None:
+        problems += _polygon_problems(frame.polygons, polygons, ids.shape)
+    return problems
+
+
+def _shows(instances: np.ndarray, ids: np.ndarray) -> bool:
+    return np.array_equal(np.where(instances < 1000, instances, instances // 1000), ids)
+
+
+def _polygon_problems(path: Path, polygons: dict[str, Any], size: tuple[int, ...]) -> list[str]:
+    names = {item["label"] for item in polygons["objects"]}
+    # A group of things that cannot be told apart is named after them: "cargroup".
+    unknown = sorted(name for name in names if not {name, name.removesuffix("group")} & BY_NAME.keys())
+    problems = [f"{path} names {name!r}, which is no label: restore it" for name in unknown]
+    if (polygons["imgHeight"], polygons["imgWidth"]) != size:
+        problems.append(f"{path} is for another size than {size[1]}x{size[0]}: restore it")
     return problems
 
 
@@ -114,10 +137,10 @@ def verify(root: Path) -> Report:
     """Verify a folder in the Cityscapes layout: counts for each city, pairs, sizes, that files open, and label values.
 
     Raises:
-        CourseError: the folder holds no photos at all.
+        CourseError: the folder holds no photos at all, or some of it cannot be looked into.
     """
     photos = {split: list_frames(root, split) for split in SPLITS}
-    frames = [frame for split in SPLITS for frame in sorted({*photos[split], *list_labelled(root, split)})]
+    frames = [frame for split in SPLITS for frame in list_begun(root, split)]
     if not any(photos.values()):
         raise CourseError(f"{root} holds no photos: it must hold leftImg8bit/ and gtFine/. {DOWNLOAD}")
     # Only a folder that holds some of Cityscapes' own cities is meant to be Cityscapes.

@@ -77,6 +77,15 @@ def test_scenes_of_two_sizes_are_not_mixed(tmp_path):
         make_minicity(tmp_path, 2, 0, (128, 256))
 
 
+@pytest.mark.parametrize("name", ["aachen_000000_000019", "photo", "ashtown_999999_000000", "ashtown_x_000000"])
+def test_made_scenes_are_not_mixed_with_others(tmp_path, name):
+    city = name.partition("_")[0]
+    write_png(Frame(tmp_path, "train", city, name).image, np.zeros((2, 4, 3), np.uint8))
+    with pytest.raises(CourseError, match=f"holds {name}, which is no scene of MiniCity: name another folder"):
+        make_minicity(tmp_path, 1, 0, SIZE, processes=1)
+    assert len([path for path in tmp_path.rglob("*") if path.is_file()]) == 1
+
+
 def test_only_the_profiles_own_folder_is_filled(tmp_path, monkeypatch):
     made = []
     monkeypatch.setattr("cs_utils.prepare.make_minicity", lambda *arguments: made.append(arguments))
@@ -134,7 +143,7 @@ def test_outlines_of_a_mask_draw_the_mask_again():
 @pytest.mark.parametrize(
     ("fault", "message"),
     [
-        ("no annotation", "0001TP_000030.png cannot be read"),
+        ("no annotation", "0001TP_000030.png is missing"),
         ("other size", "0001TP_000030.png is 40x36, its photo is not"),
         ("value", "0001TP_000030.png holds 12, but CamVid's classes end at 11"),
         ("name", "holiday.png is not named as CamVid's photos are"),
@@ -154,3 +163,26 @@ def test_what_is_wrong_with_camvid_is_said(camvid, tmp_path, fault, message):
         (camvid / "train" / "0001TP_000030.png").rename(camvid / "train" / "holiday.png")
     with pytest.raises(CourseError, match=message):
         convert_camvid(camvid / "nowhere" if fault == "empty" else camvid, tmp_path / "out")
+
+
+def test_hidden_files_of_camvid_are_left_out(camvid, tmp_path):
+    (camvid / "train" / "._0001TP_000030.png").write_bytes(b"resource fork")
+    assert convert_camvid(camvid, tmp_path / "out") == {"train": 2, "val": 1}
+
+
+def test_two_photos_of_one_camvid_frame_are_refused_before_anything_is_written(camvid, tmp_path):
+    photo = camvid / "train" / "0001TP_000030.png"
+    cv2.imwrite(str(photo.with_name("0001TP_30.jpg")), cv2.imread(str(photo)))
+    with pytest.raises(CourseError, match=r"0001TP_000030.png and 0001TP_30.jpg are the same frame: take one of them"):
+        convert_camvid(camvid, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_photo_of_camvid_stays_as_its_labels_are(camvid, tmp_path):
+    from PIL import Image
+
+    path, exif = camvid / "train" / "0001TP_000030.png", Image.Exif()
+    pixels, exif[0x0112] = np.array(Image.open(path)), 3  # turned by 180 degrees, for who looks at it
+    Image.fromarray(pixels).save(path, exif=exif)
+    convert_camvid(camvid, tmp_path / "out")
+    assert np.array_equal(read_image(find_frames(tmp_path / "out", "train")[0].image), pixels)

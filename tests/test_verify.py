@@ -46,7 +46,7 @@ def test_a_partial_download_of_cityscapes_is_noticed(data_root):
         ("no photo", "leftImg8bit.png is missing"),
         ("no polygons", "polygons.json is missing"),
         ("no colours", "color.png is missing"),
-        ("broken polygons", "polygons.json is missing or not a polygon file"),
+        ("broken polygons", "polygons.json is not a polygon file"),
         ("truncated", "leftImg8bit.png is truncated"),
         ("size", "labelIds.png is 60x32"),
         ("polygons of another size", "polygons.json is for another size than 64x32"),
