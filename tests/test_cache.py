@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -63,6 +64,14 @@ def test_a_changed_file_another_size_or_another_order_is_another_cache(frames, t
     os.utime(frames[0].image, ns=(1, 1))  # a clock too coarse to tell the two apart would not help
     changed = resize_frames(frames, (16, 32), tmp_path)
     assert not np.array_equal(changed[0][0], first[0][0])
+
+
+def test_another_way_of_resizing_is_another_cache(frames, tmp_path, monkeypatch):
+    first = resize_frames(frames, (16, 32), tmp_path / "cache")
+    changed = tmp_path / "transforms.py"
+    changed.write_text(Path(cache.transforms.__file__).read_text() + "# another way\n")
+    monkeypatch.setattr(cache.transforms, "__file__", str(changed))
+    assert resize_frames(frames, (16, 32), tmp_path / "cache").folder != first.folder
 
 
 def test_a_bad_file_is_named_and_leaves_nothing_behind(frames, tmp_path):
