@@ -19,7 +19,8 @@ from cs_utils.prepare import make_minicity
 from cs_utils.settings import CourseError, Settings
 
 SOAK = os.environ.get("CS_SOAK") == "1"
-RANDOM_SETS = 300 if SOAK else 6
+RANDOM_SETS = 300 if SOAK else 20
+HAD_IN1D = hasattr(np, "in1d")
 ID = {label.name: label.id for label in LABELS}
 CLASS = {label.name: label.train_id for label in CLASSES}
 WITH_INSTANCES = [label.id for label in LABELS if label.has_instances]
@@ -111,6 +112,11 @@ HARD = {
     "void that is numbered": (
         [np.vstack([np.full((4, 8), 5_002), np.full((4, 8), 24_001)])],
         [np.full((8, 8), CLASS["person"])],
+    ),
+    # 13 of 22 pixels hit and 2 false alarms: here the last digit shows in which order iTP, FP and iFN are added up
+    "a sum that rounds": (
+        [np.repeat([24_000, ID["road"]], [22, 2])[None]],
+        [np.repeat([CLASS["person"], VOID, CLASS["person"]], [13, 9, 2])[None]],
     ),
     "the same number in two images": (
         [np.full((8, 8), 26_001), np.full((8, 8), 26_001)],
@@ -251,10 +257,8 @@ def test_a_score_that_only_one_of_them_has_is_a_difference(small):
 
 
 def test_numpy_is_left_as_it_was(small):
-    _, _, frames, folder = small
-    before = set(dir(np))
-    official_result(frames, folder, with_instances=True)
-    assert set(dir(np)) == before
+    assert small[1].differing.empty  # the evaluator has run, and it calls numpy.in1d
+    assert hasattr(np, "in1d") == HAD_IN1D
 
 
 def test_without_instances_there_is_no_iiou_and_it_is_said(tmp_path, monkeypatch):
