@@ -391,6 +391,13 @@ def make_faults() -> dict[str, Fault]:
     if HAS_USERS:
         locked = on_root(lambda frame: frame.label_ids.parent.chmod(0))
         faults["root: a city is locked"] = Fault("root", locked, *["cannot be read"] * 2, labels_of_city)
+        # Its cities can be listed but not entered: they must not pass for files.
+        faults["root: a split is locked"] = Fault(
+            "root",
+            on_root(lambda frame: frame.image.parent.parent.chmod(0o444)),
+            *["cannot be read"] * 2,
+            lambda frame: frame.image.parent.parent,
+        )
     return faults
 
 
@@ -486,7 +493,7 @@ def inject(fault: Fault, whole: Path, place: Path, seed: int) -> tuple[Frame, st
     return frame, str(fault.names(frame) if fault.names else target)
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(60 * CASES)
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_is_named_or_does_no_harm(
     name: str, whole: Path, expected: Items, place: Path, fault: Callable[[str], AbstractContextManager[None]]

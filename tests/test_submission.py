@@ -1,6 +1,7 @@
 import fnmatch
 import io
 import shutil
+import sys
 import zipfile
 
 import numpy as np
@@ -109,7 +110,10 @@ def test_a_whole_split_of_the_benchmark_is_accepted(data_root, settings, tmp_pat
         ("no photo", "gamma_000007_000007_leftImg8bit.png is missing: a submission needs every photo"),
         ("no photos", "no photos in"),
         ("size", "leftImg8bit.png is 62x32, and not 64x32: restore it"),
-        ("dead link", "leftImg8bit.png is a link that leads nowhere"),
+        pytest.param(
+            *("dead link", "leftImg8bit.png is a link that leads nowhere"),
+            marks=pytest.mark.skipif(sys.platform == "win32", reason="Windows lets only administrators make links"),
+        ),
         ("truncated head", "leftImg8bit.png is truncated or not an image: restore the file"),
         ("truncated", "leftImg8bit.png is truncated or not an image: restore the file"),
         ("name", "'gamma_8_9' is no name to export"),
