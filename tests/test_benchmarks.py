@@ -37,4 +37,4 @@ def test_contestants_take_turns_and_have_memory_of_their_own(tmp_path):
 
 def test_a_contestant_that_fails_is_named():
     with pytest.raises(RuntimeError, match="'broken' has failed"):
-        take_turns({"broken": Contestant(fail, {})})
+        take_turns({"broken": Contestant(fail, {})}, rounds=1)
