@@ -26,7 +26,7 @@ outputs: $(READY)  ## run all notebooks and solutions again, and store their out
 test: $(READY)  ## all tests and all notebooks
 	$(BIN)/python -m pytest
 
-SOAKED := tests/test_interruptions.py tests/test_bad_data.py tests/test_bad_settings.py tests/test_official.py
+SOAKED := tests/test_interruptions.py tests/test_checkpoints.py tests/test_bad_data.py tests/test_bad_settings.py tests/test_official.py
 soak: export CS_SOAK = 1
 soak: $(READY)  ## the tests that inject faults, in their long form; prints the faults injected, survived and lost
 	$(BIN)/python -m pytest -o addopts= --timeout=3600 -v $(SOAKED)

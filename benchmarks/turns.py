@@ -5,8 +5,8 @@ not help or hurt another. Turns, because a machine has slow moments: each round 
 such a moment hits all of them. What counts is the median of the rounds.
 """
 
+import math
 import multiprocessing
-import resource
 import statistics
 import sys
 import time
@@ -35,7 +35,7 @@ def take_turns(contestants: Mapping[str, Contestant], rounds: int, warm_up: int 
 
     Returns:
         A row for each; ``seconds``, the median of its rounds after ``warm_up`` ones that do not count; and the most
-        memory that its process, or on a GPU its tensors, have needed, ``peak_gb`` in 10^9 bytes.
+        memory that its process, or on a GPU its tensors, have needed, ``peak_gb`` in 10^9 bytes; NaN on Windows.
 
     Raises:
         RuntimeError: a contestant has failed; its traceback is printed by its own process.
@@ -93,5 +93,8 @@ def _peak() -> float:
         # Not getrusage: on Linux it starts from what the process that started this one has needed.
         line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
         return int(line.split()[1]) * 1024 / 1e9
-    unit = 1 if sys.platform == "darwin" else 1024  # macOS counts bytes
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
+    if sys.platform != "darwin":
+        return math.nan
+    import resource  # Windows has no such module
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e9

@@ -89,13 +89,14 @@ class Train:
 
     def run(self) -> int:
         """Train."""
+        from cs_utils.checkpoints import holds_run
         from cs_utils.data import loaders
         from cs_utils.models import build
         from cs_utils.prepare import ensure_minicity
-        from cs_utils.training import LAST, fit
+        from cs_utils.training import fit
 
         settings = self.settings
-        if (settings.run_folder / LAST).exists() and not self.resume:
+        if holds_run(settings.run_folder) and not self.resume:
             raise CourseError(f"{settings.run_folder} holds a run: go on with it by --resume, or name another by --run")
         ensure_minicity(settings)
         run = fit(build(settings.model, settings), *loaders(settings), settings, self.resume)
@@ -133,8 +134,9 @@ class Evaluate:
         if self.official:
             # Found missing now, and not when all has been predicted.
             load_evaluator()
-        model, settings = load_weights(self.weights, Settings(data=self.data, accelerator=self.accelerator))
-        val = split_loader(settings, self.split, self.images, cached=False)
+        chosen = Settings(data=self.data, accelerator=self.accelerator, val_images=self.images)
+        model, settings = load_weights(self.weights, chosen)
+        val = split_loader(settings, self.split, settings.val_images, cached=False)
         if not self.official:
             print(evaluate(model, val, settings, self.export))
             return 0
@@ -281,11 +283,7 @@ def main(arguments: list[str] | None = None) -> int:
         )
         return command.run()
     except CourseError as error:
-        # An error out of a loader process carries that process's traceback; its last line is the message.
-        message = (
-            str(error).rstrip().splitlines()[-1].removeprefix(f"{CourseError.__module__}.{CourseError.__name__}: ")
-        )
-        print(f"error: {message}", file=sys.stderr)
+        print(f"error: {error}", file=sys.stderr)
     except OSError as error:
         reason = f"{error.filename}: {error.strerror}" if error.filename else str(error)
         print(f"error: {reason}; mend that and call again", file=sys.stderr)

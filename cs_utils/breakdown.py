@@ -17,7 +17,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from cs_utils.checkpoints import save_checkpoint
+from cs_utils.checkpoints import BEST, save_checkpoint
 from cs_utils.costs import operations, outline
 from cs_utils.data import loaders, spread
 from cs_utils.layout import read_frame
@@ -82,8 +82,8 @@ def measure(settings: Settings, repeats: int = 3, pictures: bool = True) -> pd.D
             save_figure(figure, Path(folder) / "picture.png")
 
         def save() -> None:
-            save_weights(model, Path(folder) / "best.safetensors", settings)
-            save_checkpoint(Path(folder) / "last.ckpt", model, optimizer, [], {})
+            save_weights(model, Path(folder) / BEST, settings)
+            save_checkpoint(Path(folder), model, optimizer, [], {})
 
         # Long enough that a warm-up changes little.
         seconds["picture"] = stopwatch(draw, repeats=1, warm_up=0) if pictures else math.nan

@@ -18,7 +18,7 @@ import numpy as np
 from filelock import FileLock
 from tqdm import tqdm
 
-from cs_utils import labels, layout, transforms
+from cs_utils import files, labels, layout, transforms
 from cs_utils.layout import Frame, read_frame
 from cs_utils.transforms import resize
 
@@ -51,7 +51,7 @@ def digest_files(frames: list[Frame], size: tuple[int, int]) -> str:
     """A name for these frames at this size; another as soon as a photo, a label file or the resizing has changed."""
     digest = hashlib.sha256(repr(size).encode())
     # Or whoever mends the resizing would go on with what the old one has written.
-    for module in (layout, labels, transforms):
+    for module in (files, layout, labels, transforms):
         digest.update(Path(module.__file__).read_bytes())
     for frame in frames:
         for path in (frame.image, frame.label_ids):

@@ -8,15 +8,18 @@ import io
 import json
 import pickle
 import shutil
+import zipfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import safetensors.torch
 import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from cs_utils.layout import Frame, write_atomic
+from cs_utils.files import write_atomic
+from cs_utils.layout import Frame
 from cs_utils.models import fill
 from cs_utils.settings import CourseError, Settings
 
@@ -26,7 +29,7 @@ LAST = "last.ckpt"
 PICTURES = "pictures"
 TENSORBOARD = "tensorboard"
 TEMPORARY = ".*.tmp"
-"""What `layout.write_atomic` calls its files until they are whole."""
+"""What `files.write_atomic` calls its files until they are whole."""
 
 MAY_CHANGE = (
     *("epochs", "patience", "plot_every", "workers", "accelerator", "devices", "memory_format", "compile"),
@@ -43,26 +46,54 @@ def identify(settings: Settings, frames: list[Frame]) -> dict[str, Any]:
 
 
 def save_checkpoint(
-    path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, rows: list, identity: dict[str, Any]
+    folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, rows: list, identity: dict[str, Any]
 ) -> None:
-    """Write all that is needed to go on after the last whole epoch."""
+    """Write all that is needed to go on after the last whole epoch, a copy of the best weights with it."""
+    # Theirs may be those of an epoch that was then broken off; the copy is of the epochs that count.
+    best = torch.from_numpy(np.fromfile(folder / BEST, dtype=np.uint8))
+    parts = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "history": rows, "best": best}
     buffer = io.BytesIO()
-    parts = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "history": rows}
     torch.save(parts | {"identity": json.dumps(identity)}, buffer)
-    write_atomic(path, buffer.getvalue())
+    write_atomic(folder / LAST, buffer.getvalue())
+
+
+def find_checkpoint(folder: Path) -> bool:
+    """Whether there is a checkpoint to go on from.
+
+    Raises:
+        CourseError: there is none, though there was one.
+    """
+    if (folder / LAST).exists():
+        return True
+    # A row is written before its epoch's checkpoint: a run that was killed in between leaves a heading and one row.
+    if (folder / HISTORY).exists() and len((folder / HISTORY).read_text().splitlines()) > 2:
+        raise CourseError(f"{folder / LAST} is missing, so the run cannot go on: restore it, or name another by --run")
+    return False
+
+
+def holds_run(folder: Path) -> bool:
+    """Whether there is something in a run's folder that a new run would wipe out."""
+    return any((folder / name).exists() for name in (LAST, BEST, HISTORY))
 
 
 def load_checkpoint(
     path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, identity: dict[str, Any]
-) -> list[dict[str, float]]:
-    """Fill model and optimizer from a checkpoint, and give the history so far; nothing in the file can run code.
+) -> tuple[list[dict[str, float]], bytes]:
+    """Fill model and optimizer from a checkpoint; nothing in the file can run code.
+
+    Returns:
+        The history so far, and what `BEST` held then.
 
     Raises:
-        CourseError: the file is truncated or no checkpoint, or it is of another run than ``identity``.
+        CourseError: the file is truncated, changed or no checkpoint, or it is of another run than ``identity``.
     """
     try:
+        with zipfile.ZipFile(path) as archive:
+            if changed := archive.testzip():  # its check sums, which torch.load does not look at
+                raise ValueError(f"{changed} in it has changed")
         state = torch.load(path, map_location="cpu", weights_only=True)
         stored, rows = json.loads(state["identity"]), [dict(row) for row in state["history"]]
+        best = state["best"].numpy().tobytes()
         for key, value in identity.items():
             if stored[key] != value:
                 raise CourseError(
@@ -78,10 +109,14 @@ def load_checkpoint(
         TypeError,
         ValueError,
         AttributeError,
+        OSError,
+        zipfile.BadZipFile,
     ) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise CourseError(f"{path} is not a whole checkpoint ({reason}): remove it and train again") from None
-    return rows
+        raise CourseError(
+            f"{path} is not a whole checkpoint ({reason}): restore it, or remove its folder and train again"
+        ) from None
+    return rows, best
 
 
 def forget(folder: Path) -> None:
@@ -99,7 +134,7 @@ def sweep(folder: Path) -> None:
 
 
 def read_best(folder: Path) -> dict[str, Tensor]:
-    """Read the best weights of a run that has a checkpoint.
+    """Read the best weights of a run.
 
     Raises:
         CourseError: they are missing or not whole.
@@ -108,7 +143,7 @@ def read_best(folder: Path) -> dict[str, Tensor]:
         return safetensors.torch.load_file(folder / BEST)
     except (SafetensorError, OSError):
         raise CourseError(
-            f"{folder / BEST} is missing beside {LAST}, or not whole: restore it, or remove {LAST} and train again"
+            f"{folder / BEST} is missing or not whole: call again with --resume, which restores it from {LAST}"
         ) from None
 
 

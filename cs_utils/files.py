@@ -1,6 +1,6 @@
 """Single files, whatever is wrong with them: their bytes, the pixels in them, and writing whole or not at all.
 
-What cannot be read is an error that names the file. It is never waited for, and never half an image.
+What cannot be read is an error that names the file. It is never waited for, and never half a PNG.
 """
 
 import os
@@ -17,7 +17,7 @@ from cs_utils.settings import CourseError
 cv2.setNumThreads(1)
 
 PNG_START, PNG_END = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82"
-"""The first and the last eight bytes of every whole PNG file."""
+"""The first eight bytes of every PNG file, and the last eight of its pictures, whatever a program has put behind."""
 PNG_COLORS = {0: "grey", 2: "RGB", 3: "palette", 4: "grey and alpha", 6: "RGBA"}
 """How a PNG file holds its colours, by the number in its header."""
 MAX_DEFLATION = 1032
@@ -99,7 +99,7 @@ def decode(path: Path, data: np.ndarray, flags: int) -> np.ndarray:
     whole = data.size > 0
     if data[: len(PNG_START)].tobytes() == PNG_START:
         width, height = (int.from_bytes(data[start : start + 4].tobytes(), "big") for start in (16, 20))
-        whole = PNG_END in data[-1024:].tobytes() and width * height <= 8 * MAX_DEFLATION * data.size
+        whole = PNG_END in data.tobytes() and width * height <= 8 * MAX_DEFLATION * data.size
     try:
         pixels = cv2.imdecode(data, flags) if whole else None
     except cv2.error:  # a size beyond its limits

@@ -71,6 +71,8 @@ def halting_between_steps(fabric: Fabric) -> Iterator[Callable[[], None]]:
     finally:
         for number in kept:
             signal.signal(number, old[number])
+        if group is not None:
+            dist.destroy_process_group(group)
 
 
 def mark_broken_weights(losses: Tensor, model: nn.Module) -> None:
@@ -97,7 +99,8 @@ def refuse_nan(fabric: Fabric, losses: Tensor, loader: DataLoader, kind: str) ->
     mine = None
     if bad:
         order = list(loader.sampler)[bad[0] * loader.batch_size : (bad[0] + 1) * loader.batch_size]
-        mine = bad[0], float(losses[bad[0]]), [loader.dataset.frames[index].image.name for index in order]
+        names = [loader.dataset.frames[index].image.name for index in order]
+        mine = bad[0], float(losses[bad[0]]), len(losses), names
     everyones = [mine]
     if fabric.world_size > 1:
         everyones = [None] * fabric.world_size
@@ -105,10 +108,10 @@ def refuse_nan(fabric: Fabric, losses: Tensor, loader: DataLoader, kind: str) ->
     found = [one for one in everyones if one]
     if not found:
         return
-    step, value, _ = min(found)
-    names = [name for one in found if one[0] == step for name in one[2]]
+    step, value, batches, _ = min(found)
+    names = [name for one in found if one[0] == step for name in one[-1]]
     data = loader.dataset
     raise CourseError(
-        f"the {kind} loss is {value} from batch {step + 1} of {len(losses)} on, in epoch {data.epoch} with seed "
+        f"the {kind} loss is {value} from batch {step + 1} of {batches} on, in epoch {data.epoch} with seed "
         f"{data.seed} ({', '.join(names)}): look at these photos and their labels, or give a smaller --learning-rate"
     )

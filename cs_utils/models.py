@@ -5,6 +5,7 @@ that ``evaluate`` and ``predict`` need nothing but the file.
 """
 
 import dataclasses
+import hashlib
 import json
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from cs_utils.layout import write_atomic
+from cs_utils.files import write_atomic
 from cs_utils.settings import CourseError, Settings
 from cs_utils.unet import UNet, pad_to_multiple
 
@@ -98,7 +99,18 @@ def save_weights(model: nn.Module, path: Path, settings: Settings) -> None:
     """Write a model's weights, and the settings that they depend on, as one safetensors file."""
     architecture = {key: value for key, value in dataclasses.asdict(settings).items() if key in ARCHITECTURE}
     tensors = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
-    write_atomic(path, safetensors.torch.save(tensors, metadata={"architecture": json.dumps(architecture)}))
+    # One entry, because several would be written in any order, and equal weights would give unequal files.
+    metadata = {"architecture": json.dumps(architecture | {"digest": digest(tensors)})}
+    write_atomic(path, safetensors.torch.save(tensors, metadata=metadata))
+
+
+def digest(tensors: dict[str, Tensor]) -> str:
+    """A name for these numbers; with one bit changed it is another."""
+    numbers = hashlib.sha256()
+    for name, tensor in sorted(tensors.items()):
+        numbers.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        numbers.update(tensor.detach().cpu().reshape(-1).view(torch.uint8).numpy())
+    return numbers.hexdigest()
 
 
 def load_weights(path: Path, settings: Settings) -> tuple[nn.Module, Settings]:
@@ -108,8 +120,8 @@ def load_weights(path: Path, settings: Settings) -> tuple[nn.Module, Settings]:
         The model, and ``settings`` with those that the weights depend on taken from the file.
 
     Raises:
-        CourseError: the file is missing, truncated, not from this course, or of another shape than it says; or there is
-            no such device.
+        CourseError: the file is missing, truncated, changed, not from this course, or of another shape than it says; or
+            there is no such device.
     """
     if not path.is_file():
         raise CourseError(f"weights file {path} is missing: train a model first, with `python -m cs_utils train`")
@@ -120,6 +132,8 @@ def load_weights(path: Path, settings: Settings) -> tuple[nn.Module, Settings]:
         architecture = json.loads(metadata["architecture"])
         chosen = {key: architecture[key] for key in ARCHITECTURE} | {"image_size": tuple(architecture["image_size"])}
         stored = settings.replace(**chosen, pretrained=False)
+        if architecture.get("digest", found := digest(tensors)) != found:
+            raise ValueError("its numbers are not those that were written")
     except (SafetensorError, OSError, KeyError, TypeError, ValueError, CourseError) as error:
         reason = str(error).splitlines()[0]
         raise CourseError(f"{path} is not a whole weights file of this course ({reason}): train again") from None

@@ -11,8 +11,9 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
+from cs_utils.files import write_atomic
 from cs_utils.labels import BY_NAME, ID_PALETTE, LABELS
-from cs_utils.layout import SPLITS, Frame, list_begun, read_mask, read_photo, write_atomic, write_png
+from cs_utils.layout import SPLITS, Frame, list_begun, read_mask, read_photo, write_png
 from cs_utils.minicity import Scene, SceneObject, draw_instance_ids, draw_label_ids, make_scene, polygons_json
 from cs_utils.settings import CourseError, Settings
 

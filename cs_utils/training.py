@@ -14,9 +14,10 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterable
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 import torch
@@ -31,6 +32,7 @@ from cs_utils.checkpoints import (
     HISTORY,
     LAST,
     PICTURES,
+    find_checkpoint,
     forget,
     identify,
     load_checkpoint,
@@ -40,10 +42,10 @@ from cs_utils.checkpoints import (
     sweep,
 )
 from cs_utils.data import spread
+from cs_utils.files import write_atomic
 from cs_utils.halting import halting_between_steps, mark_broken_weights, refuse_nan
 from cs_utils.inference import evaluating
 from cs_utils.labels import NUM_CLASSES
-from cs_utils.layout import write_atomic
 from cs_utils.losses import LOSSES
 from cs_utils.metrics import confusion_matrix, mean_dice, mean_iou
 from cs_utils.models import choose_device, fill, save_weights
@@ -54,6 +56,7 @@ from cs_utils.settings import CourseError, Settings
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 """Takes logits (N, C, H, W) and target (N, H, W) int64, gives a number."""
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -146,7 +149,8 @@ def validate(fabric: Fabric, model: nn.Module, loader: DataLoader, loss_function
     if not matrix[:NUM_CLASSES].any():
         raise CourseError("no pixel of the validation images has a class, all are void: give other images")
     if not math.isfinite(loss_sum):
-        refuse_nan(fabric, torch.stack(losses), loader, "validation")
+        # With fewer images than processes, some have none.
+        refuse_nan(fabric, torch.stack(losses) if losses else total.new_zeros(0), loader, "validation")
     return loss_sum / images, matrix
 
 
@@ -207,8 +211,9 @@ def fit(model: nn.Module, train: DataLoader, val: DataLoader, settings: Settings
         The history, and the path of the best weights.
 
     Raises:
-        CourseError: the checkpoint to resume from is broken or belongs to another run; there are fewer images than one
-            batch for each device; there is no such device; a loss is NaN or infinite; or the folder cannot be written.
+        CourseError: the checkpoint to resume from is lost, broken or belongs to another run; there are fewer images
+            than one batch for each device; there is no such device; a loss is NaN or infinite; a photo cannot be read;
+            or the folder cannot be written to.
         Halted: Ctrl-C or SIGTERM came. The step in hand was finished, and the whole epochs before it are kept.
     """
     fabric = make_fabric(settings)
@@ -221,18 +226,13 @@ def fit(model: nn.Module, train: DataLoader, val: DataLoader, settings: Settings
     loss_function = LOSSES[settings.loss]
     trained, optimizer = set_up(fabric, model, optimizer, settings)
     rows: list[dict[str, float]] = []
-    if resume and (folder / LAST).exists():
+    best = None
+    if resume and find_checkpoint(folder):
         # After the set-up, so that the optimizer's state goes to the device that the model is on now.
-        rows = load_checkpoint(folder / LAST, model, optimizer, identity)
-        read_best(folder)
-    elif fabric.is_global_zero:
-        forget(folder)
-    writer = None
-    if fabric.is_global_zero:
-        sweep(folder)
-        writer = open_tensorboard(folder, len(rows))
+        rows, best = load_checkpoint(folder / LAST, model, optimizer, identity)
+    writer = on_main(fabric, folder, lambda: open_run(folder, len(rows), best))
 
-    with halting_between_steps(fabric) as halt:
+    with closing(writer) if writer else nullcontext(), halting_between_steps(fabric) as halt:
         while len(rows) < settings.epochs and not is_over(rows, settings):
             epoch = len(rows) + 1
             start = time.perf_counter()
@@ -258,21 +258,48 @@ def fit(model: nn.Module, train: DataLoader, val: DataLoader, settings: Settings
                     "images_per_second": len(train) * train.batch_size * fabric.world_size / train_seconds,
                 }
             )
-            fault = None
+            on_main(fabric, folder, lambda: record(folder, model, optimizer, rows, val, settings, identity, writer))
             if fabric.is_global_zero:
-                try:
-                    record(folder, model, optimizer, rows, val, settings, identity, writer)
-                except OSError as error:
-                    fault = f"{folder} cannot be written to ({error.strerror or error}): make room, go on with --resume"
-            # All processes wait here for the one that writes, and end with it.
-            if fault := fabric.broadcast(fault):
-                raise CourseError(fault)
-        if fabric.is_global_zero:
-            fill(model, read_best(folder), folder / BEST)
+                report(rows, settings)
+        fill(model, read_best(folder), folder / BEST)
         halt()
-    if writer:
-        writer.close()
     return Run(folder, pd.DataFrame(rows), folder / BEST, fabric.is_global_zero)
+
+
+def on_main(fabric: Fabric, folder: Path, act: Callable[[], T]) -> T | None:
+    """Let the process that writes do something, for which all others wait; a fault of it ends them all alike.
+
+    Returns:
+        What ``act`` gave; None in the other processes.
+
+    Raises:
+        CourseError: ``act`` has raised it, or the folder cannot be written to.
+    """
+    result = fault = None
+    if fabric.is_global_zero:
+        try:
+            result = act()
+        except CourseError as error:
+            fault = str(error)
+        except OSError as error:
+            fault = f"{folder} cannot be written to ({error.strerror or error}): mend that, and go on with --resume"
+    if fault := fabric.broadcast(fault):
+        raise CourseError(fault)
+    return result
+
+
+def open_run(folder: Path, epochs_done: int, best: bytes | None) -> Any:
+    """Make a run's folder ready to go on after some epochs, with the best weights of these, or to start anew.
+
+    Returns:
+        A TensorBoard writer; None without TensorBoard.
+    """
+    if best is None:
+        forget(folder)
+    else:
+        write_atomic(folder / BEST, best)
+    sweep(folder)
+    return open_tensorboard(folder, epochs_done)
 
 
 def best_epoch(rows: list[dict[str, float]]) -> int:
@@ -304,11 +331,17 @@ def record(
     if best_epoch(rows) == epoch:
         save_weights(model, folder / BEST, settings)
     write_atomic(folder / HISTORY, pd.DataFrame(rows).to_csv(index=False).encode())
-    save_checkpoint(folder / LAST, model, optimizer, rows, identity)
+    save_checkpoint(folder, model, optimizer, rows, identity)
     if writer:
         for name, value in row.items():
             writer.add_scalar(name, value, epoch)
         writer.flush()
+
+
+def report(rows: list[dict[str, float]], settings: Settings) -> None:
+    """Print the last epoch as one line."""
+    row = rows[-1]
+    epoch = row["epoch"]
     print(
         f"epoch {epoch:3d}/{settings.epochs}  train_loss {row['train_loss']:.3f}  val_loss {row['val_loss']:.3f}  "
         f"dice_score {row['dice_score']:.3f}  iou_score {row['iou_score']:.3f}  {row['seconds']:.0f} s"

@@ -81,6 +81,17 @@ def settings(data_root: Path, tmp_path: Path) -> Settings:
     )
 
 
+def same(first, second) -> bool:
+    """Whether two nests of dicts, lists, tensors and numbers are equal bit for bit."""
+    if isinstance(first, torch.Tensor):
+        return first.dtype == second.dtype and torch.equal(first, second)
+    if isinstance(first, dict):
+        return first.keys() == second.keys() and all(same(first[key], second[key]) for key in first)
+    if isinstance(first, list | tuple):
+        return len(first) == len(second) and all(map(same, first, second))
+    return first == second
+
+
 @pytest.fixture
 def fault(request: pytest.FixtureRequest) -> Callable[[str], AbstractContextManager[None]]:
     """``with fault("kind"):`` around a fault and all checks of what it left; it is lost where one of them fails."""

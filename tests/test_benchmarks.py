@@ -1,3 +1,5 @@
+import sys
+
 import pytest
 
 from benchmarks.turns import Contestant, take_turns
@@ -31,6 +33,8 @@ def test_contestants_take_turns_and_have_memory_of_their_own(tmp_path):
     assert order.read_text() == "abababab"
     assert table.index.tolist() == list(contestants)
     assert (table["seconds"] > 0).all()
+    if sys.platform == "win32":
+        return  # memory is not measured there
     assert 0.35 < table.loc["large", "peak_gb"] - table.loc["a", "peak_gb"] < 0.5
     assert abs(table.loc["b", "peak_gb"] - table.loc["a", "peak_gb"]) < 0.1
 

@@ -2,6 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
+from cs_utils.files import write_atomic
 from cs_utils.layout import (
     find_frames,
     read_frame,
@@ -9,7 +10,6 @@ from cs_utils.layout import (
     read_instances,
     read_mask,
     read_polygons,
-    write_atomic,
     write_png,
 )
 from cs_utils.settings import CourseError

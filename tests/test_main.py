@@ -165,7 +165,8 @@ def test_check_tells_a_whole_folder_from_a_broken_one(flags, settings, capsys):
             "a.xyz is no name for a figure: let it end in .png, .svg or .pdf",
         ),
         (["train", "--batch-size", "7"], "6 training images are fewer than batch_size=7 times 1 devices"),
-        (["train", "--runs", __file__], "mend that and call again"),
+        (["train", "--runs", __file__], "cannot be written to (Not a directory): mend that, and go on with --resume"),
+        (["evaluate", "--weights", "w", "--images", "0"], "setting val_images=0 is out of range: give 1 to 1000000"),
     ],
 )
 def test_a_mistake_is_one_line_that_says_how_to_mend_it(flags, arguments, message, capsys):

@@ -1,5 +1,4 @@
 import math
-import os
 import shutil
 import sys
 
@@ -8,6 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
+from conftest import SOAK
 from cs_utils.data import split_loader
 from cs_utils.inference import evaluate, export_label_ids
 from cs_utils.instances import AVERAGE_PIXELS, count_instances, instance_category_iou, instance_iou
@@ -18,7 +18,6 @@ from cs_utils.official import compare, load_evaluator, official_result
 from cs_utils.prepare import make_minicity
 from cs_utils.settings import CourseError, Settings
 
-SOAK = os.environ.get("CS_SOAK") == "1"
 RANDOM_SETS = 300 if SOAK else 20
 HAD_IN1D = hasattr(np, "in1d")
 ID = {label.name: label.id for label in LABELS}

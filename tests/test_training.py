@@ -168,13 +168,6 @@ def test_resuming_on_other_images_is_refused(settings):
         fit(build("unet", settings), *loaders(settings.replace(train_images=4)), settings, resume=True)
 
 
-def test_resuming_without_the_best_weights_is_refused(settings):
-    run, _ = train_once(settings)
-    run.best.unlink()
-    with pytest.raises(CourseError, match=r"best.safetensors is missing beside last.ckpt, or not whole"):
-        train_once(settings, resume=True)
-
-
 @pytest.mark.parametrize("content", ["tensor", "part", "history", "identity", "optimizer"])
 def test_a_checkpoint_of_another_form_is_named(settings, content):
     run, _ = train_once(settings)
