@@ -170,7 +170,7 @@ def ancillary(path: Path, rng: np.random.Generator) -> bytes:
     return (
         add_chunk(data, b"gAMA", struct.pack(">I", int(rng.integers(20_000, 200_000)))),
         add_chunk(data, b"tRNS", struct.pack(f">{channels}H", *[int(rng.integers(34))] * channels)),
-        data + bytes(int(rng.integers(1, 500))),
+        data + bytes(int(rng.integers(1, 5000))),
     )[rng.integers(3)]
 
 
