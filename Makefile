@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 endif
 READY := $(VENV)/.ready
 
-.PHONY: course lab figures outputs test soak bench lint format clean
+.PHONY: course lab figures outputs test soak bench audit lint format clean
 
 course: $(READY)  ## run all notebooks in order; copies and figures go to build/
 	$(BIN)/python -m cs_utils course
@@ -34,6 +34,10 @@ soak: $(READY)  ## the tests that inject faults, in their long form; prints the 
 bench: $(READY)  ## speed against what one would otherwise pick; tables go to build/benchmarks/
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet -r benchmarks/requirements.txt
 	$(BIN)/python -m benchmarks --out build/benchmarks
+
+audit: $(READY)  ## known weaknesses of the packages that are installed; asks PyPI
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet pip-audit
+	$(BIN)/python -m pip_audit --local --skip-editable
 
 lint: $(READY)  ## format and style
 	$(BIN)/ruff format --check .
