@@ -67,7 +67,7 @@ def test_days_are_epochs_times_seconds():
     assert [bar.get_width() for bar in left.patches] == [2, 1]
     assert [bar.get_width() for bar in right.patches] == [2, 1]
     assert "3 s" in left.get_title()
-    assert right.get_xlabel() == "days; 3 in all"
+    assert right.get_xlabel() == "days; 3 in all; dashed: the talk's 4"
 
 
 def test_noise_is_compared_with_the_square_root_law():

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 
 from cs_utils.analysis import NAMES, Statistics, class_shares, gather, real_shares
@@ -172,7 +173,11 @@ def plot_void(statistics: Statistics) -> Figure:
     figure = Figure(figsize=(14, 5), layout="constrained")
     axes = figure.subplot_mosaic([["where", "what"], ["where", "how much"]], width_ratios=(3, 2))
     image = axes["where"].imshow(
-        statistics.positions[NUM_CLASSES] * 100, cmap="magma", vmin=0, vmax=100, aspect="auto", interpolation="nearest"
+        statistics.positions[NUM_CLASSES] * 100,
+        cmap="magma",
+        norm=PowerNorm(0.5, 0, 100),
+        aspect="auto",
+        interpolation="nearest",
     )
     axes["where"].set(xticks=[], yticks=[], title="Where void lies")
     axes["where"].set_box_aspect(0.5)

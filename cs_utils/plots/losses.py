@@ -1,5 +1,6 @@
 """The loss journey: what losses say, which way they push, and what came of training with each of them."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -131,7 +132,7 @@ def plot_focus(gammas: Sequence[float]) -> Figure:
 def plot_failures(
     table: pd.DataFrame, reference: str, mask: np.ndarray, predictions: Mapping[str, np.ndarray]
 ) -> Figure:
-    """A column for each loss: its own curve, the IoU meanwhile, and what the network predicts in the end.
+    """A column for each loss: its own curve and the IoU meanwhile; below, what each network predicts in the end.
 
     Args:
         table: as in `experiments.Comparison`, one seed.
@@ -139,32 +140,31 @@ def plot_failures(
         mask: (H, W) trainIds, the ground truth.
         predictions: (H, W) trainIds by variant; void where the ground truth is void.
     """
-    figure = Figure(figsize=(16, 7), layout="constrained")
-    axes = figure.subplots(3, len(predictions) + 1, height_ratios=(1.5, 1.5, 1))
+    figure = Figure(figsize=(16, 12), layout="constrained")
+    curves, pictures = figure.subfigures(2, 1, height_ratios=(1, 1))
+    axes = curves.subplots(2, len(predictions))
     goal = table[table["variant"] == reference]
     top = 115 * table["iou_score"].max()
-    for column, (name, prediction) in zip(axes.T, predictions.items(), strict=False):
+    for column, name in zip(axes.T, predictions, strict=True):
         run = table[table["variant"] == name]
         column[0].plot(run["epoch"], run["train_loss"], color=SECOND, linewidth=3)
-        column[0].set_title(name.replace(", ", ",\n"), fontsize=13)
+        column[0].set_title(name.replace(", ", ",\n"))
         for line, style in ((goal, {"color": INK, "ls": ":", "lw": 2}), (run, {"color": ACCENT, "lw": 3})):
             column[1].plot(line["epoch"], 100 * line["iou_score"], **style)
         column[1].set(ylim=(0, top), xlabel="epoch")
-        for axis in column[:2]:
+        for axis in column:
             axis.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-        show(column[2], colorize(prediction))
     axes[0, 0].set_ylabel("its own loss")
     axes[1, 0].set_ylabel("IoU [%]")
-    axes[2, 0].set_title("prediction", fontsize=13)
-    # The truth is the same for all, so it is shown once; above it is room for what the lines mean.
-    show(axes[2, -1], colorize(mask))
-    axes[2, -1].set_title("ground truth", fontsize=13)
-    axes[0, -1].set_axis_off()
-    axes[1, -1].set_axis_off()
-    axes[1, -1].legend(
-        axes[1, 0].lines, [f"{reference},\nin all panels", "the loss itself"], loc="center", frameon=False
-    )
-    add_legend(figure, [mask, *predictions.values()])
+    labels = [f"IoU of {reference}, in all panels", "IoU of the loss itself"]
+    curves.legend(axes[1, 0].lines, labels, loc="outside lower center", ncols=2, frameon=False)
+    masks = {"ground truth": mask, **predictions}
+    panels = pictures.subplots(math.ceil(len(masks) / 4), 4)
+    for axis, (title, shown) in zip(panels.flat, masks.items(), strict=False):
+        show(axis, colorize(shown), title)
+    for axis in panels.flat[len(masks) :]:
+        axis.set_axis_off()
+    add_legend(pictures, list(masks.values()))
     return figure
 
 

@@ -139,7 +139,7 @@ def plot_where_costs_lie(layers: Mapping[str, pd.DataFrame]) -> Figure:
         axes.grid(axis="y", visible=False)
     figure.axes[0].invert_yaxis()
     figure.axes[0].set_title("Parameters sit where maps are small")
-    figure.axes[1].set_title("Operations go where maps are large")
+    figure.axes[1].set_title("Operations are spread more evenly")
     handles, labels = figure.axes[0].get_legend_handles_labels()
     title = "size of the map, against the image"
     figure.legend(handles, labels, loc="outside lower center", ncols=6, frameon=False, title=title)

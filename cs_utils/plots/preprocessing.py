@@ -32,7 +32,7 @@ def find_detail(mask: np.ndarray, height: int, width: int) -> tuple[slice, slice
 
 
 @styled
-def plot_steps(steps: Mapping[str, tuple[np.ndarray, np.ndarray]], width: float = 18) -> Figure:
+def plot_steps(steps: Mapping[str, tuple[np.ndarray, np.ndarray]], width: float = 14) -> Figure:
     """Image above mask, a column for each step, by title; images (H, W, 3) uint8, masks (H, W) of trainIds."""
     pairs = list(steps.values())
     height, across = pairs[0][1].shape
@@ -45,7 +45,7 @@ def plot_steps(steps: Mapping[str, tuple[np.ndarray, np.ndarray]], width: float 
 
 
 @styled
-def plot_row(pictures: Mapping[str, np.ndarray], masks: Sequence[np.ndarray] = (), width: float = 18) -> Figure:
+def plot_row(pictures: Mapping[str, np.ndarray], masks: Sequence[np.ndarray] = (), width: float = 13) -> Figure:
     """Pictures (H, W, 3) uint8 side by side, by title; below them the classes of ``masks``, if there are any."""
     height, across = next(iter(pictures.values())).shape[:2]
     figure, axes = panels(1, len(pictures), width=width, aspect=across / height)
@@ -90,7 +90,7 @@ def plot_iou_ceiling(ceiling: pd.DataFrame) -> Figure:
 
     Mean, pole and traffic light stand beside what the Cityscapes paper measured at the same width.
     """
-    figure = Figure(figsize=(16, 7.5), layout="constrained")
+    figure = Figure(figsize=(13, 7), layout="constrained")
     axes, table = figure.subplots(1, 2, width_ratios=(1, 1))
     rows = {"mean": ceiling.mean(), **{name: ceiling.loc[name] for name in ceiling.index}}
     for (name, paper), color in zip(PAPER_CEILING.items(), (INK, ACCENT, SECOND), strict=True):

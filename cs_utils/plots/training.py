@@ -197,10 +197,12 @@ def plot_days(epoch: pd.Series, recipe: pd.Series, epochs: int, days: float) -> 
         axes.invert_yaxis()
         axes.grid(axis="y", visible=False)
     left.set(title=f"Measured: one epoch here, {epoch.sum():.0f} s", xlabel="seconds")
-    right.axvline(days, color=INK, linestyle="--", label=f"the talk: {days:g} days for everything")
-    right.set(title=f"Extrapolated: the talk's {epochs} epochs here", xlabel=f"days; {_short(whole.sum())} in all")
+    right.axvline(days, color=INK, linestyle="--", zorder=0)
+    right.set(
+        title=f"Extrapolated: the talk's {epochs} epochs here",
+        xlabel=f"days; {_short(whole.sum())} in all; dashed: the talk's {days:g}",
+    )
     right.set_yticklabels([])
-    right.legend(loc="lower right")
     return figure
 
 
