@@ -158,7 +158,9 @@ class Training:
     def arguments(self) -> list[str]:
         names = ("data", "cache", "runs", "run", "width", "batch_size", "epochs", "patience", "plot_every", "workers")
         flags = [f"--{name.replace('_', '-')}={getattr(self.settings, name)}" for name in names]
-        return ["train", "--resume", "--accelerator=cpu", "--schedule=cosine", "--image-size", "32", "64", *flags]
+        # The profile by name, because the server of processes was started in another environment than the tests have.
+        fixed = ["--profile=laptop", "--accelerator=cpu", "--schedule=cosine", "--image-size", "32", "64"]
+        return ["train", "--resume", *fixed, *flags]
 
     def __call__(self) -> int:
         return main(self.arguments())
