@@ -63,8 +63,9 @@ def halting_between_steps(fabric: Fabric) -> Iterator[Callable[[], None]]:
         signal.signal(number, receive)
     try:
         yield halt
-    except RuntimeError:
-        # Ctrl-C in a terminal also ends loader processes that were not forked from this one; who waits for them fails.
+    except (RuntimeError, OSError, EOFError):
+        # Ctrl-C in a terminal also ends loader processes that were not forked from this one. Who waits for them fails:
+        # they are gone, or the file through which they shared a batch is, or what they sent ends in its middle.
         if received:
             raise Halted(received) from None
         raise

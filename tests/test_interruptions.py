@@ -374,12 +374,13 @@ def test_a_signal_waits_for_the_step_and_a_second_one_does_not(fabric):
     assert [signal.getsignal(number) for number in SIGNALS] == before
 
 
-def test_a_loader_process_that_ctrl_c_has_ended_is_no_error_of_its_own(fabric):
+@pytest.mark.parametrize("error", [RuntimeError, FileNotFoundError, ConnectionResetError, EOFError])
+def test_a_loader_process_that_ctrl_c_has_ended_is_no_error_of_its_own(fabric, error):
     with pytest.raises(Halted), halting_between_steps(fabric):
         os.kill(os.getpid(), signal.SIGINT)
-        raise RuntimeError("DataLoader worker exited unexpectedly")
-    with pytest.raises(RuntimeError, match="another"), halting_between_steps(fabric):
-        raise RuntimeError("another")
+        raise error("DataLoader worker exited unexpectedly")
+    with pytest.raises(error, match="another"), halting_between_steps(fabric):
+        raise error("another")
 
 
 def test_what_is_switched_off_stays_so_and_other_threads_install_nothing(fabric):
