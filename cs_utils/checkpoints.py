@@ -49,7 +49,7 @@ def save_checkpoint(
     folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, rows: list, identity: dict[str, Any]
 ) -> None:
     """Write all that is needed to go on after the last whole epoch, a copy of the best weights with it."""
-    # Theirs may be those of an epoch that was then broken off; the copy is of the epochs that count.
+    # The file may by then hold those of an epoch that was broken off; the copy is of the epochs that count.
     best = torch.from_numpy(np.fromfile(folder / BEST, dtype=np.uint8))
     parts = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "history": rows, "best": best}
     buffer = io.BytesIO()

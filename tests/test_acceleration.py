@@ -6,8 +6,9 @@ import torch.nn.functional as F
 
 from cs_utils.acceleration import choose_memory_format
 from cs_utils.data import loaders, split_loader
+from cs_utils.losses import LOSSES
 from cs_utils.models import build
-from cs_utils.training import fit
+from cs_utils.training import fit, make_fabric, train_epoch
 
 
 def plain_losses(settings):
@@ -60,3 +61,17 @@ def test_the_memory_format_is_the_one_asked_for(settings):
         fit(model, *loaders(chosen), chosen)
         assert choose_memory_format(chosen, torch.device("cpu")) is expected
         assert model.encoder[0][0].weight.is_contiguous(memory_format=expected)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_no_step_asks_the_device_for_a_number(settings, loss, monkeypatch):
+    """A GPU would have to finish its work to answer. Tensors on "meta" hold no numbers, so that asking is an error."""
+    fabric, model = make_fabric(settings), build("unet", settings).to("meta")
+    monkeypatch.setattr(type(fabric), "device", torch.device("meta"))
+    # After the last step the epoch's loss is asked for, once.
+    monkeypatch.setattr(fabric, "all_reduce", lambda mean, reduce_op: torch.zeros_like(mean, device="cpu"))
+    optimizer = torch.optim.SGD(model.parameters())
+    steps = []
+    train, _ = loaders(settings)
+    train_epoch(fabric, model, optimizer, train, LOSSES[loss], before_step=lambda: steps.append(1))
+    assert len(steps) == 3
