@@ -3,7 +3,7 @@
 import pandas as pd
 
 from benchmarks.loader import SETTINGS, SIZE, find_photos
-from benchmarks.step import course_step
+from benchmarks.step import choices, course_step
 from benchmarks.turns import Action, Contestant, take_turns
 from cs_utils.cache import resize_frames
 from cs_utils.costs import operations, outline
@@ -39,7 +39,7 @@ def run(rounds: int) -> pd.DataFrame:
         mine = [case for case in cases if case[0] == width]
         contestants = {
             f"step: width {width}, {size[1]}x{size[0]}, batch {batch}": Contestant(
-                course_step, {"width": width, "changes": {}, "size": size, "batch": batch}
+                course_step, {"width": width, "changes": choices(), "size": size, "batch": batch}
             )
             for _, size, batch in mine
         }

@@ -26,6 +26,12 @@ def find_device() -> torch.device:
     return torch.accelerator.current_accelerator() if torch.accelerator.is_available() else torch.device("cpu")
 
 
+def choices() -> dict[str, Any]:
+    """The settings for speed of the profile that is meant for this machine."""
+    settings = Settings.of_profile("slides" if find_device().type == "cuda" else "laptop")
+    return {name: getattr(settings, name) for name in ("precision", "memory_format", "compile")}
+
+
 def make_batch(size: tuple[int, int], batch: int) -> tuple[torch.Tensor, torch.Tensor]:
     """An image (N, 3, H, W) and a target (N, H, W) of noise; its uppermost rows are void."""
     generator = torch.Generator().manual_seed(0)
@@ -86,11 +92,13 @@ def course_step(width: int, changes: Mapping[str, Any], size: tuple[int, int] = 
     model, optimizer = set_up(fabric, network, make_optimizer(network.parameters(), settings), settings)
     model.train()
     pair = make_batch(size, batch)
+    if fabric.device.type == "cuda":
+        pair = tuple(tensor.pin_memory() for tensor in pair)  # as the course's loaders do
 
     def act() -> None:
         image, target = fabric.to_device(pair)
-        loss = cross_entropy(model(image), target)
         optimizer.zero_grad()
+        loss = cross_entropy(model(image), target)
         fabric.backward(loss)
         optimizer.step()
 
@@ -130,6 +138,7 @@ LADDER: dict[str, dict[str, Any]] = {
     "course, channels_last": {"memory_format": "channels_last"},
     "course, compiled": {"compile": True},
     "course, bf16": {"precision": "bf16-mixed"},
+    "course, bf16, compiled": {"precision": "bf16-mixed", "compile": True},
 }
 """What is tried on the course's step; for each device the fastest was chosen as the default."""
 
@@ -160,7 +169,7 @@ def run_predictions(rounds: int) -> pd.DataFrame:
             _compare(
                 {
                     f"width {width}: textbook": Contestant(textbook_prediction, {"name": "U-Net", "width": width}),
-                    f"width {width}: course": Contestant(course_prediction, {"width": width, "changes": {}}),
+                    f"width {width}: course": Contestant(course_prediction, {"width": width, "changes": choices()}),
                 },
                 rounds,
             )

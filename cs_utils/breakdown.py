@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from cs_utils.checkpoints import BEST, save_checkpoint
@@ -73,8 +74,8 @@ def measure(settings: Settings, repeats: int = 3, pictures: bool = True) -> pd.D
     trained, optimizer = set_up(fabric, model, make_optimizer(model.parameters(), settings), settings)
     batch = fabric.to_device(batch)
     loss = LOSSES[settings.loss]
-    seconds = batch_seconds | _step(trained, optimizer, loss, batch, repeats)
-    seconds["validation"] = stopwatch(lambda: validate(fabric, trained, [batch], loss), repeats) / len(batch[0])
+    seconds = batch_seconds | _step(fabric, trained, optimizer, loss, batch, repeats)
+    seconds["validation"] = stopwatch(lambda: validate(fabric, model, [batch], loss), repeats) / len(batch[0])
     with tempfile.TemporaryDirectory() as folder:
 
         def draw() -> None:
@@ -109,7 +110,12 @@ def _batch(frames: list, settings: Settings, repeats: int) -> tuple[tuple[Tensor
 
 
 def _step(
-    model: nn.Module, optimizer: torch.optim.Optimizer, loss: Callable, batch: tuple[Tensor, Tensor], repeats: int
+    fabric: Fabric,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    loss: Callable,
+    batch: tuple[Tensor, Tensor],
+    repeats: int,
 ) -> dict[str, float]:
     # Forward and backward for one image, the optimizer for one step.
     image, target = batch
@@ -120,7 +126,7 @@ def _step(
 
     def both() -> None:
         optimizer.zero_grad()
-        forward().backward()
+        fabric.backward(forward())
 
     forward_seconds, both_seconds = stopwatch(forward, repeats), stopwatch(both, repeats)
     return {

@@ -54,7 +54,7 @@ def save_checkpoint(
     parts = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "history": rows, "best": best}
     buffer = io.BytesIO()
     torch.save(parts | {"identity": json.dumps(identity)}, buffer)
-    write_atomic(folder / LAST, buffer.getvalue())
+    write_atomic(folder / LAST, buffer.getbuffer())
 
 
 def find_checkpoint(folder: Path) -> bool:
@@ -101,6 +101,8 @@ def load_checkpoint(
                 )
         fill(model, state["model"], path)
         optimizer.load_state_dict(state["optimizer"])
+    except torch.OutOfMemoryError:
+        raise  # a RuntimeError too, but not the file's fault
     except (
         RuntimeError,
         pickle.UnpicklingError,
@@ -116,6 +118,11 @@ def load_checkpoint(
         raise CourseError(
             f"{path} is not a whole checkpoint ({reason}): restore it, or remove its folder and train again"
         ) from None
+    for weight, means in optimizer.state.items():
+        for name, values in means.items():
+            if values.shape == weight.shape:
+                # The order in memory may have changed since, and the fused kernel takes both to have the same one.
+                means[name] = torch.empty_like(weight).copy_(values)
     return rows, best
 
 

@@ -109,7 +109,7 @@ def decode(path: Path, data: np.ndarray, flags: int) -> np.ndarray:
     return pixels
 
 
-def write_atomic(path: Path, data: bytes) -> None:
+def write_atomic(path: Path, data: bytes | memoryview) -> None:
     """Write a file whole or not at all: under a temporary name beside it, then renamed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     # The process number keeps two processes that write the same file apart.

@@ -113,8 +113,8 @@ def train_epoch(
     for number, (image, target) in enumerate(bar):
         before_step()
         image, target = fabric.to_device((image, target))  # (N, 3, H, W), (N, H, W)
+        optimizer.zero_grad()  # before the forward pass, which may need their memory
         loss = loss_function(model(image), target) * share_of_pixels(fabric, target)
-        optimizer.zero_grad()
         fabric.backward(loss)
         optimizer.step()
         losses[number] = loss.detach()
@@ -142,7 +142,8 @@ def validate(fabric: Fabric, model: nn.Module, loader: DataLoader, loss_function
             with fabric.autocast():
                 logits = model(image)  # (N, C, H, W)
             losses.append(loss_function(logits, target))
-            total += torch.stack([losses[-1] * len(image), total.new_tensor(len(image))])
+            total[0] += losses[-1] * len(image)
+            total[1] += len(image)
             matrix += confusion_matrix(target, logits.argmax(dim=1))
     loss_sum, images = fabric.all_reduce(total, reduce_op="sum").tolist()
     matrix = fabric.all_reduce(matrix, reduce_op="sum").cpu()

@@ -22,6 +22,10 @@ def test_every_part_is_measured_for_one_unit(settings):
     assert list(without.index[without.isna()]) == ["picture"]
 
 
+def test_it_measures_in_half_precision_too(settings):
+    assert measure(settings.replace(precision="bf16-mixed"), repeats=1, pictures=False)["seconds"].count() == 8
+
+
 def test_an_epoch_decodes_every_photo_and_trains_on_the_training_images():
     seconds = per_epoch(table_of(2.0), train_images=40, val_images=10, batch_size=4, plot_every=5)
     # 50 photos decoded, 40 trained on in 10 steps, 10 validated, a fifth of a picture, one checkpoint; 2 s for each.

@@ -89,6 +89,26 @@ def test_a_changed_number_is_noticed(run, settings):
         load_weights(run.best, settings)
 
 
+def test_a_run_may_go_on_in_another_memory_format(settings):
+    """The fused optimizer walks through weights and means side by side, and does not look at their order in memory."""
+    plain = settings.replace(epochs=4, patience=9, memory_format="contiguous")
+    expected = fit(build("unet", plain), *loaders(plain), plain).history["train_loss"]
+    brief = plain.replace(run="resumed")
+    fit(build("unet", plain), *loaders(plain), brief.replace(epochs=2))
+    other = brief.replace(memory_format="channels_last")
+    found = fit(build("unet", other), *loaders(other), other, resume=True).history["train_loss"]
+    assert found.tolist() == pytest.approx(expected.tolist(), rel=1e-4)
+
+
+def test_too_little_memory_is_not_taken_for_a_broken_checkpoint(run, settings, monkeypatch):
+    def refuse(self, state):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(torch.optim.AdamW, "load_state_dict", refuse)
+    with pytest.raises(torch.OutOfMemoryError):
+        fit(build("unet", settings), *loaders(settings), settings, resume=True)
+
+
 @pytest.mark.parametrize("name", [LAST, BEST, HISTORY])
 def test_a_run_is_not_wiped_out_by_the_command_whatever_is_left_of_it(run, settings, name, capsys):
     for other in {LAST, BEST, HISTORY} - {name}:
