@@ -4,6 +4,7 @@ What is random about an item depends on the seed, the epoch and the item's numbe
 same with any number of loader processes, and a resumed run sees what the uninterrupted one would have seen.
 """
 
+import signal
 from collections.abc import Callable, Iterator
 from functools import cache
 
@@ -123,6 +124,11 @@ def spread(frames: list[Frame], count: int) -> list[Frame]:
     return [frames[index] for index in np.unique(np.linspace(0, len(frames) - 1, count).round().astype(int))]
 
 
+def ignore_ctrl_c(_: int) -> None:
+    """In a loader process: a terminal sends Ctrl-C to all, and what follows from it is for the main one to say."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 def split_loader(settings: Settings, split: str, count: int | None, cached: bool = True) -> DataLoader:
     """Loader of a split, or of ``count`` frames of it: (N, 3, h, w) float32 images and (N, h, w) int64 targets.
 
@@ -143,6 +149,7 @@ def split_loader(settings: Settings, split: str, count: int | None, cached: bool
         sampler=EpochSampler(dataset, shuffle=is_train),
         num_workers=settings.workers,
         persistent_workers=settings.workers > 0,
+        worker_init_fn=ignore_ctrl_c,
         pin_memory=torch.cuda.is_available(),
         # A last batch of one image would give batch norm nothing to take a mean over.
         drop_last=is_train,

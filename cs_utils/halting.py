@@ -64,8 +64,8 @@ def halting_between_steps(fabric: Fabric) -> Iterator[Callable[[], None]]:
     try:
         yield halt
     except (RuntimeError, OSError, EOFError):
-        # Ctrl-C in a terminal also ends loader processes that were not forked from this one. Who waits for them fails:
-        # they are gone, or the file through which they shared a batch is, or what they sent ends in its middle.
+        # A signal to all processes may also end a loader process. Who waits for it then fails: it is gone, or the file
+        # through which it shared a batch is, or what it sent ends in its middle.
         if received:
             raise Halted(received) from None
         raise

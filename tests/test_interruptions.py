@@ -200,6 +200,14 @@ def check_nothing_torn(folder: Path, reference: Path) -> int:
     return len(rows)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def ctrl_c_as_in_a_terminal():
+    """A shell that runs the tests in the background switches it off, for them and for all that they start."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
     """Settings of a run of four epochs on six images, with all its points passed once, uninterrupted."""
@@ -374,8 +382,18 @@ def test_a_signal_waits_for_the_step_and_a_second_one_does_not(fabric):
     assert [signal.getsignal(number) for number in SIGNALS] == before
 
 
+def test_loader_processes_leave_ctrl_c_to_the_one_that_trains(settings):
+    """Or the step would be the last one that can be finished: the validation after it has nothing to validate."""
+    train, _ = loaders(settings.replace(workers=1))
+    before = [target for _, target in train]
+    (process,) = multiprocessing.active_children()
+    os.kill(process.pid, signal.SIGINT)
+    assert same([target for _, target in train], before)
+    assert process.is_alive()
+
+
 @pytest.mark.parametrize("error", [RuntimeError, FileNotFoundError, ConnectionResetError, EOFError])
-def test_a_loader_process_that_ctrl_c_has_ended_is_no_error_of_its_own(fabric, error):
+def test_a_loader_process_that_a_signal_has_ended_is_no_error_of_its_own(fabric, error):
     with pytest.raises(Halted), halting_between_steps(fabric):
         os.kill(os.getpid(), signal.SIGINT)
         raise error("DataLoader worker exited unexpectedly")
