@@ -5,11 +5,11 @@ import pandas as pd
 from benchmarks.loader import SETTINGS, SIZE, find_photos
 from benchmarks.step import choices, course_step
 from benchmarks.turns import Action, Contestant, take_turns
-from cs_utils.cache import resize_frames
-from cs_utils.costs import operations, outline
-from cs_utils.data import StreetScenes
+from cs_utils.data.cache import resize_frames
+from cs_utils.data.loaders import StreetScenes
+from cs_utils.data.transforms import Augmentation
+from cs_utils.models.costs import operations, outline
 from cs_utils.settings import Settings
-from cs_utils.transforms import Augmentation
 
 WIDTHS = (8, 16, 32, 64)
 SIZES = ((64, 128), (128, 256), (256, 512))

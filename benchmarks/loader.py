@@ -12,12 +12,12 @@ import pandas as pd
 import torch
 
 from benchmarks.turns import Action, Contestant, take_turns
-from cs_utils.cache import resize_frames
-from cs_utils.data import StreetScenes
-from cs_utils.layout import Frame, find_frames, read_frame
-from cs_utils.prepare import make_minicity
+from cs_utils.data.cache import resize_frames
+from cs_utils.data.cityscapes import Frame, find_frames, read_frame
+from cs_utils.data.loaders import StreetScenes
+from cs_utils.data.sources import make_minicity
+from cs_utils.data.transforms import MAX_SIGMA, MEAN, STD, Augmentation
 from cs_utils.settings import ROOT, Settings
-from cs_utils.transforms import MAX_SIGMA, MEAN, STD, Augmentation
 
 IMAGES = 12
 COPIES = 4  # so many times as many images for the building of the cache, which has a small cost of its own at the end

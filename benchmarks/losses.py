@@ -10,8 +10,8 @@ from segmentation_models_pytorch.losses._functional import softmax_focal_loss_wi
 from torch import Tensor
 
 from benchmarks.turns import Action, Contestant, take_turns
-from cs_utils.acceleration import keep_memory
-from cs_utils.losses import cross_entropy, dice_loss, focal_loss
+from cs_utils.losses.right import cross_entropy, dice_loss, focal_loss
+from cs_utils.models.modes import keep_memory
 
 SHAPE = (4, 21, 256, 512)  # (N, C, H, W)
 

@@ -7,7 +7,7 @@ from torchmetrics.classification import MulticlassConfusionMatrix
 
 from benchmarks.turns import Action, Contestant, take_turns
 from cs_utils.labels import NUM_CLASSES, VOID
-from cs_utils.metrics import confusion_matrix
+from cs_utils.metrics.confusion import confusion_matrix
 
 SHAPES = {"4 of 512x256": (4, 256, 512), "1 of 2048x1024": (1, 1024, 2048)}
 

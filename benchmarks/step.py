@@ -12,11 +12,11 @@ import torch.nn.functional as F
 from torch import nn
 
 from benchmarks.turns import Action, Contestant, take_turns
-from cs_utils.inference import evaluating
-from cs_utils.losses import cross_entropy
-from cs_utils.models import build
+from cs_utils.losses.right import cross_entropy
+from cs_utils.models.modes import evaluating
+from cs_utils.models.zoo import build
 from cs_utils.settings import Settings
-from cs_utils.training import make_fabric, make_optimizer, set_up
+from cs_utils.training.loop import make_fabric, make_optimizer, set_up
 
 SIZE, BATCH, CLASSES = (256, 512), 4, 19
 

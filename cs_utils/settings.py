@@ -17,6 +17,7 @@ from pathlib import Path, PureWindowsPath
 from types import UnionType
 from typing import Any, Literal, get_args, get_origin
 
+from cs_utils.exceptions import CourseError
 from cs_utils.labels import NUM_CLASSES, SLIDE_CHANNELS, SLIDE_VOID, VOID
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -24,16 +25,6 @@ ROOT = Path(__file__).resolve().parent.parent
 
 Profile = Literal["tiny", "laptop", "slides"]
 Accelerator = Literal["auto", "cpu", "cuda", "mps"]
-
-
-class CourseError(Exception):
-    """A mistake that the user can mend; its message is one line that names what is wrong and the mend."""
-
-    def __init__(self, message: str) -> None:
-        # Raised in a loader process, it is raised again here with that process's traceback before the message.
-        if message.startswith(f"Caught {type(self).__name__} in "):
-            message = message.rstrip().rpartition(f"{type(self).__module__}.{type(self).__name__}: ")[2]
-        super().__init__(message)
 
 
 @dataclass(frozen=True)

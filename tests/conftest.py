@@ -1,49 +1,23 @@
 """What several test files share: a tiny data set that needs no MiniCity, and settings that go with it."""
 
 import copy
-import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from cityscapesscripts.evaluation import evalPixelLevelSemanticLabeling as official
 
-from cs_utils.labels import BY_NAME
-from cs_utils.layout import Frame
-from cs_utils.minicity import Scene, SceneObject
-from cs_utils.prepare import write_frame
 from cs_utils.settings import Settings
+from helpers import SIZE, SOAK, draw_frame
 
-SIZE = (32, 64)
-SOAK = os.environ.get("CS_SOAK") == "1"
-"""Whether the tests that inject faults run in their long form: `make soak`."""
 FAULT = "fault"
 
 # On tensors this small a second thread gains nothing, and on a busy machine each step would wait for it.
 torch.set_num_threads(1)
-
-
-def draw_frame(root: Path, split: str, city: str, number: int, frame_number: int = 7) -> Frame:
-    """Write a frame of coloured rectangles: sky above, road below, a car whose place depends on the number."""
-    ids = np.full(SIZE, BY_NAME["sky"].id, dtype=np.uint8)
-    ids[16:] = BY_NAME["road"].id
-    left = 4 + 5 * number % 40
-    ids[14:22, left : left + 12] = BY_NAME["car"].id
-    ids[:2] = BY_NAME["unlabeled"].id
-    image = np.zeros((*SIZE, 3), dtype=np.uint8)
-    for name, color in (("sky", (120, 170, 220)), ("road", (90, 90, 90)), ("car", (200, 30, 30))):
-        image[ids == BY_NAME[name].id] = color
-    image += np.random.default_rng(number).integers(0, 30, image.shape, dtype=np.uint8)
-    frame = Frame(root, split, city, f"{city}_{number:06d}_{frame_number:06d}")
-    corners = np.array([[0, 0], [63, 0], [63, 31], [0, 31]], dtype=np.int32)
-    objects = tuple(SceneObject(name, corners) for name in ("sky", "road", "car"))
-    write_frame(frame, Scene(image, objects), ids, ids.astype(np.uint16))
-    return frame
 
 
 @pytest.fixture(autouse=True)
@@ -79,17 +53,6 @@ def settings(data_root: Path, tmp_path: Path) -> Settings:
         plot_every=99,
         accelerator="cpu",
     )
-
-
-def same(first, second) -> bool:
-    """Whether two nests of dicts, lists, tensors and numbers are equal bit for bit."""
-    if isinstance(first, torch.Tensor):
-        return first.dtype == second.dtype and torch.equal(first, second)
-    if isinstance(first, dict):
-        return first.keys() == second.keys() and all(same(first[key], second[key]) for key in first)
-    if isinstance(first, list | tuple):
-        return len(first) == len(second) and all(map(same, first, second))
-    return first == second
 
 
 @pytest.fixture

@@ -5,21 +5,18 @@ import re
 import sys
 import tomllib
 from importlib.metadata import packages_distributions
-from pathlib import Path
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-import cs_utils
+from cs_utils.settings import ROOT
 
-PACKAGE = Path(cs_utils.__file__).parent
 DECLARED = [
-    Requirement(line)
-    for line in tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text())["project"]["dependencies"]
+    Requirement(line) for line in tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
 ]
 PINS = [
     Requirement(line)
-    for line in (PACKAGE.parent / "requirements.txt").read_text().splitlines()
+    for line in (ROOT / "requirements.txt").read_text().splitlines()
     if line and not line.startswith(("#", "-e"))
 ]
 OPTIONAL = {"tensorboard", "cityscapesscripts", "nbclient", "nbformat"}
@@ -27,15 +24,15 @@ OPTIONAL = {"tensorboard", "cityscapesscripts", "nbclient", "nbformat"}
 
 
 def imported() -> set[str]:
-    """The names of all modules that the package imports and that are neither its own nor Python's."""
+    """The names of all modules that the three packages import and that are neither their own nor Python's."""
     names = set()
-    for path in PACKAGE.rglob("*.py"):
+    for path in (path for name in ("cs_utils", "minicity", "course") for path in (ROOT / name).rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Import):
                 names |= {alias.name for alias in node.names}
             elif isinstance(node, ast.ImportFrom):
                 names.add(node.module)
-    return {name.split(".")[0] for name in names} - set(sys.stdlib_module_names) - {"cs_utils"}
+    return {name.split(".")[0] for name in names} - set(sys.stdlib_module_names) - {"cs_utils", "minicity", "course"}
 
 
 def test_all_that_is_imported_is_declared():

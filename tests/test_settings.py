@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from cs_utils.settings import PROFILES, RANGES, ROOT, CourseError, Settings
+from cs_utils.exceptions import CourseError
+from cs_utils.settings import PROFILES, RANGES, ROOT, Settings
 
 
 def test_the_environment_chooses_profile_and_folders(monkeypatch):

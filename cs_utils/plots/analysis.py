@@ -9,9 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 
-from cs_utils.analysis import NAMES, Statistics, class_shares, gather, real_shares
+from cs_utils.data.cityscapes import Frame
+from cs_utils.data.statistics import NAMES, Statistics, class_shares, gather, real_shares
 from cs_utils.labels import NUM_CLASSES, PALETTE
-from cs_utils.layout import Frame
 from cs_utils.plots.style import ACCENT, FOURTH, INK, SECOND, THIRD, styled
 
 SPLIT_COLORS = {"train": SECOND, "val": ACCENT, "test": THIRD}

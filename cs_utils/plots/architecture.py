@@ -14,8 +14,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from torch import Tensor, nn
 
+from cs_utils.models.unet import UNet
 from cs_utils.plots.style import ACCENT, FOURTH, INK, SECOND, THIRD, styled
-from cs_utils.unet import UNet
 
 KINDS: dict[type[nn.Module], str] = {
     nn.Conv2d: "convolution",

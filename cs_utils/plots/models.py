@@ -13,10 +13,10 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import FancyBboxPatch, Patch
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator
 
+from cs_utils.data.cityscapes import Frame, read_frame
+from cs_utils.data.transforms import resize, resize_mask
 from cs_utils.labels import CLASS_NAMES, colorize
-from cs_utils.layout import Frame, read_frame
 from cs_utils.plots.style import ACCENT, FOURTH, INK, SECOND, THIRD, add_legend, panels, show, styled
-from cs_utils.transforms import resize, resize_mask
 
 COLORS = {
     "FCN": SECOND,

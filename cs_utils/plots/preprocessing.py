@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from cs_utils.data.cityscapes import Frame, read_frame
+from cs_utils.data.transforms import Augmentation, denormalize, resize
 from cs_utils.labels import CLASS_NAMES, NUM_CLASSES, SLIDE_CHANNELS, SLIDE_VOID, colorize, slide_to_train_id
-from cs_utils.layout import Frame, read_frame
 from cs_utils.plots.style import ACCENT, FOURTH, INK, SECOND, THIRD, add_legend, panels, show, styled
 from cs_utils.settings import Settings
-from cs_utils.transforms import Augmentation, denormalize, resize
 
 PAPER_CEILING = pd.DataFrame(
     {"mean": (97.2, 95.2, 90.7, 84.6), "pole": (90.4, 83.1, 69.5, 50.9), "traffic light": (94.1, 89.7, 80.9, 68.4)},

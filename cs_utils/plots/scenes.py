@@ -7,10 +7,10 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from torch import nn
 
-from cs_utils.errors import Predicted
-from cs_utils.inference import overlay, predict
+from cs_utils.data.cityscapes import Frame, read_frame, read_image
+from cs_utils.evaluation.errors import Predicted
+from cs_utils.evaluation.predict import overlay, predict
 from cs_utils.labels import VOID, colorize
-from cs_utils.layout import Frame, read_frame, read_image
 from cs_utils.plots.style import ACCENT, add_legend, panels, show, styled
 from cs_utils.settings import Settings
 

@@ -14,9 +14,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from cs_utils.files import write_atomic
+from cs_utils.data.files import write_atomic
+from cs_utils.exceptions import CourseError
 from cs_utils.labels import CLASS_NAMES, PALETTE, VOID
-from cs_utils.settings import CourseError
 
 STYLE = {
     **sns.axes_style("whitegrid"),

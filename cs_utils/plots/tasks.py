@@ -7,7 +7,7 @@ from matplotlib.colors import hsv_to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from cs_utils.analysis import find_boxes
+from cs_utils.data.statistics import find_boxes
 from cs_utils.labels import CLASS_NAMES, LABELS, NUM_CLASSES, PALETTE, colorize, id_to_train_id
 from cs_utils.plots.style import INK, add_legend, panels, show, styled
 

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 
-from cs_utils.layout import read_image
+from cs_utils.data.cityscapes import read_image
 from cs_utils.plots.style import ACCENT, BEHIND_TEXT, FOURTH, INK, SECOND, THIRD, show, styled
 
 COLORS = (SECOND, ACCENT, THIRD, FOURTH, INK)

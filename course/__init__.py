@@ -1,0 +1,1 @@
+"""What runs, stores and publishes the lessons. No lesson needs to read it."""

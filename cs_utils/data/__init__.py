@@ -1,0 +1,1 @@
+"""From files to batches: the Cityscapes layout, transforms, loaders, cache, statistics, and where data comes from."""

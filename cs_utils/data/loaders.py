@@ -1,0 +1,164 @@
+"""The data set and its loaders: one class for MiniCity, CamVid and Cityscapes, since all share the layout.
+
+What is random about an item depends on the seed, the epoch and the item's number and on nothing else. So a batch is the
+same with any number of loader processes, and a resumed run sees what the uninterrupted one would have seen.
+"""
+
+import signal
+from collections.abc import Callable, Iterator
+from functools import cache
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from cs_utils.data.cache import ResizedFrames, resize_frames
+from cs_utils.data.cityscapes import Frame, find_frames, read_frame, read_polygons
+from cs_utils.data.transforms import Augmentation, Preprocessing
+from cs_utils.labels import CLASSES
+from cs_utils.settings import Settings
+
+Transform = Callable[[np.ndarray, np.ndarray, np.random.Generator], tuple[Tensor, Tensor]]
+
+
+class StreetScenes(Dataset):
+    """Street scenes as (image, target) pairs, transformed as asked.
+
+    Args:
+        frames: which scenes.
+        transform: makes an item of an image, its mask and a random generator.
+        seed: with the epoch and the item's number, what the random generator starts from.
+        resized: the frames at the network's size, to be read instead of the files.
+    """
+
+    def __init__(
+        self, frames: list[Frame], transform: Transform, seed: int = 0, resized: ResizedFrames | None = None
+    ) -> None:
+        self.frames = frames
+        self.resized = resized
+        self.transform = transform
+        self.seed = seed
+        # In shared memory, because loader processes that live on must see a new epoch too.
+        self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()
+
+    @property
+    def epoch(self) -> int:
+        """Number of the epoch that items are drawn for."""
+        return int(self._epoch)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Draw new random augmentations and a new order, those of this epoch."""
+        self._epoch.fill_(epoch)
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        """Give image (3, h, w) float32 and target (h, w) int64."""
+        rng = np.random.default_rng((self.seed, self.epoch, index))
+        image, mask = self.resized[index] if self.resized else read_frame(self.frames[index])
+        return self.transform(image, mask, rng)
+
+
+class EpochSampler(Sampler[int]):
+    """The order of the items in an epoch, and this process's share of it."""
+
+    def __init__(self, dataset: StreetScenes, shuffle: bool) -> None:
+        self.dataset = dataset
+        self.shuffle = shuffle
+        self.rank, self.processes = 0, 1
+
+    def shard(self, rank: int, processes: int) -> None:
+        """Keep every ``processes``-th item, from number ``rank`` on, so that processes share out an epoch."""
+        self.rank, self.processes = rank, processes
+
+    def __iter__(self) -> Iterator[int]:
+        order = np.arange(len(self.dataset))
+        if self.shuffle:
+            np.random.default_rng((self.dataset.seed, self.dataset.epoch)).shuffle(order)
+            # Training processes step together, so each must have as many items as the others.
+            order = order[: len(self) * self.processes]
+        return iter(order[self.rank :: self.processes].tolist())
+
+    def __len__(self) -> int:
+        if self.shuffle:
+            return len(self.dataset) // self.processes
+        return len(range(self.rank, len(self.dataset), self.processes))
+
+
+@cache
+def present_classes(frame: Frame) -> frozenset[int]:
+    """trainIds of the classes that a frame's polygons name; quicker than reading its label image, and read only once.
+
+    Raises:
+        CourseError: the polygon file is missing or broken.
+    """
+    names = {item["label"].removesuffix("group") for item in read_polygons(frame.polygons)["objects"]}
+    return frozenset(label.train_id for label in CLASSES if label.name in names)
+
+
+def choose_subset(frames: list[Frame], count: int | None) -> list[Frame]:
+    """Choose ``count`` frames, always the same ones, that show as many classes as they can.
+
+    First those that add most classes not seen yet, then others at even distances; in their old order. ``None``, or as
+    many as there are, gives all.
+    """
+    if count is None or count >= len(frames):
+        return frames
+    classes = [present_classes(frame) for frame in frames]
+    chosen: list[int] = []
+    missing = frozenset().union(*classes)
+    while missing and len(chosen) < count:
+        best = max(range(len(frames)), key=lambda index: (len(classes[index] & missing), -index))
+        missing -= classes[best]
+        chosen.append(best)
+    rest = [index for index in range(len(frames)) if index not in set(chosen)]
+    steps = np.linspace(0, len(rest) - 1, count - len(chosen)).round().astype(int)
+    chosen += [rest[step] for step in steps]
+    return [frames[index] for index in sorted(chosen)]
+
+
+def spread(frames: list[Frame], count: int) -> list[Frame]:
+    """Up to ``count`` frames at even distances: neighbours are often the same street a moment later."""
+    return [frames[index] for index in np.unique(np.linspace(0, len(frames) - 1, count).round().astype(int))]
+
+
+def ignore_ctrl_c(_: int) -> None:
+    """In a loader process: a terminal sends Ctrl-C to all, and what follows from it is for the main one to say."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def split_loader(settings: Settings, split: str, count: int | None, cached: bool = True) -> DataLoader:
+    """Loader of a split, or of ``count`` frames of it: (N, 3, h, w) float32 images and (N, h, w) int64 targets.
+
+    Only the training split is augmented and shuffled. Where the frames are read once only, ``cached=False`` saves the
+    disk space of resized copies.
+
+    Raises:
+        CourseError: the data folder, the split or a file is missing.
+    """
+    frames = choose_subset(find_frames(settings.data, split), count)
+    is_train = split == "train"
+    transform = Augmentation(settings) if is_train else Preprocessing(settings)
+    resized = resize_frames(frames, settings.image_size, settings.cache) if cached else None
+    dataset = StreetScenes(frames, transform, settings.seed, resized)
+    return DataLoader(
+        dataset,
+        batch_size=settings.batch_size,
+        sampler=EpochSampler(dataset, shuffle=is_train),
+        num_workers=settings.workers,
+        persistent_workers=settings.workers > 0,
+        worker_init_fn=ignore_ctrl_c,
+        pin_memory=torch.cuda.is_available(),
+        # A last batch of one image would give batch norm nothing to take a mean over.
+        drop_last=is_train,
+    )
+
+
+def loaders(settings: Settings) -> tuple[DataLoader, DataLoader]:
+    """Loaders of the training and of the validation images, as many as the settings ask for; see `split_loader`."""
+    return (
+        split_loader(settings, "train", settings.train_images),
+        split_loader(settings, "val", settings.val_images),
+    )

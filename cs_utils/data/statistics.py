@@ -1,0 +1,229 @@
+"""What a list of frames holds, counted in one pass over its files: pixels, places, objects, colours.
+
+Pixels are counted at full size, because the smallest classes are the ones in question. Where in the frame a class lies,
+and its colour, is read off a sample of the pixels, `GRID` places with `SAMPLES` of them in each.
+"""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import cv2
+import numpy as np
+import pandas as pd
+from PIL import Image, ImageDraw
+from tqdm import tqdm
+
+from cs_utils.data.cityscapes import Frame, read_frame, read_instances, read_polygons
+from cs_utils.labels import BY_NAME, CLASS_NAMES, CLASSES, LABELS, NUM_CLASSES, REAL_PIXELS, VOID
+
+NAMES = (*CLASS_NAMES, "void")
+"""The classes in the order of their trainIds, and void last."""
+GRID = (32, 64)
+"""Height and width of the heat maps."""
+SAMPLES = (4, 4)
+"""Pixels of a frame that are looked at in each place of the grid, down and across."""
+LUMA = np.array([0.299, 0.587, 0.114])
+"""How bright red, green and blue look (ITU-R BT.601)."""
+THING_NAMES = tuple(label.name for label in CLASSES if label.has_instances)
+"""The evaluated classes whose objects are told apart."""
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """What `gather` counted; every table has the frames, or the classes with void last, in order."""
+
+    pixels: pd.DataFrame
+    """Pixels of each class in each frame: a row for each frame, by its name, and 20 columns, int64."""
+    positions: np.ndarray
+    """(20, 32, 64) float64, 0..1: at each place of the frame, the share of the pixels that each class has."""
+    objects: pd.DataFrame
+    """A row for each object, columns as in `object_table`, after ``frame``; without rows where no objects are told
+    apart."""
+    void: pd.Series
+    """Pixels of each label that is not evaluated, such as "ego vehicle", int64, by name."""
+    photos: pd.DataFrame
+    """A row for each frame: ``brightness``, ``red``, ``green``, ``blue``: means over the photo, 0..255."""
+    colors: pd.DataFrame
+    """A row for each class: mean ``red``, ``green``, ``blue`` of its pixels, 0..255; NaN for a class without any."""
+
+
+def gather(frames: Sequence[Frame]) -> Statistics:
+    """Count all of it, in one pass over photos, labels, instances and polygons.
+
+    The answer is kept: asked again for the same frames, the same process does not read them again.
+
+    Raises:
+        ValueError: there are no frames.
+        CourseError: a file is missing or broken.
+    """
+    if not frames:
+        raise ValueError("no frames: there is nothing to count")
+    return _gather(tuple(frames))
+
+
+@lru_cache(maxsize=4)
+def _gather(frames: tuple[Frame, ...]) -> Statistics:
+    # Threads are enough: OpenCV decodes outside Python's lock.
+    with ThreadPoolExecutor() as pool:
+        work = pool.map(_measure, frames)
+        parts = list(tqdm(work, desc="count", total=len(frames), unit="frame", disable=None, leave=False))
+    index = pd.Index([frame.name for frame in frames], name="frame")
+    labels = np.stack([part.labels for part in parts])  # (frames, 256)
+    samples = sum(part.positions for part in parts)  # (20, 32, 64)
+    color_sums = sum(part.color_sums for part in parts)  # (20, 3)
+    sampled = samples.sum(axis=(1, 2))[:, None]
+    colors = np.divide(color_sums, sampled, out=np.full_like(color_sums, np.nan), where=sampled > 0)
+    photos = np.stack([part.mean_color for part in parts])  # (frames, 3)
+    objects = pd.concat([part.objects.assign(frame=frame.name) for part, frame in zip(parts, frames, strict=True)])
+    return Statistics(
+        pixels=pd.DataFrame(_by_class(labels), index=index, columns=NAMES),
+        positions=samples / samples.sum(axis=0),
+        objects=objects[["frame", *objects.columns[:-1]]].reset_index(drop=True),
+        void=pd.Series({label.name: int(labels[:, label.id].sum()) for label in LABELS if label.train_id == VOID}),
+        photos=pd.DataFrame(
+            {"brightness": photos @ LUMA, "red": photos[:, 0], "green": photos[:, 1], "blue": photos[:, 2]}, index
+        ),
+        colors=pd.DataFrame(colors, index=pd.Index(NAMES, name="class"), columns=["red", "green", "blue"]),
+    )
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What one frame adds."""
+
+    labels: np.ndarray  # (256,) int64: pixels of each label id
+    positions: np.ndarray  # (20, 32, 64) int64: sampled pixels
+    color_sums: np.ndarray  # (20, 3) float64: sum of the sampled pixels
+    mean_color: np.ndarray  # (3,) float64
+    objects: pd.DataFrame
+
+
+def _measure(frame: Frame) -> _Part:
+    image, mask = read_frame(frame)
+    instances = read_instances(frame.instance_ids)
+    counts = np.bincount(instances.ravel(), minlength=1 << 16)
+    values = np.flatnonzero(counts)
+    ids = np.where(values < 1000, values, values // 1000)
+    labels = np.bincount(ids, weights=counts[values], minlength=256).astype(np.int64)
+
+    height, width = GRID[0] * SAMPLES[0], GRID[1] * SAMPLES[1]
+    small = cv2.resize(mask, (width, height), interpolation=cv2.INTER_NEAREST)
+    classes = np.minimum(small, NUM_CLASSES).astype(np.int64)  # void 255 -> 19
+    rows, columns = np.arange(height) // SAMPLES[0], np.arange(width) // SAMPLES[1]
+    places = rows[:, None] * GRID[1] + columns  # (128, 256): which place of the grid
+    bins = classes * (GRID[0] * GRID[1]) + places
+    positions = np.bincount(bins.ravel(), minlength=len(NAMES) * GRID[0] * GRID[1])
+    colors = cv2.resize(image, (width, height), interpolation=cv2.INTER_NEAREST).reshape(-1, 3).astype(float)
+    sums = [np.bincount(classes.ravel(), weights=channel, minlength=len(NAMES)) for channel in colors.T]
+    return _Part(
+        labels,
+        positions.reshape(len(NAMES), *GRID),
+        np.stack(sums, axis=1),
+        np.array(cv2.mean(image)[:3]),
+        object_table(instances, read_polygons(frame.polygons)),
+    )
+
+
+def _by_class(labels: np.ndarray) -> np.ndarray:
+    """Pixels of label ids (..., 256) -> pixels of the classes, void last (..., 20)."""
+    valid = labels[..., [label.id for label in CLASSES]]
+    return np.concatenate([valid, labels.sum(axis=-1, keepdims=True) - valid.sum(axis=-1, keepdims=True)], axis=-1)
+
+
+def object_table(instances: np.ndarray, content: dict[str, Any]) -> pd.DataFrame:
+    """List the objects of a frame, and how much of each one's outline is seen.
+
+    Args:
+        instances: (H, W) uint16, label id * 1000 + number; plain ids, groups among them, are no single objects.
+        content: the frame's polygon file.
+
+    Returns:
+        A row for each object of an evaluated class: ``class``; ``pixels``, those that show it; ``outline``, those that
+        its own polygon covers, whatever was painted over it later (NaN without a polygon).
+    """
+    counts = np.bincount(instances.ravel(), minlength=1 << 16)
+    pixels = {int(value): int(counts[value]) for value in np.flatnonzero(counts) if value >= 1000}
+    outlines: dict[int, int] = {}
+    numbers: dict[str, int] = {}
+    for item in content["objects"]:
+        name = item["label"]
+        # Groups, "cargroup", are in the table under no name. A few real files hold objects that were taken back.
+        if name in BY_NAME and BY_NAME[name].has_instances and not item.get("deleted"):
+            number = numbers.get(name, 0)
+            numbers[name] = number + 1
+            outlines[BY_NAME[name].id * 1000 + number] = _polygon_pixels(item["polygon"], instances.shape)
+    rows = [
+        (LABEL_NAMES[value // 1000], pixels.get(value, 0), outlines.get(value, np.nan))
+        for value in sorted(pixels.keys() | outlines.keys())
+        if LABEL_NAMES[value // 1000] in THING_NAMES
+    ]
+    table = pd.DataFrame(rows, columns=["class", "pixels", "outline"])
+    return table.astype({"class": "object", "pixels": np.int64, "outline": float})
+
+
+LABEL_NAMES = {label.id: label.name for label in LABELS}
+
+
+def _polygon_pixels(polygon: Sequence[Sequence[float]], size: tuple[int, int]) -> int:
+    """Pixels of a picture of this height and width that a polygon covers."""
+    corners = np.asarray(polygon, dtype=float).reshape(-1, 2)
+    if len(corners) < 2:
+        return len(corners)
+    # Only as much canvas as the polygon needs.
+    low = np.clip(np.floor(corners.min(axis=0)), 0, None)
+    high = np.minimum(np.ceil(corners.max(axis=0)), np.array(size[::-1]) - 1)
+    width, height = (high - low).astype(int) + 1
+    if width <= 0 or height <= 0:
+        return 0
+    canvas = Image.new("L", (int(width), int(height)), 0)
+    ImageDraw.Draw(canvas).polygon((corners - low).ravel().tolist(), fill=1)
+    return int(np.asarray(canvas).sum())
+
+
+def find_boxes(instances: np.ndarray) -> pd.DataFrame:
+    """The box around each object: what a detector would be asked for.
+
+    Args:
+        instances: (H, W) uint16, label id * 1000 + number; plain ids are no single objects.
+
+    Returns:
+        A row for each object, by its value in ``instances``: ``class``, ``left``, ``top``, ``right``, ``bottom`` (first
+        and last column and row, both inside), ``pixels``.
+    """
+    y, x = np.nonzero(instances >= 1000)
+    groups = pd.DataFrame({"value": instances[y, x].astype(int), "x": x, "y": y}).groupby("value")
+    table = groups.agg(
+        left=("x", "min"), top=("y", "min"), right=("x", "max"), bottom=("y", "max"), pixels=("x", "size")
+    )
+    table.insert(0, "class", [LABEL_NAMES[value // 1000] for value in table.index])
+    return table
+
+
+def class_shares(pixels: pd.DataFrame) -> pd.Series:
+    """Share of all pixels that each class has, void among them: 0..1, summing to 1."""
+    total = pixels.sum()
+    return total / total.sum()
+
+
+def real_shares() -> pd.Series:
+    """The same shares in the 2975 finely annotated training images of Cityscapes."""
+    total = pd.Series(REAL_PIXELS)
+    return total / total.sum()
+
+
+def presence(pixels: pd.DataFrame) -> pd.Series:
+    """Share of the frames in which each class has at least one pixel: 0..1."""
+    return (pixels > 0).mean()
+
+
+def co_occurrence(pixels: pd.DataFrame) -> pd.DataFrame:
+    """Of the frames that hold one class (row), the share that also hold another (column): 0..1.
+
+    The diagonal is 1. The row of a class that no frame holds is NaN.
+    """
+    present = (pixels > 0).astype(int)
+    both = present.T @ present  # frames that hold both
+    return both.div(present.sum().replace(0, np.nan), axis=0)

@@ -1,0 +1,1 @@
+"""What a trained network is worth: predictions, errors, and the official evaluator's opinion."""

@@ -1,0 +1,100 @@
+"""Fair comparisons: several ways to train, each with the same seeds, the same images and the same number of epochs.
+
+For the short experiments of the notebooks. Nothing is written to disk and nothing stops early: every variant has the
+same budget. `training.fit` is for runs that are to be kept.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+import torch
+from torch import nn
+from tqdm import tqdm
+
+from cs_utils.data.loaders import loaders
+from cs_utils.losses.right import LOSSES
+from cs_utils.metrics.confusion import mean_dice, mean_iou
+from cs_utils.models.zoo import build
+from cs_utils.settings import Settings
+from cs_utils.training.loop import (
+    Loss,
+    learning_rate_at,
+    make_fabric,
+    make_optimizer,
+    refuse_too_few,
+    set_up,
+    train_epoch,
+    validate,
+)
+
+Optimizer = Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One way to train; what is not given is what `settings` say."""
+
+    settings: Settings
+    loss: Loss | None = None
+    """Takes logits (N, C, H, W) and target (N, H, W), gives a number; None: ``settings.loss``."""
+    optimizer: Optimizer | None = None
+    """Takes the parameters; None: AdamW of the settings."""
+    network: Callable[[Settings], nn.Module] | None = None
+    """Builds the network; None: ``settings.model``. To compare fairly, let it depend on ``settings.seed`` alone."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What came of it."""
+
+    table: pd.DataFrame
+    """One row for each variant, seed and epoch, with train_loss, val_loss, dice_score, iou_score and seconds."""
+    models: dict[tuple[str, int], nn.Module]
+    """The trained networks by variant and seed, in evaluation mode."""
+
+    def final(self, column: str = "iou_score") -> pd.DataFrame:
+        """A column after the last epoch: a row for each seed, a column for each variant."""
+        last = self.table[self.table["epoch"] == self.table["epoch"].max()]
+        names = list(dict.fromkeys(last["variant"]))
+        return last.pivot(index="seed", columns="variant", values=column)[names]
+
+
+def compare(variants: Mapping[str, Variant], seeds: Iterable[int] = (0,)) -> Comparison:
+    """Train every variant with every seed for ``settings.epochs`` epochs, and score it after each by IoU and Dice.
+
+    A seed decides the first weights, the order of the images and their augmentation: variants of one seed see the same.
+    """
+    rows, models = [], {}
+    jobs = [(seed, name, variant) for seed in seeds for name, variant in variants.items()]
+    for seed, name, variant in tqdm(jobs, desc="compare", unit="run", leave=False, disable=None):
+        settings = variant.settings.replace(seed=seed)
+        network = (variant.network or (lambda settings: build(settings.model, settings)))(settings)
+        rows += [{"variant": name, "seed": seed} | row for row in _train(network, variant, settings)]
+        models[name, seed] = network.eval()
+    return Comparison(pd.DataFrame(rows), models)
+
+
+def _train(network: nn.Module, variant: Variant, settings: Settings) -> list[dict[str, float]]:
+    train, val = loaders(settings)
+    fabric = make_fabric(settings)
+    refuse_too_few(fabric, train)
+    make = variant.optimizer or (lambda parameters: make_optimizer(parameters, settings))
+    trained, optimizer = set_up(fabric, network, make(network.parameters()), settings)
+    first_rates = [group["lr"] for group in optimizer.param_groups]
+    loss = variant.loss or LOSSES[settings.loss]
+    rows = []
+    for epoch in range(1, settings.epochs + 1):
+        start = time.perf_counter()
+        torch.manual_seed(settings.seed + epoch)
+        for loader in (train, val):
+            loader.dataset.set_epoch(epoch)
+        for group, rate in zip(optimizer.param_groups, first_rates, strict=True):
+            group["lr"] = rate * learning_rate_at(epoch, settings) / settings.learning_rate
+        train_loss = train_epoch(fabric, trained, optimizer, train, loss)
+        seconds = time.perf_counter() - start
+        val_loss, matrix = validate(fabric, trained, val, loss)
+        scores = {"dice_score": mean_dice(matrix), "iou_score": mean_iou(matrix)}
+        rows.append({"epoch": epoch, "train_loss": train_loss, "val_loss": val_loss, **scores, "seconds": seconds})
+    return rows

@@ -1,0 +1,1 @@
+"""The losses of the journey: the right ones, and the ways in which they go wrong."""

@@ -1,0 +1,53 @@
+"""The modes that a network is run in: evaluation without gradients, memory that is kept, a device's order of numbers.
+
+The last two change how fast the same numbers come, and nothing else beyond rounding. What pays depends on the device,
+and was chosen by measuring: see `benchmarks` and its tables in `results/`.
+"""
+
+import ctypes
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import nn
+
+from cs_utils.settings import Settings
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Put a model into evaluation mode, without gradients; afterwards every module is in its own old mode again.
+
+    Module by module, since a frozen batch norm stays in evaluation mode while its network trains.
+    """
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        for module, was_training in modes:
+            module.training = was_training
+
+
+def keep_memory() -> None:
+    """Let glibc keep the memory that tensors free, instead of handing it back to Linux and faulting it in again.
+
+    On a CPU each step allocates and frees the same large activations, and new pages for each of them take time. It
+    holds for the rest of the process, which keeps the most memory that it ever needed. Does nothing on other systems.
+    """
+    if sys.platform != "linux":
+        return
+    trim_threshold, mmap_max = -1, -4  # names of the settings in malloc.h
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(mmap_max, 0)
+        mallopt(trim_threshold, 2**31 - 1)
+
+
+def choose_memory_format(settings: Settings, device: torch.device) -> torch.memory_format:
+    """The order of numbers in memory that the settings name; for ``auto`` the faster one on this kind of device."""
+    if settings.memory_format == "auto":
+        return torch.channels_last if device.type in ("cuda", "cpu") else torch.contiguous_format
+    return getattr(torch, settings.memory_format.replace("contiguous", "contiguous_format"))

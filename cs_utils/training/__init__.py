@@ -1,0 +1,1 @@
+"""Training: the loop, and what a run needs to be stopped, resumed and trusted."""

@@ -1,0 +1,107 @@
+"""What ends a training before its time: Ctrl-C, SIGTERM, or a loss that is no number. Neither leaves anything torn."""
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+import torch
+import torch.distributed as dist
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from cs_utils.exceptions import CourseError, Halted
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+@contextmanager
+def halting_between_steps(fabric: Fabric) -> Iterator[Callable[[], None]]:
+    """Keep Ctrl-C and SIGTERM waiting for the next call of the function that this gives.
+
+    That function raises `Halted` in all processes as soon as one of them was told to stop; so all of them have to call
+    it at the same steps. A second signal of the same kind does at once what it would have done without us. Outside the
+    main thread, where Python allows no handlers, nothing is kept waiting.
+    """
+    received = 0
+    old = {number: signal.getsignal(number) for number in SIGNALS}
+    # Processes on GPUs have no other way to ask one another without waiting for their GPUs.
+    group = dist.new_group(backend="gloo") if fabric.world_size > 1 else None
+
+    def receive(number: int, _: FrameType | None) -> None:
+        nonlocal received
+        received = number
+        signal.signal(number, old[number])
+
+    def halt() -> None:
+        number = received
+        if group is not None:
+            everyones = torch.tensor(number)
+            dist.all_reduce(everyones, dist.ReduceOp.MAX, group)
+            number = int(everyones)
+        if number:
+            raise Halted(number)
+
+    # A program that was started with Ctrl-C switched off, in the background for one, leaves it so.
+    kept = [number for number in SIGNALS if old[number] not in (signal.SIG_IGN, None)]
+    if threading.current_thread() is not threading.main_thread():
+        kept = []
+    for number in kept:
+        signal.signal(number, receive)
+    try:
+        yield halt
+    except (RuntimeError, OSError, EOFError):
+        # A signal to all processes may also end a loader process. Who waits for it then fails: it is gone, or the file
+        # through which it shared a batch is, or what it sent ends in its middle.
+        if received:
+            raise Halted(received) from None
+        raise
+    finally:
+        for number in kept:
+            signal.signal(number, old[number])
+        if group is not None:
+            dist.destroy_process_group(group)
+
+
+def mark_broken_weights(losses: Tensor, model: nn.Module) -> None:
+    """Make the last of an epoch's losses NaN where the weights after it are: no later loss would show it in time."""
+    losses[-1] += 0 * nn.utils.get_total_norm([weight.detach() for weight in model.parameters()])
+
+
+def refuse_nan(fabric: Fabric, losses: Tensor, loader: DataLoader, kind: str) -> None:
+    """Stop where a loss is NaN or infinite, and name the first batch of which it is; all processes call it together.
+
+    Seed, epoch and number are enough to have that batch again, bit for bit: ``loader.dataset.set_epoch(epoch)``, then
+    ``list(loader)[batch - 1]``.
+
+    Args:
+        fabric: knows the other processes.
+        losses: (batches,), of this process.
+        loader: of which these were all the batches.
+        kind: which loss it is.
+
+    Raises:
+        CourseError: a loss of any process is not finite.
+    """
+    bad = (~losses.isfinite()).nonzero().flatten().tolist()
+    mine = None
+    if bad:
+        order = list(loader.sampler)[bad[0] * loader.batch_size : (bad[0] + 1) * loader.batch_size]
+        names = [loader.dataset.frames[index].image.name for index in order]
+        mine = bad[0], float(losses[bad[0]]), len(losses), names
+    everyones = [mine]
+    if fabric.world_size > 1:
+        everyones = [None] * fabric.world_size
+        dist.all_gather_object(everyones, mine)
+    found = [one for one in everyones if one]
+    if not found:
+        return
+    step, value, batches, _ = min(found)
+    names = [name for one in found if one[0] == step for name in one[-1]]
+    data = loader.dataset
+    raise CourseError(
+        f"the {kind} loss is {value} from batch {step + 1} of {batches} on, in epoch {data.epoch} with seed "
+        f"{data.seed} ({', '.join(names)}): look at these photos and their labels, or give a smaller --learning-rate"
+    )

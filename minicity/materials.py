@@ -1,0 +1,234 @@
+"""What the surfaces of MiniCity look like: colour as a function of the point in the world that a pixel sees.
+
+A material is a small frozen dataclass with a method ``paint(view) -> (rgb, alpha)``: rgb (3, h, w) float32 in 0..1,
+alpha (h, w) or None where the surface hides all behind it. ``view`` gives the coordinates (u, v) in metres on the
+surface for every pixel, and the footprint of the pixel, which bounds how fine a pattern may be (`textures`).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from minicity.textures import View, band, cell_random, clamp, lay, masonry, noise, stripes, tint
+
+
+@dataclass(frozen=True)
+class Asphalt:
+    """Road: asphalt with wheel tracks, patches and seams, lane lines, crossings and, in old towns, cobbles."""
+
+    tone: float
+    left: float
+    right: float
+    lines: tuple[tuple[float, float, float], ...] = ()
+    """Lane lines as (u, period, length): a whole line has period 0."""
+    crossings: tuple[float, ...] = ()
+    """Z of the near edges of zebra crossings, each 3.4 m deep; a stop line lies before it."""
+    cobbles: bool = False
+    arrows: tuple[tuple[float, float], ...] = ()
+    wear: float = 0.3
+    seed: float = 0.0
+
+    def paint(self, view: View) -> tuple[np.ndarray, None]:
+        """See the module's docstring."""
+        coarse = noise(view, "cloud", 23.0, 2.2, self.seed)
+        fine = noise(view, "grain", 1.6, 1.0, self.seed)
+        tone = self.tone * (1.0 + 0.07 * coarse + 0.075 * fine)
+        middle = 0.5 * (self.left + self.right)
+        # Two lanes with two wheel tracks each: folded over, all four are one.
+        from_lane = np.abs(np.abs(view.u - middle) - 0.25 * (self.right - self.left))
+        tone *= 1.0 - 0.05 * np.exp(-(((from_lane - 0.8) / 0.35) ** 2))
+        if self.cobbles:
+            joint = 1.0 - stripes(view.u + 0.006 * coarse, 0.16, 0.02, 0.16, view.foot_u) * stripes(
+                view.v, 0.16, 0.02, 0.16, view.foot_v
+            )
+            stones = cell_random(np.floor(view.u / 0.16), np.floor(view.v / 0.16), 5)
+            tone *= (1.0 - 0.4 * joint) * (1.0 + 0.25 * (stones - 0.5) * clamp(1.6 - view.foot_v * 6.0, 0.0, 1.0))
+        else:
+            patches = noise(view, "cloud", 60.0, 1.0, self.seed + 0.37)
+            tone *= (
+                1.0 - 0.13 * clamp(12.0 * (patches - 1.15), 0.0, 1.0) + 0.09 * clamp(12.0 * (-1.35 - patches), 0.0, 1.0)
+            )
+            cracks = clamp(1.0 - np.abs(noise(view, "cloud", 9.0, 1.6, self.seed + 0.61)) * 22.0, 0.0, 1.0)
+            tone *= 1.0 - 0.22 * cracks * clamp(1.0 - view.foot_v * 4.0, 0.0, 1.0)
+            tone *= 1.0 - 0.25 * band(view.u, middle + 0.05, middle + 0.085, view.foot_u)
+        for edge in (self.left, self.right):
+            tone *= 1.0 - 0.16 * band(view.u, edge - 0.3, edge + 0.3, view.foot_u)
+        rgb = tint(tone, [0.99, 1.0, 1.015])
+        worn = clamp(0.92 - self.wear * (0.5 + 0.5 * fine + 0.4 * coarse), 0.15, 0.95)
+        marks = np.zeros(view.shape, np.float32)
+        for at, period, length in self.lines:
+            dash = stripes(view.v, period, 0.0, length, view.foot_v) if period else np.float32(1.0)
+            marks = np.maximum(marks, band(view.u, at - 0.06, at + 0.06, view.foot_u) * dash)
+        inside = band(view.u, self.left + 0.3, self.right - 0.3, view.foot_u)
+        for near in self.crossings:
+            zebra = stripes(view.u, 1.0, 0.0, 0.5, view.foot_u) * band(view.v, near, near + 3.4, view.foot_v)
+            stop = band(view.v, near - 1.6, near - 1.2, view.foot_v) * (view.u > middle)
+            marks = np.maximum(marks, inside * np.maximum(zebra, stop))
+        for at, near in self.arrows:
+            shaft = band(view.u, at - 0.07, at + 0.07, view.foot_u) * band(view.v, near, near + 2.6, view.foot_v)
+            taper = 0.34 * (1.0 - clamp((view.v - near - 2.6) / 2.2, 0.0, 1.0))
+            head = (np.abs(view.u - at) < taper) * band(view.v, near + 2.6, near + 4.8, view.foot_v)
+            marks = np.maximum(marks, np.maximum(shaft, head))
+        lay(rgb, (0.84, 0.84, 0.8), marks * worn)
+        return rgb * np.float32(view.shade), None
+
+
+@dataclass(frozen=True)
+class Paving:
+    """Pavement or parking lot: slabs with joints, a kerb stone along u = ``kerb``, or bays ``bay`` metres long."""
+
+    color: tuple[float, float, float]
+    slab: tuple[float, float]
+    kerb: float | None = None
+    bay: float = 0.0
+    seed: float = 0.0
+
+    def paint(self, view: View) -> tuple[np.ndarray, None]:
+        """See the module's docstring."""
+        tone = (
+            1.0 + 0.06 * noise(view, "cloud", 12.0, 1.0, self.seed) + 0.06 * noise(view, "grain", 1.3, 1.0, self.seed)
+        )
+        a, b = self.slab
+        joint = 1.0 - stripes(view.u, a, 0.015, a, view.foot_u) * stripes(view.v, b, 0.015, b, view.foot_v)
+        tone *= 1.0 - 0.3 * joint
+        cells = cell_random(np.floor(view.u / a), np.floor(view.v / b), int(self.seed * 1000))
+        tone *= 1.0 + 0.14 * (cells - 0.5) * clamp(1.5 - view.foot_v / b, 0.0, 1.0)
+        rgb = tint(tone, self.color)
+        if self.kerb is not None:
+            stone = band(view.u, self.kerb - 0.16, self.kerb + 0.16, view.foot_u) * (
+                1.0 - 0.4 * stripes(view.v, 1.0, 0.0, 0.02, view.foot_v)
+            )
+            lay(rgb, (0.52, 0.52, 0.5), stone)
+        if self.bay:
+            lay(
+                rgb,
+                (0.8, 0.8, 0.77),
+                0.75 * stripes(view.v, self.bay, 0.0, 0.12, view.foot_v) * np.ones(view.shape, np.float32),
+            )
+        return rgb * np.float32(view.shade), None
+
+
+@dataclass(frozen=True)
+class Grass:
+    """Terrain: lawn, verge or bare earth, patchy."""
+
+    color: tuple[float, float, float]
+    earth: float = 0.2
+    seed: float = 0.0
+
+    def paint(self, view: View) -> tuple[np.ndarray, None]:
+        """See the module's docstring."""
+        patch = noise(view, "cloud", 7.0, 1.0, self.seed)
+        blades = noise(view, "leaf", 1.5, 1.0, self.seed)
+        rgb = tint(1.0 + 0.17 * blades + 0.1 * patch, self.color)
+        lay(rgb, (0.36, 0.31, 0.23), clamp(self.earth * 1.5 + 0.7 * patch - 0.6, 0.0, 0.8) * (1.0 + 0.1 * blades))
+        return rgb * np.float32(view.shade), None
+
+
+@dataclass(frozen=True)
+class Rails:
+    """A tram track: two bright rails with grooves in a bed of any colour, around u = ``middle``."""
+
+    middle: float
+    color: tuple[float, float, float]
+    seed: float = 0.0
+
+    def paint(self, view: View) -> tuple[np.ndarray, None]:
+        """See the module's docstring."""
+        tone = (
+            1.0 + 0.07 * noise(view, "cloud", 11.0, 1.0, self.seed) + 0.12 * noise(view, "grain", 1.1, 1.0, self.seed)
+        )
+        tone *= 1.0 - 0.12 * stripes(view.v, 2.0, 0.0, 0.06, view.foot_v)
+        rgb = tint(tone, self.color)
+        for side in (-0.72, 0.72):
+            at = self.middle + side
+            lay(rgb, (0.12, 0.12, 0.12), 0.8 * band(view.u, at - 0.11, at + 0.11, view.foot_u))
+            lay(rgb, (0.6, 0.6, 0.6), band(view.u, at - 0.035, at + 0.035, view.foot_u))
+        return rgb * np.float32(view.shade), None
+
+
+@dataclass(frozen=True)
+class Masonry:
+    """A free-standing wall, or the roof of a house (``kind="tiles"``)."""
+
+    kind: str
+    color: tuple[float, float, float]
+    height: float
+    seed: float = 0.0
+
+    def paint(self, view: View) -> tuple[np.ndarray, None]:
+        """See the module's docstring."""
+        if self.kind == "tiles":
+            rows = stripes(view.v, 0.34, 0.0, 0.07, view.foot_v)
+            tone = (
+                1.0 + 0.09 * noise(view, "cloud", 6.0, 1.0, self.seed) + 0.1 * noise(view, "grain", 2.2, 1.0, self.seed)
+            )
+            tone *= (1.0 - 0.35 * rows) * (1.0 - 0.2 * stripes(view.u, 0.3, 0.0, 0.05, view.foot_u))
+            return tint(tone * np.float32(view.shade), self.color), None
+        rgb = masonry(view, self.kind, self.color, self.seed)
+        streak = noise(view, "cloud", 3.0, 9.0, self.seed + 0.3)
+        rgb *= 1.0 - 0.12 * clamp(streak, 0.0, 2.0) * clamp(view.v / self.height, 0.0, 1.0)
+        lay(rgb, (0.5, 0.49, 0.46), 0.8 * band(view.v, self.height - 0.14, self.height + 0.2, view.foot_v))
+        rgb *= np.float32(view.shade) * (0.7 + 0.3 * clamp(view.v / 1.2, 0.0, 1.0))
+        return rgb, None
+
+
+@dataclass(frozen=True)
+class Fence:
+    """Bars, boards or wire between posts; what lies behind is seen through the gaps."""
+
+    color: tuple[float, float, float]
+    height: float
+    pitch: float
+    bar: float
+    wire: bool = False
+    seed: float = 0.0
+
+    def paint(self, view: View) -> tuple[np.ndarray, np.ndarray]:
+        """See the module's docstring."""
+        fu, fv = view.foot_u, view.foot_v
+        bars = stripes(view.u, self.pitch, 0.0, self.bar, fu) * np.ones(view.shape, np.float32)
+        if self.wire:
+            bars = np.maximum(bars, stripes(view.v, self.pitch, 0.0, self.bar, fv))
+        rails = np.maximum(band(view.v, 0.15, 0.23, fv), band(view.v, self.height - 0.16, self.height - 0.08, fv))
+        posts = stripes(view.u, 2.4, 0.0, 0.09, fu) * np.ones(view.shape, np.float32)
+        alpha = np.maximum(np.maximum(bars, rails), posts)
+        tone = 0.92 + 0.1 * noise(view, "grain", 1.9, 3.0, self.seed) + 0.12 * posts
+        rgb = tint(tone, self.color) * np.float32(view.shade)
+        return rgb, alpha
+
+
+@dataclass(frozen=True)
+class Foliage:
+    """Leaves of trees, hedges and bushes: lit puffs with dark creases, darker below, between heights low and high."""
+
+    color: tuple[float, float, float]
+    low: float
+    high: float
+    grain: float = 3.0
+    seed: float = 0.0
+    sun: float = 0.5
+    """Strength and side (sign) of the sun on the crown, -1..1, over half widths ``reach`` around u = 0."""
+    reach: float = 3.0
+    thin: float = 0.0
+    """How much shines through near the rim, 0..1."""
+
+    def paint(self, view: View) -> tuple[np.ndarray, np.ndarray]:
+        """See the module's docstring."""
+        # The tile's light falls from its first row on: turn it upside down, for v runs upwards.
+        flipped = View(view.u, -view.v, view.foot_u, view.foot_v, view.shade, view.sky, view.shape)
+        leaves = noise(flipped, "leaf", self.grain, 1.0, self.seed)
+        clumps = noise(flipped, "leaf", 2.6 * self.grain, 1.0, self.seed + 0.5)
+        up = clamp((view.v - self.low) / (self.high - self.low), 0.0, 1.0)
+        side = clamp(view.u / self.reach, -1.0, 1.0)
+        light = 0.66 + 0.4 * up + 0.2 * self.sun * side + 0.2 * leaves + 0.13 * clumps
+        light = clamp(light, 0.2, 1.9)
+        rgb = tint(light, self.color)
+        # Where the sun comes through, leaves are yellower.
+        glow = clamp(light - 1.0, 0.0, 1.0)
+        rgb[0] += 0.1 * glow
+        rgb[1] += 0.09 * glow
+        # Near its rim a crown is thin, and what lies behind it shines through small gaps.
+        rim = clamp(2.5 * (side**2 + (2.0 * up - 1.0) ** 2) - 1.2, 0.0, 1.0) * self.thin
+        gaps = clamp(-0.9 * leaves - 0.5 * clumps - 0.9, 0.0, 1.0) * rim
+        return rgb * np.float32(view.shade), 1.0 - gaps

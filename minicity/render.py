@@ -1,0 +1,333 @@
+"""From a MiniCity street to a picture: projection, hidden things, painting and shadows.
+
+Everything is painted from far to near (the painter's algorithm), and each thing only inside its own outline, the same
+outline from which the labels are drawn.
+"""
+
+import math
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from PIL import Image, ImageDraw
+
+from minicity.geometry import (
+    REFERENCE_WIDTH,
+    SHIFT,
+    Camera,
+    Light,
+    Solid,
+    Surface,
+    clip,
+    inset,
+    split,
+    to_fixed,
+    union,
+)
+from minicity.materials import Fence, Foliage
+from minicity.plans import Street
+from minicity.textures import View, noise, tint
+
+COVER_ROWS = 128
+"""Rows of the coarse picture in which hidden things are looked for."""
+
+
+VEHICLES = {"car", "truck", "bus", "train"}
+"""Solids without holes: nothing shines through between their faces."""
+
+
+SHADOWS_WITHIN = 90.0
+"""Things farther away than this, in metres, throw no shadow that could be seen."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A thing as the picture shows it: its float outline and, for a solid, the corners of its faces.
+
+    ``seen`` are the rows and columns to paint: beyond them, nearer things cover it.
+    """
+
+    thing: Surface | Solid | None
+    label: str
+    outline: np.ndarray
+    faces: np.ndarray | None = None
+    seen: tuple[slice, slice] | None = None
+
+
+def project_all(things: list[Surface | Solid], camera: Camera, height: int, width: int) -> list[Frame]:
+    """Project things, given far to near. From near to far, skip what is wholly behind what has been seen already."""
+    covered = np.zeros((COVER_ROWS, 2 * COVER_ROWS), np.uint8)
+    scale = np.array([2 * COVER_ROWS / width, COVER_ROWS / height])
+    corners = [thing.points if isinstance(thing, Solid) else thing.outline for thing in things]
+    sizes = np.array([len(part) for part in corners])
+    # cv2 and Pillow count from the middle of the first pixel, our projection from the corner: hence the half.
+    image = camera.project(np.concatenate(corners)) - 0.5
+    starts = np.cumsum(sizes) - sizes
+    lows, highs = np.minimum.reduceat(image, starts), np.maximum.reduceat(image, starts)
+    outside = (highs < 0).any(axis=1) | (lows > (width, height)).any(axis=1) | ((highs - lows).min(axis=1) < 0.4)
+    cells_low = np.maximum(lows * scale, 0.0).astype(int).tolist()
+    cells_high = (np.maximum(highs, 0.0) * scale).astype(int).tolist()
+    cut = (lows < 0).any(axis=1) | (highs > (width - 1, height - 1)).any(axis=1)
+    parts = split(image, sizes)
+    frames = []
+    for i in np.flatnonzero(~outside)[::-1].tolist():
+        thing, points = things[i], parts[i]
+        (left, top), (right, bottom) = cells_low[i], cells_high[i]
+        # The ground is never skipped: between things it shows through gaps finer than the coarse picture.
+        if not _is_ground(thing) and covered[top : bottom + 1, left : right + 1].all():
+            continue
+        outline = union(points, thing.sizes) if isinstance(thing, Solid) else points
+        if cut[i]:
+            outline = clip(outline, height - 1, width - 1)
+            if len(outline) < 3 or min(outline.max(axis=0) - outline.min(axis=0)) < 0.4:
+                continue
+        cv2.fillPoly(covered, [to_fixed(outline * scale)], 1, shift=SHIFT)
+        frames.append(Frame(thing, thing.label, inset(outline), points if isinstance(thing, Solid) else None))
+    return frames[::-1]
+
+
+def pixels(outline: np.ndarray, height: int, width: int) -> np.ndarray:
+    """The outline in whole pixels inside the picture, (N, 2) int32: the polygon of the label file."""
+    return np.maximum(np.minimum(np.round(outline), (width - 1, height - 1)), 0).astype(np.int32)
+
+
+def drop_hidden(frames: list[Frame], height: int, width: int) -> list[Frame]:
+    """Keep the frames of which at least one pixel is left when all are painted, and note where they are ``seen``."""
+    canvas = Image.new("I", (width, height), len(frames))
+    draw = ImageDraw.Draw(canvas)
+    # Behind fences, leaves and the wheels of bicycles, more is seen than the labels say: they hide nothing here.
+    front = np.full((height, width), -1, np.int32)
+    for number, frame in enumerate(frames):
+        corners = pixels(frame.outline, height, width)
+        draw.polygon(corners.ravel().tolist(), fill=number)
+        if _is_opaque(frame):
+            cv2.fillPoly(front, [corners], number)
+    left = np.bincount(np.array(canvas).ravel(), minlength=len(frames) + 1)
+    return [replace(frame, seen=_seen(frame, front, n)) for n, frame in enumerate(frames) if left[n]]
+
+
+def _is_opaque(frame: Frame) -> bool:
+    if isinstance(frame.thing, Surface):
+        return not isinstance(frame.thing.material, Fence | Foliage)
+    return frame.thing is None or frame.label in VEHICLES
+
+
+def _seen(frame: Frame, front: np.ndarray, number: int) -> tuple[slice, slice]:
+    """Rows and columns in which a frame is not behind the numbers of nearer frames in ``front`` (H, W)."""
+    rows, columns = _box(frame.outline, front.shape)
+    part = front[rows, columns]
+    visible = part == number if _is_opaque(frame) else part <= number
+    x, y, width, height = cv2.boundingRect(visible.view(np.uint8))
+    if not width:
+        # OpenCV and Pillow disagree about single pixels: only the labels show it.
+        return rows, columns
+    left, top = columns.start + x, rows.start + y
+    # The soft edges of what lies before it are not quite opaque: paint a little beneath them.
+    return (
+        slice(max(top - 2, rows.start), min(top + height + 2, rows.stop)),
+        slice(max(left - 2, columns.start), min(left + width + 2, columns.stop)),
+    )
+
+
+def paint_all(
+    frames: list[Frame], street: Street, camera: Camera, sky_seed: float, height: int, width: int
+) -> np.ndarray:
+    """Paint the frames from far to near, each inside its own outline: (H, W, 3) uint8, before lens and sensor."""
+    light = street.light
+    canvas = np.empty((height, width, 3), np.uint8)
+    canvas[:] = np.clip(light.sky_low * 200, 0, 255).astype(np.uint8)
+    grounded = False
+    for frame in frames:
+        if not grounded and frame.thing is not None and not _is_ground(frame.thing):
+            _cast_shadows(canvas, street, camera)
+            grounded = True
+        if isinstance(frame.thing, Surface):
+            _paint_surface(canvas, frame, camera, street)
+        elif isinstance(frame.thing, Solid):
+            _paint_solid(canvas, frame, light)
+        elif frame.label == "ego vehicle":
+            _paint_own_car(canvas, frame, light)
+        elif frame.label == "sky":
+            _paint_sky(canvas, frame, light, camera, sky_seed)
+        else:
+            _paint_border(canvas, frame)
+    return canvas
+
+
+def _is_ground(thing: Surface | Solid) -> bool:
+    return isinstance(thing, Surface) and thing.plane is None
+
+
+def _box(outline: np.ndarray, shape: tuple[int, ...]) -> tuple[slice, slice]:
+    """Rows and columns that hold an outline, with a margin for the soft edge."""
+    (left, top), (right, bottom) = outline.min(axis=0).tolist(), outline.max(axis=0).tolist()
+    rows = slice(max(math.floor(top) - 1, 0), min(math.ceil(bottom) + 2, shape[0]))
+    return rows, slice(max(math.floor(left) - 1, 0), min(math.ceil(right) + 2, shape[1]))
+
+
+def _mask(outline: np.ndarray, rows: slice, columns: slice) -> np.ndarray:
+    """Antialiased cover (h, w) float32 of an outline within a box."""
+    mask = np.zeros((rows.stop - rows.start, columns.stop - columns.start), np.uint8)
+    cv2.fillPoly(mask, [to_fixed(outline - (columns.start, rows.start))], 255, cv2.LINE_AA, SHIFT)
+    return mask.astype(np.float32) * np.float32(1 / 255)
+
+
+def _blend(canvas: np.ndarray, rows: slice, columns: slice, layer: np.ndarray, cover: np.ndarray) -> None:
+    below = canvas[rows, columns]
+    canvas[rows, columns] = cv2.blendLinear(np.ascontiguousarray(below), layer, 1.0 - cover, cover)
+
+
+def _paint_sky(canvas: np.ndarray, frame: Frame, light: Light, camera: Camera, seed: float) -> None:
+    """Brighter towards the horizon, with clouds on a plane far above."""
+    rows, columns = frame.seen
+    y = np.arange(rows.start, rows.stop, dtype=np.float32)[:, None]
+    up = np.clip((camera.horizon - y) / camera.focal, 0.002, None)
+    distance = 1.0 / (up + 0.06)
+    across = (np.arange(columns.start, columns.stop, dtype=np.float32)[None, :] - camera.cx) / camera.focal
+    feet = distance / camera.focal, distance**2 / camera.focal
+    view = View(across * distance, distance, *feet, 1.0, light.sky_low, (len(y), across.shape[1]))
+    fluff = noise(view, "cloud", 9.0, 1.3, seed)
+    blue = np.clip(up * 2.6, 0.0, 1.0)
+    rgb = tint(blue, light.sky_top - light.sky_low) + light.sky_low.astype(np.float32)[:, None, None]
+    bright = (0.95 - 0.13 * light.clouds) * (1.0 + 0.05 * (0.4 + light.clouds) * fluff)
+    cover = 0.85 * np.clip(0.75 * fluff + (2.6 * light.clouds - 1.5), 0.0, 1.0)
+    canvas[rows, columns] = _bytes(rgb + cover * (tint(bright, (0.985, 1.0, 1.01)) - rgb))
+
+
+def _bytes(rgb: np.ndarray) -> np.ndarray:
+    """A picture (3, h, w) float in 0..1 -> (h, w, 3) uint8."""
+    rgb = rgb * np.float32(255.0)
+    return cv2.merge(np.clip(rgb, 0, 255, out=rgb).astype(np.uint8))
+
+
+def _haze(depth: np.ndarray | float, light: Light) -> np.ndarray:
+    return 1.0 - np.exp(-light.haze * np.asarray(depth, np.float32))
+
+
+def _paint_surface(canvas: np.ndarray, frame: Frame, camera: Camera, street: Street) -> None:
+    """Intersect the ray of every pixel with the plane of the surface, and ask its material for the colour there."""
+    thing, light = frame.thing, street.light
+    sky = light.sky_low.astype(np.float32)
+    rows, columns = frame.seen
+    y = np.arange(rows.start, rows.stop, dtype=np.float32)[:, None] + 0.5 - np.float32(camera.horizon)
+    slope = (
+        np.arange(columns.start, columns.stop, dtype=np.float32)[None, :] + 0.5 - np.float32(camera.cx)
+    ) / np.float32(camera.focal)
+    shape = (y.shape[0], slope.shape[1])
+    if thing.plane is None:
+        depth = camera.focal * camera.height / np.maximum(y, 0.3)
+        u = slope * depth - 0.5 * street.bend * depth**2
+        foot_u, foot_v = depth / camera.focal, depth**2 / (camera.focal * camera.height)
+        view = View(u, depth, foot_u, foot_v, float(light.shade(np.array([0.0, 1.0, 0.0]))), sky, shape)
+    else:
+        (x0, z0), (x1, z1) = ((float(x), float(z)) for x, z in thing.plane)
+        length = float(np.hypot(x1 - x0, z1 - z0))
+        ex, ez = (x1 - x0) / length, (z1 - z0) / length
+        across = ex - slope * ez
+        across = np.where(np.abs(across) < 1e-4, 1e-4, across)
+        u = (slope * z0 - x0) / across
+        depth = np.clip(z0 + u * ez, 1.0, 900.0)
+        v = camera.height - y * (depth / camera.focal)
+        foot_u = np.clip(abs(z0 * ex - x0 * ez) / across**2 / camera.focal, 1e-4, 50.0)
+        normal = np.array([ez, 0.0, -ex])
+        # The side that is seen is the one that looks towards the camera at the origin.
+        normal *= -1.0 if normal[0] * x0 + normal[2] * z0 > 0 else 1.0
+        view = View(u, v, foot_u, depth / camera.focal, float(light.shade(normal)), sky, shape)
+    rgb, alpha = thing.material.paint(view)
+    rgb += _haze(depth, light) * (view.sky[:, None, None] - rgb)
+    cover = _mask(frame.outline, rows, columns)
+    _blend(canvas, rows, columns, _bytes(rgb), cover if alpha is None else cover * alpha)
+
+
+def _paint_solid(canvas: np.ndarray, frame: Frame, light: Light) -> None:
+    """Paint the faces one over the other on a copy, and keep of it what lies inside the outline."""
+    thing = frame.thing
+    rows, columns = frame.seen
+    layer = canvas[rows, columns].copy()
+    amount = float(_haze(thing.depth, light))
+    colors = np.clip(255.0 * (thing.colors + amount * (light.sky_low - thing.colors)), 0, 255)
+    faces = split(to_fixed(frame.faces - (columns.start, rows.start)), thing.sizes)
+    for face, color in zip(faces, colors.tolist(), strict=True):
+        cv2.fillPoly(layer, [face], color, cv2.LINE_AA, SHIFT)
+    _blend(canvas, rows, columns, layer, _mask(frame.outline, rows, columns))
+
+
+def _cast_shadows(canvas: np.ndarray, street: Street, camera: Camera) -> None:
+    """Darken the ground: soft contact shadows under all things, and the shadows that the sun throws."""
+    height, width = canvas.shape[:2]
+    top = int(min(max(camera.horizon, 0), height - 1))
+    contact, thrown = np.zeros((height - top, width), np.uint8), np.zeros((height - top, width), np.uint8)
+    light, sun = street.light, street.light.sun
+    away = -np.array([sun[0], sun[2]]) / sun[1]
+
+    footprints: list[tuple[np.ndarray, np.ndarray]] = []
+    for thing in street.things:
+        if thing.depth > SHADOWS_WITHIN:
+            continue
+        if isinstance(thing, Solid):
+            if thing.shadow is None:
+                continue
+            x, z, half_width, half_length, tall = thing.shadow
+            feet = np.array([(x + i * half_width, z + j * half_length) for i in (-1, 1) for j in (-1, 1)])
+            if half_width > 0.2:
+                footprints.append((contact, feet))
+        else:
+            feet, tall = thing.outline[:, [0, 2]], float(thing.outline[:, 1].max())
+        if light.direct > 0.12 and thing.label != "fence":
+            footprints.append((thrown, np.concatenate([feet, feet + tall * away])))
+    if footprints:
+        sizes = np.array([len(feet) for _, feet in footprints])
+        feet = np.concatenate([feet for _, feet in footprints])
+        world = np.zeros((len(feet), 3))
+        world[:, 0], world[:, 2] = feet[:, 0], np.maximum(feet[:, 1], 1.6)
+        # Far outside the picture, the integers of cv2 would overflow: pull such corners in.
+        seen = np.clip(camera.project(world) - (0.5, top + 0.5), -20.0 * width, 20.0 * width)
+        for (mask, _), corners in zip(footprints, split(seen.astype(np.float32), sizes), strict=True):
+            cv2.fillConvexPoly(mask, to_fixed(cv2.convexHull(corners)[:, 0]), 255, cv2.LINE_AA, SHIFT)
+    spread = max(width / REFERENCE_WIDTH * 5.0, 0.4)
+    contact, thrown = cv2.GaussianBlur(contact, (0, 0), spread), cv2.GaussianBlur(thrown, (0, 0), 0.6 * spread)
+    lit = light.ambient + light.direct * sun[1]
+    depth = 1.0 - light.ambient / lit
+    factor = (1.0 - thrown * np.float32(depth / 255)) * (1.0 - contact * np.float32(0.6 / 255))
+    canvas[top:] = cv2.multiply(canvas[top:], cv2.merge([factor] * 3), dtype=cv2.CV_8U)
+
+
+def own_car(rng: np.random.Generator, height: int, width: int) -> Frame:
+    """The bonnet of the car that carries the camera."""
+    edge, rise, shift = rng.uniform(0.965, 0.985), rng.uniform(0.035, 0.055), rng.uniform(-0.02, 0.02)
+    x = np.linspace(0.0, 1.0, 41)
+    y = edge - rise * (1.0 - np.abs(2.0 * (x - 0.5 - shift)) ** 2.4)
+    points = np.concatenate([np.stack([x, y], axis=1), [(1.0, 1.0), (0.0, 1.0)]])
+    return Frame(None, "ego vehicle", points * (width - 1, height - 1))
+
+
+def borders(rng: np.random.Generator, height: int, width: int) -> list[Frame]:
+    """Strips at the edges that a rectified stereo picture does not fill."""
+    strip = 0.0024 * width * rng.uniform(0.8, 1.2)
+    right = width - 1 - strip
+    boxes = [(0, 0, strip, height), (right, 0, width, height), (0, 0, width, strip)]
+    frames = []
+    for x0, y0, x1, y1 in boxes:
+        points = np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1)], float)
+        frames.append(Frame(None, "rectification border", np.clip(points, 0, (width - 1, height - 1))))
+    return frames
+
+
+def _paint_own_car(canvas: np.ndarray, frame: Frame, light: Light) -> None:
+    """Dark paint that mirrors the sky, more so towards the far edge."""
+    rows, columns = _box(frame.outline, canvas.shape)
+    h, w = rows.stop - rows.start, columns.stop - columns.start
+    down = np.linspace(0.0, 1.0, h, dtype=np.float32)[:, None]
+    across = np.linspace(-1.0, 1.0, w, dtype=np.float32)[None, :]
+    gloss = 0.34 * np.exp(-3.0 * (down + 0.35 * across**2)) + 0.1 * np.exp(
+        -(((np.abs(across) - 0.52 - 0.1 * down) / 0.03) ** 2)
+    )
+    rgb = 0.055 + gloss[..., None] * light.sky_low
+    layer = np.clip(rgb * 255.0, 0, 255).astype(np.uint8)
+    _blend(canvas, rows, columns, layer, _mask(frame.outline, rows, columns))
+
+
+def _paint_border(canvas: np.ndarray, frame: Frame) -> None:
+    rows, columns = _box(frame.outline, canvas.shape)
+    layer = (canvas[rows, columns] * np.float32(0.25)).astype(np.uint8)
+    _blend(canvas, rows, columns, layer, _mask(frame.outline, rows, columns))

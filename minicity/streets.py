@@ -1,0 +1,330 @@
+"""The layout of a MiniCity street: what stands where, for one seed and any picture size.
+
+A street runs along Z, gently bent. On each side lie, from the lane of the camera outwards: lanes, perhaps tram
+tracks, a row of parked cars, a verge, the pavement, perhaps a front garden, and a row of *lots* (a house, a walled
+yard, a park, a car park). Far to near is decided later: here, order does not matter, except on the ground.
+"""
+
+import numpy as np
+
+from minicity import furniture, people, traffic, vehicles
+from minicity.geometry import Light, Surface
+from minicity.materials import Asphalt, Fence, Grass, Paving, Rails
+from minicity.mesh import Pose
+from minicity.plans import LANE, PLANS, Plan, Street, free
+
+
+def build(rng: np.random.Generator, light: Light) -> Street:
+    """Plan a whole street. All random numbers are drawn here, so a scene is the same at every picture size."""
+    names = list(PLANS)
+    weights = np.array([PLANS[name].weight for name in names])
+    plan = PLANS[names[int(rng.choice(len(names), p=weights / weights.sum()))]]
+    bend = (
+        float(rng.normal(0.0, 0.0022))
+        if rng.random() < 0.75
+        else float(rng.choice((-1.0, 1.0)) * rng.uniform(0.004, 0.009))
+    )
+    street = Street(rng, light, bend, float(max(rng.normal(0.0, 0.35), 0.0)))
+    junction = float(rng.uniform(17.0, 48.0)) if rng.random() < 0.5 else None
+    end = float(rng.uniform(60.0, 150.0))
+
+    parked = [bool(rng.random() < plan.parked) for _ in range(2)]
+    right = 0.5 * LANE + 0.15 + 2.1 * parked[1] + LANE * (plan.lanes == 2 and rng.random() < 0.5)
+    left = -(0.5 * LANE + plan.lanes * LANE + 0.15 + 2.1 * parked[0])
+    edges = _ground(street, plan, left, right, parked, junction)
+    for side, (kerb, pavement, front) in zip((-1.0, 1.0), edges, strict=True):
+        _lots(street, plan, side, front, pavement, junction, end)
+        _kerbside(street, plan, side, kerb, pavement, junction, end)
+        if parked[side > 0]:
+            traffic.parked_cars(street, plan, kerb - side * 1.0, side, junction, end)
+    if junction is not None:
+        _junction(street, plan, edges, junction)
+    traffic.under_way(street, plan, left, right, parked, junction, end)
+    _horizon(street, plan, end)
+    return street
+
+
+def _ground(
+    street: Street, plan: Plan, left: float, right: float, parked: list[bool], junction: float | None
+) -> list[tuple]:
+    """Lay road, verges, pavements and tracks; returns for each side the places of kerb, pavement and lot front."""
+    rng = street.rng
+    base = Grass((0.33, 0.36, 0.2), 0.3, 0.1)
+    street.ground.append(
+        Surface("terrain", 900.0, np.array([(-900, 0, 1.6), (-900, 0, 900), (900, 0, 900), (900, 0, 1.6)], float), base)
+    )
+    tint = rng.uniform(0.85, 1.1)
+    stone = (
+        tuple(np.array((0.47, 0.46, 0.45)) * tint) if rng.random() < 0.75 else tuple(np.array((0.5, 0.4, 0.36)) * tint)
+    )
+    slab = ((0.5, 0.5), (0.3, 0.3), (0.2, 0.1), (1.0, 1.0))[int(rng.integers(4))]
+    edges = []
+    for side, kerb in ((-1.0, left), (1.0, right)):
+        verge = max(float(rng.uniform(*plan.verge)), 0.0) if rng.random() < 0.75 else 0.0
+        pavement = float(rng.uniform(*plan.pavement))
+        garden = float(rng.uniform(*plan.garden))
+        inner = kerb + side * verge
+        front = inner + side * pavement
+        if garden:
+            grass = Grass(
+                tuple(np.array((0.28, 0.36, 0.15)) * rng.uniform(0.8, 1.15)),
+                float(rng.uniform(0.0, 0.35)),
+                float(rng.random()),
+            )
+            street.strip("terrain", *sorted((front, front + side * garden)), grass)
+        street.strip(
+            "sidewalk",
+            *sorted((inner - side * 0.02, front + side * 0.3)),
+            Paving(stone, slab, inner if not verge else None, 0.0, float(rng.random())),
+        )
+        if verge:
+            grass = Grass(
+                tuple(np.array((0.27, 0.34, 0.15)) * rng.uniform(0.8, 1.15)),
+                float(rng.uniform(0.0, 0.5)),
+                float(rng.random()),
+            )
+            street.strip("terrain", *sorted((kerb, inner)), grass)
+        edges.append((kerb, (inner, front), front + side * garden))
+    lines: list[tuple[float, float, float]] = []
+    middle = -0.5 * LANE
+    if rng.random() < 0.75:
+        lines.append((middle, *((9.0, 3.0) if rng.random() < 0.7 else (0.0, 0.0))))
+    if plan.lanes == 2:
+        lines.append((middle - LANE, 9.0, 3.0))
+        if right > LANE + 2:
+            lines.append((middle + LANE, 9.0, 3.0))
+    if parked[1] and rng.random() < 0.5:
+        lines.append((right - 2.1, 0.0, 0.0))
+    if rng.random() < 0.25:
+        lines.append((right - 0.25, 0.0, 0.0))
+    crossings = (junction - 5.5,) if junction is not None and rng.random() < 0.7 else ()
+    if rng.random() < 0.12:
+        crossings = (*crossings, float(rng.uniform(9.0, 16.0)))
+    arrows = ((0.0, junction - 15.0),) if junction is not None and plan.lanes == 2 and rng.random() < 0.6 else ()
+    tone = float(rng.uniform(0.3, 0.44))
+    road = Asphalt(
+        tone,
+        left,
+        right,
+        tuple(lines),
+        crossings,
+        bool(rng.random() < plan.cobbles),
+        arrows,
+        float(rng.uniform(0.05, 0.5)),
+        float(rng.random()),
+    )
+    street.strip("road", left, right, road)
+    if plan.track:
+        for track in (-0.5 * LANE - 1.6, -0.5 * LANE - 1.6 - 3.2) if rng.random() < 0.3 else (-LANE,):
+            bed = ((0.4, 0.4, 0.4), (0.45, 0.43, 0.4), (0.28, 0.33, 0.17))[int(rng.integers(3))]
+            street.strip("rail track", track - 1.25, track + 1.25, Rails(track, bed, float(rng.random())))
+    for side, parks, kerb in ((-1.0, parked[0], left), (1.0, parked[1], right)):
+        if parks and rng.random() < 0.3:
+            bays = Paving((0.4, 0.39, 0.38), (0.2, 0.1), None, 6.0, float(rng.random()))
+            street.strip("parking", *sorted((kerb, kerb - side * 2.0)), bays)
+    return edges
+
+
+def _lots(
+    street: Street, plan: Plan, side: float, front: float, pavement: tuple, junction: float | None, end: float
+) -> None:
+    """The row of lots on one side, from near to far."""
+    rng = street.rng
+    z = float(rng.uniform(3.0, 8.0))
+    park = rng.random() < 0.12
+    while z < end:
+        length = float(rng.uniform(9.0, 20.0))
+        stop = z + length
+        if junction is not None and z < junction + 10.0 and stop > junction - 1.0:
+            if z < junction - 8.0:
+                stop = junction - 1.0
+            else:
+                z = junction + 11.5
+                continue
+        garden = abs(front - pavement[1]) > 0.5
+        if rng.random() < plan.gap or park:
+            _open_lot(street, plan, side, front, z, stop)
+        else:
+            inset = 0.6 if garden and rng.random() < 0.6 else 0.0
+            a2, b2 = (
+                (street.x(front, z + 2 * inset), z + 2 * inset),
+                (street.x(front, stop - 2 * inset), stop - 2 * inset),
+            )
+            street.house(plan, a2, b2, side, float(rng.uniform(9.0, 13.0)))
+        if garden:
+            line = pavement[1] + side * 0.2
+            street.barrier(plan, (street.x(line, z), z), (street.x(line, stop), stop))
+            for _ in range(int(rng.poisson(1.1))):
+                at = float(rng.uniform(z, stop))
+                x = pavement[1] + side * rng.uniform(0.25, 0.8) * abs(front - pavement[1])
+                if rng.random() < 0.45:
+                    height = float(rng.uniform(4.0, 9.0))
+                    street.tree(x, at, height, height * rng.uniform(0.5, 0.8), height * rng.uniform(0.15, 0.3))
+                else:
+                    height = float(rng.uniform(0.9, 2.4))
+                    street.leaves(street.x(x, at), at, height * rng.uniform(1.0, 1.8), -0.1, height, 1.6)
+        z = stop + (float(rng.uniform(1.0, 4.0)) if garden else 0.0)
+
+
+def _open_lot(street: Street, plan: Plan, side: float, front: float, z: float, stop: float) -> None:
+    """A lot without a house: trees behind a wall, fence or hedge, or parked cars."""
+    rng = street.rng
+    outside = front + side * 16.0
+    label = "parking" if rng.random() < 0.35 else "terrain"
+    material = (
+        Paving((0.36, 0.36, 0.36), (0.2, 0.2), None, 2.6, 0.4)
+        if label == "parking"
+        else Grass((0.29, 0.34, 0.17), 0.25, float(rng.random()))
+    )
+    street.strip(label, *sorted((front, outside)), material, z, stop)
+    street.barrier(plan, (street.x(front, z), z), (street.x(front, stop), stop))
+    if label == "parking":
+        at = z + 1.5
+        while at < stop - 1.0:
+            if rng.random() < 0.7:
+                pose = Pose(street.x(front + side * 4.0, at), at, float(np.pi / 2 * rng.choice((-1.0, 1.0))))
+                street.things.append(vehicles.car(rng, pose, street.light))
+            at += 2.6
+    for _ in range(int(rng.integers(2, 6))):
+        at, height = float(rng.uniform(z, stop)), float(rng.uniform(6.0, 15.0))
+        x = front + side * rng.uniform(6.0 if label == "parking" else 1.5, 13.0)
+        street.tree(x, at, height, height * rng.uniform(0.5, 0.85), height * rng.uniform(0.08, 0.25))
+    for _ in range(int(rng.integers(0, 4))):
+        at, height = float(rng.uniform(z, stop)), float(rng.uniform(1.0, 3.0))
+        street.leaves(
+            street.x(front + side * rng.uniform(1.0, 4.0), at), at, height * rng.uniform(1.2, 2.2), -0.1, height, 1.6
+        )
+
+
+def _kerbside(
+    street: Street, plan: Plan, side: float, kerb: float, pavement: tuple, junction: float | None, end: float
+) -> None:
+    """Street trees, lamps, signs, people, bicycles and street furniture between kerb and lots."""
+    rng, light = street.rng, street.light
+    inner, outer = pavement
+    at_kerb = inner + side * 0.45
+    if not plan.garden[1] and rng.random() < 0.2:
+        start, stop = float(rng.uniform(7.0, 14.0)), float(rng.uniform(20.0, 40.0))
+        if free(start, stop, junction):
+            a, b = (street.x(inner + side * 0.25, start), start), (street.x(inner + side * 0.25, stop), stop)
+            street.upright("fence", a, b, 0.0, 1.05, Fence((0.42, 0.43, 0.43), 1.05, 0.14, 0.03, False, 0.2))
+    if plan.trees:
+        spacing = 100.0 / plan.trees * rng.uniform(0.8, 1.25)
+        z, height = float(rng.uniform(7.0, 7.0 + spacing)), float(rng.uniform(6.0, 13.0))
+        while z < end:
+            if rng.random() < 0.85 and free(z, z, junction):
+                tall = height * rng.uniform(0.85, 1.15)
+                street.tree(
+                    0.5 * (kerb + inner) + side * 0.5,
+                    z,
+                    tall,
+                    tall * rng.uniform(0.55, 0.8),
+                    tall * rng.uniform(0.25, 0.38),
+                )
+            z += spacing * rng.uniform(0.85, 1.15)
+    if rng.random() < 0.6:
+        spacing, height, phase = (
+            float(rng.uniform(20.0, 34.0)),
+            float(rng.uniform(6.0, 9.0)),
+            float(rng.uniform(0.0, 20.0)),
+        )
+        for z in np.arange(7.0 + phase, end, spacing):
+            street.things.append(furniture.lamp_post(street.x(at_kerb, z), float(z), light, height, -side * 1.6))
+    for _ in range(int(rng.poisson(1.9))):
+        z = float(9.0 + 50.0 * rng.random() ** 1.3)
+        _sign_post(street, at_kerb, z, side)
+    for _ in range(int(rng.poisson(2.2))):
+        z = float(8.0 + 50.0 * rng.random())
+        height = float(rng.choice((0.95, 3.0, 7.5), p=(0.3, 0.3, 0.4)))
+        street.things.append(furniture.pole(street.x(at_kerb, z), z, light, height, 0.05 + 0.012 * height))
+    walkers = int(rng.poisson(plan.people * (min(end, 70.0) / 100.0) * 0.6 * rng.choice((0.4, 1.0, 1.8))))
+    for _ in range(walkers):
+        z = float(9.0 + 50.0 * rng.random() ** 1.5)
+        x = inner + side * rng.uniform(0.3, abs(outer - inner) - 0.1)
+        for friend in range(1 + (rng.random() < 0.3)):
+            street.things.append(people.person(rng, street.x(x + 0.65 * friend, z), z + 0.3 * friend, light))
+    for _ in range(int(rng.poisson(0.22 * plan.bicycles))):
+        z = float(9.0 + 32.0 * rng.random() ** 1.3)
+        x = outer - side * 0.5 if rng.random() < 0.6 else at_kerb
+        for k in range(int(rng.integers(1, 5))):
+            turn = float(rng.choice((-1.0, 1.0)) * rng.uniform(0.3, 1.0))
+            machine = people.motorcycle if rng.random() < 0.14 else people.bicycle
+            street.things.append(machine(rng, street.x(x, z) + 0.2 * k, z + 0.7 * k, light, turn))
+    for _ in range(int(rng.poisson(2.6))):
+        z = float(9.0 + 40.0 * rng.random() ** 1.3)
+        x = outer - side * 0.5 if rng.random() < 0.6 else at_kerb + side * 0.3
+        street.things.append(furniture.street_furniture(rng, street.x(x, z), z, light))
+
+
+def _sign_post(street: Street, x: float, z: float, side: float) -> None:
+    """One or two traffic signs on a post."""
+    rng = street.rng
+    x = street.x(x, z)
+    top = float(rng.uniform(2.4, 3.2))
+    street.things.append(furniture.pole(x, z, street.light, top, 0.04))
+    size = float(rng.uniform(0.9, 1.3))
+    for k in range(1 + (rng.random() < 0.35)):
+        street.things.append(
+            furniture.traffic_sign(rng, x, top - 0.35 - 0.75 * k * size, z - 0.01 * k, street.light, size)
+        )
+
+
+def _junction(street: Street, plan: Plan, edges: list[tuple], junction: float) -> None:
+    """A crossing street from ``junction`` on: its road, the houses on its far side, traffic lights and traffic."""
+    rng, light = street.rng, street.light
+    shift = street.x(0.0, junction + 4.0)
+    outline = np.array(
+        [(-70.0, 0, junction), (-70.0, 0, junction + 8.0), (70.0, 0, junction + 8.0), (70.0, 0, junction)]
+    )
+    far_walk = outline + np.array([0.0, 0.0, 1.0]) * np.array([[8.0], [3.5], [3.5], [8.0]])
+    left, right = edges[0][0], edges[1][0]
+    for a, b in ((-70.0, left + shift), (right + shift, 70.0)):
+        part = far_walk.copy()
+        part[:, 0] = (a, a, b, b)
+        street.ground.append(Surface("sidewalk", junction + 11.0, part, Paving((0.46, 0.45, 0.44), (0.5, 0.5))))
+    tone = float(rng.uniform(0.32, 0.42))
+    street.ground.append(Surface("road", junction + 8.0, outline, Asphalt(tone, -75.0, 75.0, seed=float(rng.random()))))
+    for side, (_, _, front) in zip((-1.0, 1.0), edges, strict=True):
+        x, z = street.x(front, junction + 11.5) + side * 11.0, junction + 12.0
+        while abs(x) < 60.0:
+            width = float(rng.uniform(9.0, 16.0))
+            if rng.random() < plan.gap + 0.1:
+                for _ in range(3):
+                    height = float(rng.uniform(6.0, 12.0))
+                    street.leaves(x + side * rng.uniform(0, width), z, height * 0.8, 0.0, height, 3.5)
+            else:
+                pair = sorted((x, x + side * width))
+                street.house(plan, (pair[0], z), (pair[1], z), 0.0)
+            x += side * width
+    if rng.random() < 0.85:
+        traffic.lights(street, edges, junction - 7.5, junction + 9.0)
+    for _ in range(int(rng.poisson(0.7))):
+        toward = float(rng.choice((-1.0, 1.0)))
+        pose = Pose(
+            shift + float(rng.uniform(-14.0, 14.0)), junction + (2.0 if toward > 0 else 6.0), toward * np.pi / 2
+        )
+        maker = vehicles.truck if rng.random() < 0.2 * plan.trucks else vehicles.car
+        street.things.append(maker(rng, pose, light))
+    for _ in range(int(rng.poisson(0.1 * plan.people))):
+        z = junction - 4.0 + float(rng.uniform(-1.5, 1.5))
+        street.things.append(people.person(rng, street.x(float(rng.uniform(left, right)), z), z, light))
+
+
+def _horizon(street: Street, plan: Plan, end: float) -> None:
+    """What closes the view: houses or trees across the end of the street, and a far line of trees and roofs."""
+    rng = street.rng
+    for x in np.arange(-150.0, 150.0, 20.0):
+        if rng.random() < 0.75:
+            street.leaves(float(x), 300.0, rng.uniform(26.0, 46.0), -2.0, rng.uniform(9.0, 20.0), 9.0)
+    middle = street.x(0.0, end)
+    x = middle - 45.0
+    while x < middle + 45.0:
+        width = float(rng.uniform(10.0, 18.0))
+        luck = rng.random()
+        if luck < 0.55:
+            street.house(plan, (x, end + 4.0), (x + width, end + 4.0), 0.0)
+        elif luck < 0.9:
+            for _ in range(2):
+                height = float(rng.uniform(7.0, 14.0))
+                street.leaves(x + rng.uniform(0.0, width), end + 6.0, height * rng.uniform(0.7, 1.1), 0.0, height, 4.0)
+        x += width

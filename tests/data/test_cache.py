@@ -1,0 +1,132 @@
+import errno
+import os
+import pickle
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from cs_utils.data import cache
+from cs_utils.data.cache import resize_frames
+from cs_utils.data.cityscapes import find_frames, read_frame, write_png
+from cs_utils.data.loaders import StreetScenes, split_loader
+from cs_utils.data.transforms import Augmentation, resize
+from cs_utils.exceptions import CourseError
+
+
+@pytest.fixture
+def frames(data_root):
+    return find_frames(data_root, "train")
+
+
+def folders_in(folder):
+    return [path for path in folder.iterdir() if path.is_dir()]
+
+
+def test_a_cached_frame_is_the_decoded_and_resized_one(frames, tmp_path):
+    resized = resize_frames(frames, (16, 48), tmp_path)
+    for index, frame in enumerate(frames):
+        image, mask = resize(*read_frame(frame), (16, 48))
+        assert np.array_equal(resized[index][0], image)
+        assert np.array_equal(resized[index][1], mask)
+
+
+def test_training_items_are_the_same_with_and_without_the_cache(settings):
+    chosen = settings.replace(image_size=(40, 56))
+    cached, plain = (split_loader(chosen, "train", None, cached=cached) for cached in (True, False))
+    assert isinstance(cached.dataset, StreetScenes)
+    assert plain.dataset.resized is None
+    for loader in (cached, plain):
+        loader.dataset.set_epoch(3)
+    for (image, target), (plain_image, plain_target) in zip(cached, plain, strict=True):
+        assert torch.equal(image, plain_image)
+        assert torch.equal(target, plain_target)
+
+
+def test_files_are_decoded_once(frames, tmp_path, monkeypatch):
+    resize_frames(frames, (16, 32), tmp_path / "cache")
+    monkeypatch.setattr(cache, "read_frame", lambda _: pytest.fail("decoded again"))
+    resize_frames(frames, (16, 32), tmp_path / "cache")
+    assert len(folders_in(tmp_path / "cache")) == 1
+
+
+def test_a_changed_file_another_size_or_another_order_is_another_cache(frames, tmp_path):
+    first = resize_frames(frames, (16, 32), tmp_path)
+    assert resize_frames(frames, (32, 16), tmp_path).folder != first.folder
+    assert resize_frames(frames[::-1], (16, 32), tmp_path).folder != first.folder
+    image, _ = read_frame(frames[0])
+    write_png(frames[0].image, 255 - image)
+    os.utime(frames[0].image, ns=(1, 1))  # a clock too coarse to tell the two apart would not help
+    changed = resize_frames(frames, (16, 32), tmp_path)
+    assert not np.array_equal(changed[0][0], first[0][0])
+
+
+def test_another_way_of_resizing_is_another_cache(frames, tmp_path, monkeypatch):
+    first = resize_frames(frames, (16, 32), tmp_path / "cache")
+    changed = tmp_path / "transforms.py"
+    changed.write_text(Path(cache.transforms.__file__).read_text() + "# another way\n")
+    monkeypatch.setattr(cache.transforms, "__file__", str(changed))
+    assert resize_frames(frames, (16, 32), tmp_path / "cache").folder != first.folder
+
+
+def test_a_bad_file_is_named_and_leaves_nothing_behind(frames, tmp_path):
+    frames[3].image.write_bytes(b"no photo")
+    with pytest.raises(CourseError, match=frames[3].name):
+        resize_frames(frames, (16, 32), tmp_path / "cache")
+    assert folders_in(tmp_path / "cache") == []
+
+
+def test_of_several_processes_one_makes_it_and_the_others_wait(frames, tmp_path, monkeypatch):
+    original, made = cache._write, []
+
+    def write_slowly(*arguments):
+        made.append(arguments)
+        time.sleep(0.2)
+        original(*arguments)
+
+    monkeypatch.setattr(cache, "_write", write_slowly)
+    with ThreadPoolExecutor(4) as pool:  # the lock holds between threads as it does between processes
+        results = list(pool.map(lambda _: resize_frames(frames, (16, 32), tmp_path / "cache")[0][0], range(4)))
+    assert len(made) == 1
+    assert all(np.array_equal(image, results[0]) for image in results)
+
+
+def test_half_a_cache_of_a_killed_process_is_never_read(frames, tmp_path):
+    script = (
+        "import os, sys; from pathlib import Path\n"
+        "from cs_utils.data import cache; from cs_utils.data.cityscapes import find_frames\n"
+        "cache.resize = lambda *_: os.kill(os.getpid(), 9)\n"
+        "cache.resize_frames(find_frames(Path(sys.argv[1]), 'train'), (16, 32), Path(sys.argv[2]))"
+    )
+    command = [sys.executable, "-c", script, str(frames[0].root), str(tmp_path / "cache")]
+    assert subprocess.run(command, timeout=100).returncode != 0
+    left = folders_in(tmp_path / "cache")
+    assert len(left) == 1, "it was killed while it wrote"
+    resized = resize_frames(frames, (16, 32), tmp_path / "cache")
+    assert np.array_equal(resized[0][1], resize(*read_frame(frames[0]), (16, 32))[1])
+    assert folders_in(tmp_path / "cache") == [resized.folder]
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="this system cannot set space aside")
+def test_a_full_disk_is_an_error_before_anything_is_written(frames, tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "posix_fallocate", refuse)
+    with pytest.raises(OSError, match="No space left"):
+        resize_frames(frames, (16, 32), tmp_path / "cache")
+    assert folders_in(tmp_path / "cache") == []
+
+
+def test_a_loader_process_gets_a_path_and_not_the_pictures(frames, tmp_path, settings):
+    dataset = StreetScenes(frames, Augmentation(settings), 0, resize_frames(frames, (32, 64), tmp_path))
+    expected = dataset[1]
+    assert len(pickle.dumps(dataset.resized)) < 1000
+    again = pickle.loads(pickle.dumps(dataset.resized))
+    assert np.array_equal(again[1][0], dataset.resized[1][0])
+    assert torch.equal(dataset[1][0], expected[0])

@@ -1,0 +1,134 @@
+import numpy as np
+import pytest
+import torch
+
+from cs_utils.data.cityscapes import find_frames, read_mask, write_png
+from cs_utils.data.loaders import (
+    EpochSampler,
+    StreetScenes,
+    choose_subset,
+    loaders,
+    present_classes,
+    split_loader,
+    spread,
+)
+from cs_utils.data.transforms import Augmentation
+from cs_utils.exceptions import CourseError
+
+
+def batches(loader):
+    return [(image.clone(), target.clone()) for image, target in loader]
+
+
+def same(first, second):
+    return all(torch.equal(a, c) and torch.equal(b, d) for (a, b), (c, d) in zip(first, second, strict=True))
+
+
+def test_batches_have_the_shapes_that_losses_want(settings):
+    train, val = loaders(settings)
+    image, target = next(iter(train))
+    assert image.shape == (2, 3, 32, 64)
+    assert target.shape == (2, 32, 64)
+    assert (image.dtype, target.dtype) == (torch.float32, torch.int64)
+    assert len(train.dataset) == 6
+    assert len(val.dataset) == 2
+
+
+def test_a_batch_is_the_same_with_any_number_of_loader_processes(settings):
+    alone, _ = loaders(settings)
+    helped, _ = loaders(settings.replace(workers=2))
+    for epoch in (1, 2):
+        alone.dataset.set_epoch(epoch)
+        helped.dataset.set_epoch(epoch)
+        assert same(batches(alone), batches(helped))
+
+
+def test_every_epoch_has_its_own_order_and_augmentation(settings):
+    train, val = loaders(settings)
+    epochs = []
+    for epoch in (1, 2, 1):
+        train.dataset.set_epoch(epoch)
+        val.dataset.set_epoch(epoch)
+        epochs.append((batches(train), batches(val), list(train.sampler)))
+    assert same(epochs[0][0], epochs[2][0])
+    assert not same(epochs[0][0], epochs[1][0])
+    assert epochs[0][2] != epochs[1][2]
+    assert same(epochs[0][1], epochs[1][1])  # validation never changes
+
+
+def test_the_seed_changes_the_order(settings):
+    assert list(loaders(settings)[0].sampler) != list(loaders(settings.replace(seed=1))[0].sampler)
+
+
+def test_processes_share_out_an_epoch(settings):
+    train, val = loaders(settings)
+    for loader, everything in ((train, 6), (val, 2)):
+        whole = set(loader.sampler)
+        parts = []
+        for rank in range(2):
+            loader.sampler.shard(rank, 2)
+            parts.append(list(loader.sampler))
+            assert len(loader.sampler) == len(parts[-1])
+        assert sorted(parts[0] + parts[1]) == sorted(whole) == list(range(everything))
+
+
+def test_uneven_shares_drop_training_images_but_no_validation_image(settings):
+    frames = find_frames(settings.data, "train")[:5]
+    dataset = StreetScenes(frames, Augmentation(settings))
+    for shuffle, lengths in ((True, [2, 2]), (False, [3, 2])):
+        sampler = EpochSampler(dataset, shuffle)
+        found = []
+        for rank in range(2):
+            sampler.shard(rank, 2)
+            found.append(len(list(sampler)))
+        assert found == lengths
+
+
+def test_a_subset_covers_the_classes_and_is_always_the_same(data_root):
+    frames = find_frames(data_root, "train")
+    rare = frames[4]
+    rare.polygons.write_text(rare.polygons.read_text().replace('"road"', '"train"'))
+    assert present_classes(rare) == {10, 13, 16}
+    chosen = choose_subset(frames, 2)
+    assert rare in chosen
+    assert chosen == choose_subset(frames, 2) == sorted(chosen)
+    assert choose_subset(frames, None) == frames
+    assert choose_subset(frames, 99) == frames
+    assert len(set(choose_subset(frames, 4))) == 4
+
+
+def test_groups_count_as_their_class(data_root):
+    frame = find_frames(data_root, "train")[0]
+    frame.polygons.write_text(frame.polygons.read_text().replace('"car"', '"cargroup"'))
+    assert 13 in present_classes(frame)
+
+
+def test_training_batches_are_all_whole(settings):
+    train, val = loaders(settings.replace(batch_size=4))
+    assert [len(image) for image, _ in train] == [4]  # of six
+    assert [len(image) for image, _ in val] == [2]
+
+
+def test_a_bad_mask_stops_the_loaders_and_a_loader_process_with_its_name(settings):
+    frame = find_frames(settings.data, "train")[0]
+    write_png(frame.label_ids, np.full_like(read_mask(frame.label_ids), 77))
+    with pytest.raises(CourseError, match="holds 77, but label ids end at 33"):
+        loaders(settings)
+    train = split_loader(settings.replace(workers=2), "train", None, cached=False)
+    with pytest.raises(CourseError, match="holds 77, but label ids end at 33"):
+        batches(train)
+
+
+def test_torchvision_opens_the_same_folder(data_root):
+    from torchvision.datasets import Cityscapes
+
+    dataset = Cityscapes(str(data_root), split="train", mode="fine", target_type=["semantic", "instance", "polygon"])
+    image, (semantic, instance, polygon) = dataset[0]
+    assert len(dataset) == 6
+    assert image.size == semantic.size == instance.size == (64, 32)
+    assert polygon["imgWidth"] == 64
+
+
+def test_frames_are_spread_and_none_is_given_twice():
+    assert spread(list(range(10)), 4) == [0, 3, 6, 9]
+    assert spread([7, 8], 4) == [7, 8]

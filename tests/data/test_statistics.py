@@ -1,0 +1,217 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from cs_utils.data.cityscapes import find_frames, read_frame, read_image, write_png
+from cs_utils.data.statistics import (
+    GRID,
+    NAMES,
+    class_shares,
+    co_occurrence,
+    find_boxes,
+    gather,
+    object_table,
+    presence,
+    real_shares,
+)
+from cs_utils.labels import CLASS_NAMES, colorize, id_to_train_id
+from cs_utils.plots.analysis import (
+    plot_brightness,
+    plot_class_positions,
+    plot_co_occurrence,
+    plot_images_per_city,
+    plot_loss_shares,
+    plot_object_sizes,
+    plot_presence,
+    plot_void,
+)
+from cs_utils.plots.tasks import plot_answer_sizes, plot_pixel_label, plot_segmentation_types
+
+
+@pytest.fixture
+def frames(data_root):
+    return find_frames(data_root, "train")
+
+
+def test_pixels_are_counted_frame_by_frame(frames):
+    pixels = gather(frames).pixels
+    assert list(pixels.columns) == list(NAMES)
+    assert list(pixels.index) == [frame.name for frame in frames]
+    # 32 rows of 64: 2 rows void, 14 sky, 16 road; before them a car of 8 x 12, two rows of it in the sky.
+    assert dict(pixels.iloc[0][pixels.iloc[0] > 0]) == {"road": 952, "sky": 872, "car": 96, "void": 128}
+    assert (pixels.sum(axis=1) == 32 * 64).all()
+    for name, frame in zip(pixels.index, frames, strict=True):
+        assert pixels.loc[name, "void"] == (read_frame(frame)[1] == 255).sum()
+
+
+def test_void_is_told_apart_by_label(frames):
+    void = gather(frames).void
+    assert "ego vehicle" in void.index
+    assert "road" not in void.index
+    assert void.sum() == gather(frames).pixels["void"].sum()
+
+
+def test_places_and_colours_are_those_of_the_class(frames):
+    statistics = gather(frames)
+    positions = statistics.positions
+    assert positions.shape == (20, *GRID)
+    assert np.allclose(positions.sum(axis=0), 1)
+    sky, road, void = (positions[NAMES.index(name)] for name in ("sky", "road", "void"))
+    assert (void[:2] == 1).all()
+    assert (sky[2:14] == 1).all()
+    assert (road[22:] == 1).all()
+    assert road[:16].sum() == 0
+    # The sky is (120, 170, 220) with 0..29 added, 14.5 on the average.
+    assert statistics.colors.loc["sky"].to_numpy() == pytest.approx([134.5, 184.5, 234.5], abs=1)
+    assert statistics.colors.loc["person"].isna().all()
+
+
+def test_brightness_weighs_the_colours(frames):
+    photos = gather(frames).photos
+    red, green, blue = read_image(frames[0].image).reshape(-1, 3).mean(axis=0)
+    assert photos.iloc[0].to_dict() == pytest.approx(
+        {"brightness": 0.299 * red + 0.587 * green + 0.114 * blue, "red": red, "green": green, "blue": blue}
+    )
+
+
+def test_objects_are_listed_with_what_is_seen_of_them():
+    instances = np.full((6, 8), 7, dtype=np.uint16)
+    instances[1:4, 1:5] = 26000  # a car of 3 x 4, its right half behind a person
+    instances[0:5, 3:5] = 24000
+    instances[5, :2] = 26  # a group of cars
+    square = [[1, 1], [4, 1], [4, 3], [1, 3]]
+    content = {
+        "objects": [
+            {"label": "road", "polygon": [[0, 0], [7, 0], [7, 5], [0, 5]]},
+            {"label": "car", "polygon": square},
+            {"label": "car", "polygon": square, "deleted": 1},
+            {"label": "person", "polygon": [[3, 0], [4, 0], [4, 4], [3, 4]]},
+            {"label": "cargroup", "polygon": [[0, 5], [1, 5]]},
+            # Wholly hidden, and partly outside the picture.
+            {"label": "car", "polygon": [[-3, 4], [1, 4], [1, 9], [-3, 9]]},
+        ]
+    }
+    table = object_table(instances, content)
+    assert table.to_dict("list") == {
+        "class": ["person", "car", "car"],
+        "pixels": [10, 6, 0],
+        "outline": [10, 12, 4],
+    }
+
+
+def test_frames_without_single_objects_give_an_empty_table(frames):
+    # The test frames have no instances; the polygon of the car is there, and nothing of it is to be seen.
+    objects = gather(frames).objects
+    assert list(objects.columns) == ["frame", "class", "pixels", "outline"]
+    assert (objects["pixels"] == 0).all()
+    assert object_table(np.full((2, 2), 26, np.uint16), {"objects": []}).empty
+
+
+def test_boxes_hold_their_first_and_last_row_and_column():
+    instances = np.full((5, 6), 7, dtype=np.uint16)
+    instances[1, 2:5] = 26000
+    instances[1:4, 5] = 24003
+    instances[4, 0] = 26  # a group
+    table = find_boxes(instances)
+    assert table.reset_index().to_dict("records") == [
+        {"value": 24003, "class": "person", "left": 5, "top": 1, "right": 5, "bottom": 3, "pixels": 3},
+        {"value": 26000, "class": "car", "left": 2, "top": 1, "right": 4, "bottom": 1, "pixels": 3},
+    ]
+    assert find_boxes(np.zeros((2, 2), np.uint16)).empty
+
+
+def test_shares_presence_and_co_occurrence_by_hand():
+    pixels = pd.DataFrame({"road": [6, 2, 0], "car": [2, 0, 0], "bus": [0, 0, 0], "void": [0, 6, 8]})
+    assert class_shares(pixels).to_dict() == pytest.approx({"road": 8 / 24, "car": 2 / 24, "bus": 0, "void": 14 / 24})
+    assert presence(pixels).to_dict() == pytest.approx({"road": 2 / 3, "car": 1 / 3, "bus": 0, "void": 2 / 3})
+    table = co_occurrence(pixels)
+    assert table.loc["road", "car"] == 0.5
+    assert table.loc["car", "road"] == 1
+    assert table.loc["car", "void"] == 0
+    assert table.loc["bus"].isna().all()
+
+
+def test_the_real_shares_are_those_of_the_paper():
+    assert real_shares().sum() == pytest.approx(1)
+    assert real_shares()["void"] == pytest.approx(0.1147, abs=1e-4)
+
+
+def test_the_files_are_read_once(frames):
+    before = gather(frames)
+    write_png(frames[0].image, np.zeros((32, 64, 3), np.uint8))
+    assert gather(list(frames)) is before
+
+
+def test_nothing_cannot_be_counted():
+    with pytest.raises(ValueError, match="no frames"):
+        gather([])
+
+
+def shown(figure):
+    return [axes.get_title() for axes in figure.axes]
+
+
+def test_five_answers_to_one_scene():
+    instances = np.full((8, 16), 7, dtype=np.uint16)
+    instances[2:5, 2:6], instances[3:6, 5:9] = 26000, 26001
+    instances[0, :] = 23
+    ids = np.where(instances >= 1000, instances // 1000, instances).astype(np.uint8)
+    image = np.full((8, 16, 3), 90, np.uint8)
+    figure = plot_segmentation_types(image, id_to_train_id(ids), instances)
+    assert "Detection: 2 boxes" in shown(figure)
+    classes, boxes, semantic, instance = figure.axes[1:5]
+    assert [text.get_text() for text in classes.texts] == ["✓ road", "✓ sky", "✓ car"]
+    # Each box is drawn twice, white below its colour; it holds whole pixels.
+    assert boxes.patches[0].get_bbox().bounds == (1.5, 1.5, 4, 3)
+    assert np.array_equal(semantic.images[0].get_array(), colorize(id_to_train_id(ids)))
+    painted = instance.images[0].get_array()
+    assert len({tuple(painted[2, 2]), tuple(painted[5, 8]), tuple(painted[7, 0])}) == 3
+    assert (painted[instances == 26000] == painted[2, 2]).all()
+
+
+def test_a_pixel_is_shown_with_its_neighbours_also_at_the_border():
+    ids = np.full((20, 30), 7, np.uint8)
+    ids[0, 0] = 26
+    figure = plot_pixel_label(np.zeros((20, 30, 3), np.uint8), ids, 0, 0, reach=2)
+    assert [text.get_text() for text in figure.axes[2].texts] == ["26", *["7"] * 8]
+    assert "“car”" in figure.get_suptitle()
+
+
+def test_images_are_counted_by_city_and_split():
+    here = {"train": {"a": 3, "b": 1}, "val": {"c": 2}}
+    figure = plot_images_per_city(here, here)
+    axes = figure.axes[0]
+    assert [bar.get_width() for bar in axes.patches] == [1, 3, 2]
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["train: 4 images", "val: 2 images"]
+
+
+def test_all_drawings_take_what_was_counted(frames):
+    statistics = gather(frames)
+    assert len(plot_class_positions(statistics.positions).axes) == 20
+    presence_bars = plot_presence(presence(statistics.pixels), class_shares(statistics.pixels)).axes[0]
+    assert presence_bars.patches[-1].get_width() == 100
+    assert "Light" in shown(plot_brightness(statistics.photos, statistics.colors))
+    table = co_occurrence(statistics.pixels[list(CLASS_NAMES)])
+    assert plot_co_occurrence(table).axes[0].collections[0].get_array().shape == (19, 19)
+    bars = plot_void(statistics).axes[1]
+    assert [label.get_text() for label in bars.get_yticklabels()] == ["unlabeled"]
+    assert bars.patches[0].get_width() == pytest.approx(100 * 2 / 32)
+
+
+def test_object_sizes_are_drawn_and_their_absence_is_said():
+    objects = pd.DataFrame({"class": ["car", "car", "bus", "bus"], "pixels": [4, 6, 900, 0]})
+    axes = plot_object_sizes(objects, scale=2, smallest=16).axes[0]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["car (2)", "bus (1)"]
+    assert axes.lines[-2].get_xdata()[0] == 32
+    none = plot_object_sizes(objects.iloc[:0], scale=2, smallest=16).axes[0]
+    assert "no objects" in none.texts[0].get_text()
+
+
+def test_loss_shares_are_drawn_in_percent():
+    axes = plot_loss_shares(pd.DataFrame({"plain": [0.9, 0.1]}, index=["road", "car"])).axes[0]
+    assert [bar.get_width() for bar in axes.patches] == pytest.approx([10, 90])
+
+
+def test_answer_sizes_are_written_beside_their_bars():
+    axes = plot_answer_sizes({"few": 19, "many": 1_000_000}).axes[0]
+    assert [text.get_text() for text in axes.texts] == ["1,000,000", "19"]

@@ -1,0 +1,60 @@
+import numpy as np
+import pytest
+import torch
+
+from cs_utils.experiments.compare import Variant, compare
+from cs_utils.losses.right import dice_loss
+from cs_utils.models.zoo import build
+from cs_utils.training.loop import fit
+
+
+def test_a_variant_trains_as_fit_does(settings):
+    from cs_utils.data.loaders import loaders
+
+    chosen = settings.replace(epochs=2, seed=3, schedule="cosine")
+    run = fit(build("unet", chosen), *loaders(chosen), chosen)
+    table = compare({"plain": Variant(chosen)}, seeds=[3]).table
+    for column in ("train_loss", "val_loss", "dice_score", "iou_score"):
+        assert table[column].tolist() == run.history[column].tolist()
+
+
+def test_each_variant_changes_what_it_says_and_sees_the_same_images(settings):
+    seen = {"first": [], "second": []}
+
+    def watch(name):
+        def loss(logits, target):
+            seen[name].append(target)
+            return dice_loss(logits, target)
+
+        return loss
+
+    result = compare({name: Variant(settings, loss=watch(name)) for name in seen}, seeds=range(2))
+    assert len(seen["first"]) > 4
+    assert all(torch.equal(one, other) for one, other in zip(*seen.values(), strict=True))
+    assert set(result.models) == {("first", 0), ("first", 1), ("second", 0), ("second", 1)}
+    final = result.final()
+    assert list(final.columns) == ["first", "second"]
+    assert np.array_equal(final["first"], final["second"])
+    assert final.loc[0, "first"] != final.loc[1, "first"]
+
+
+def test_optimizer_and_network_can_be_given(settings):
+    frozen = Variant(settings, optimizer=lambda parameters: torch.optim.SGD(parameters, lr=0.0))
+    small = Variant(settings, network=lambda settings: torch.nn.Conv2d(3, settings.channels, 1))
+    result = compare({"frozen": frozen, "small": small})
+    start, end = build("unet", settings).state_dict(), result.models["frozen", 0].state_dict()
+    assert all(torch.equal(start[name], end[name]) for name in start if name.endswith("weight"))
+    assert isinstance(result.models["small", 0], torch.nn.Conv2d)
+    assert not result.models["small", 0].training
+
+
+def test_the_given_rate_of_an_optimizer_follows_the_schedule(settings):
+    rates = []
+
+    def make(parameters):
+        optimizer = torch.optim.SGD(parameters, lr=0.5)
+        optimizer.register_step_pre_hook(lambda *_: rates.append(optimizer.param_groups[0]["lr"]))
+        return optimizer
+
+    compare({"sgd": Variant(settings.replace(epochs=2, schedule="cosine"), optimizer=make)})
+    assert sorted(set(rates)) == pytest.approx([0.25, 0.5])

@@ -1,0 +1,52 @@
+import numpy as np
+import pytest
+import torch
+
+from cs_utils.experiments import recorded
+from cs_utils.experiments.recorded import MINICITY_RUN, find_weights, trained_model
+from cs_utils.models.zoo import build, load_weights, save_weights
+from cs_utils.settings import PROFILES, Settings
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_on_minicity_every_profile_shows_the_recorded_run(profile):
+    settings = Settings.of_profile(profile)
+    assert find_weights(settings) == MINICITY_RUN / "best.safetensors"
+    model, stored = trained_model(settings.replace(accelerator="cpu"))
+    assert stored.data == settings.data
+    assert stored.void == "ignore"
+    assert not model.training
+    assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
+
+
+def test_the_recorded_weights_are_small_enough_for_the_repository():
+    assert (MINICITY_RUN / "best.safetensors").stat().st_size <= 4_000_000
+
+
+def test_the_recorded_history_is_that_of_a_run_that_learned():
+    history = recorded.recorded_history()
+    assert history["epoch"].tolist() == list(range(1, len(history) + 1))
+    assert history["iou_score"].max() > 2 * history["iou_score"].iloc[0]
+
+
+def test_on_other_data_it_is_your_own_run(settings):
+    model = build("unet", settings.replace(seed=7))
+    path = settings.run_folder / "best.safetensors"
+    assert find_weights(settings) == path
+    save_weights(model, path, settings)
+    loaded, stored = trained_model(settings)
+    assert stored == settings
+    assert all(torch.equal(*both) for both in zip(model.parameters(), loaded.parameters(), strict=True))
+
+
+def test_without_a_run_a_short_one_is_made_once_and_kept_apart(settings, monkeypatch, capsys):
+    model, stored = trained_model(settings)
+    assert stored.image_size == settings.image_size
+    assert not settings.run_folder.exists()
+    monkeypatch.setattr(recorded, "compare", lambda *_, **__: pytest.fail("trained twice"))
+    again, _ = trained_model(settings)
+    assert all(torch.equal(*both) for both in zip(model.parameters(), again.parameters(), strict=True))
+    untrained = build("unet", settings)
+    assert not np.allclose(model.state_dict()["encoder.0.0.weight"], untrained.state_dict()["encoder.0.0.weight"])
+    assert capsys.readouterr().out == ""
+    load_weights(settings.runs / f"{settings.run_folder.name}-short" / "best.safetensors", settings)

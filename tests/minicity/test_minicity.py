@@ -1,0 +1,331 @@
+"""What a MiniCity scene promises: reproducible bytes, official label drawing, real class shares, true perspective."""
+
+import json
+import subprocess
+import sys
+from functools import cache
+
+import cv2
+import numpy as np
+import pytest
+from cityscapesscripts.helpers.annotation import Annotation
+from cityscapesscripts.preparation.json2instanceImg import createInstanceImage
+from cityscapesscripts.preparation.json2labelImg import createLabelImage, json2labelImg
+from PIL import Image, ImageDraw
+
+from cs_utils.labels import BY_NAME, CLASS_NAMES, LABELS, NUM_CLASSES, REAL_PIXELS, VOID, id_to_train_id
+from minicity import (
+    Scene,
+    SceneObject,
+    draw_instance_ids,
+    draw_label_ids,
+    make_scene,
+    polygons_json,
+)
+from minicity.geometry import Camera, clip, inset
+from minicity.materials import Asphalt, Foliage, Grass, Masonry, Paving, Rails
+from minicity.textures import View, band, noise, stripes
+
+SHARE_SCENES = 70
+"""Scenes for the class shares: enough that all 19 classes have their chance, few enough for a unit test."""
+
+
+@cache
+def _scene(seed: int, height: int) -> Scene:
+    return make_scene(seed, height, 2 * height)
+
+
+def scene(seed: int, height: int = 128) -> Scene:
+    return _scene(seed, height)
+
+
+def label_ids(seed: int, height: int = 128) -> np.ndarray:
+    return draw_label_ids(scene(seed, height).objects, height, 2 * height)
+
+
+def annotation(made: Scene) -> Annotation:
+    official = Annotation()
+    official.fromJsonText(json.dumps(polygons_json(made)))
+    return official
+
+
+# ---- The same seed, the same bytes
+
+
+def test_same_seed_same_bytes_and_other_seed_another_street():
+    again = make_scene(3, 128, 256)
+    assert again.image.tobytes() == scene(3).image.tobytes()
+    assert [o.label for o in again.objects] == [o.label for o in scene(3).objects]
+    assert all(np.array_equal(a.polygon, b.polygon) for a, b in zip(again.objects, scene(3).objects, strict=True))
+    assert np.mean(label_ids(3) != label_ids(4)) > 0.1
+
+
+def test_the_bytes_do_not_depend_on_the_process_or_on_what_was_made_before():
+    code = (
+        "import zlib; from minicity import make_scene; s = make_scene(5, 64, 128);"
+        "print(zlib.crc32(s.image.tobytes()), zlib.crc32(b''.join(o.polygon.tobytes() for o in s.objects)))"
+    )
+    outputs = {
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=env).stdout
+        for env in ({"PYTHONHASHSEED": "1"}, {"PYTHONHASHSEED": "2", "OMP_NUM_THREADS": "1"})
+    }
+    make_scene(99, 64, 128)
+    namespace: dict = {}
+    exec(code.replace("print(", "line = ("), namespace)
+    assert outputs == {"{} {}\n".format(*namespace["line"])}
+
+
+def test_the_global_random_state_is_left_alone():
+    np.random.seed(0)
+    before = np.random.get_state()[1].copy()
+    make_scene(2, 64, 128)
+    assert np.array_equal(before, np.random.get_state()[1])
+
+
+# ---- Form
+
+
+@pytest.mark.parametrize(("height", "width"), [(32, 64), (128, 256), (256, 512), (90, 200)])
+def test_a_scene_has_the_asked_size_and_its_polygons_lie_inside(height, width):
+    made = make_scene(1, height, width)
+    assert made.image.shape == (height, width, 3) and made.image.dtype == np.uint8
+    assert len(made.objects) > 15
+    for thing in made.objects:
+        assert thing.polygon.dtype == np.int32 and thing.polygon.ndim == 2 and len(thing.polygon) >= 3
+        assert (thing.polygon >= 0).all() and (thing.polygon < (width, height)).all()
+        assert thing.label in BY_NAME
+
+
+def test_every_pixel_is_labelled_and_every_object_is_seen():
+    for seed in range(6):
+        made = scene(seed)
+        numbered = Image.new("I", (256, 128), -1)
+        draw = ImageDraw.Draw(numbered)
+        for number, thing in enumerate(made.objects):
+            draw.polygon([tuple(point) for point in thing.polygon.tolist()], fill=number)
+        assert set(np.unique(np.array(numbered))) == set(range(len(made.objects)))
+
+
+def test_a_larger_picture_shows_the_same_street():
+    small, large = label_ids(8, 128), label_ids(8, 256)
+    reduced = large[::2, ::2]
+    assert np.mean(small == reduced) > 0.93
+
+
+# ---- Labels as the official scripts draw them
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_official_script_draws_the_same_labels(seed):
+    made = scene(seed, 256)
+    ids = draw_label_ids(made.objects, 256, 512)
+    assert np.mean(np.array(createLabelImage(annotation(made), "ids")) == ids) >= 0.999
+    train_ids = np.array(createLabelImage(annotation(made), "trainIds"))
+    assert np.mean(train_ids == id_to_train_id(ids)) >= 0.999
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_official_script_numbers_the_same_instances(seed):
+    made = scene(seed, 256)
+    instances = draw_instance_ids(made.objects, 256, 512)
+    assert instances.dtype == np.uint16
+    assert np.mean(np.array(createInstanceImage(annotation(made), "ids")) == instances) >= 0.999
+    ids = draw_label_ids(made.objects, 256, 512)
+    assert np.array_equal(np.where(instances >= 1000, instances // 1000, instances), ids)
+
+
+def test_full_size_labels_through_the_official_files(tmp_path):
+    made = make_scene(11)
+    assert made.image.shape == (1024, 2048, 3)
+    (tmp_path / "x_gtFine_polygons.json").write_text(json.dumps(polygons_json(made)))
+    json2labelImg(str(tmp_path / "x_gtFine_polygons.json"), str(tmp_path / "x.png"), "ids")
+    official = np.array(Image.open(tmp_path / "x.png"))
+    assert np.mean(official == draw_label_ids(made.objects, 1024, 2048)) >= 0.999
+
+
+def test_groups_have_no_number_and_plates_are_not_drawn():
+    square = np.array([(2, 2), (6, 2), (6, 6), (2, 6)], np.int32)
+    right = np.array([10, 0], np.int32)
+    objects = (
+        SceneObject("road", np.array([(0, 0), (39, 0), (39, 9), (0, 9)], np.int32)),
+        SceneObject("car", square),
+        SceneObject("cargroup", square + right),
+        SceneObject("car", square + 2 * right),
+        SceneObject("license plate", square + 2 * right),
+    )
+    ids, instances = draw_label_ids(objects, 10, 40), draw_instance_ids(objects, 10, 40)
+    assert [int(ids[4, x]) for x in (0, 4, 14, 24)] == [7, 26, 26, 26]
+    assert [int(instances[4, x]) for x in (0, 4, 14, 24)] == [7, 26000, 26, 26001]
+
+
+# ---- Class shares
+
+
+@cache
+def class_pixels() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Pixels of each trainId (19 classes, then void), scenes that show it, and mean position of road, sky, building."""
+    pixels, present = np.zeros(NUM_CLASSES + 1), np.zeros(NUM_CLASSES + 1)
+    where = np.zeros((3, 2))
+    for seed in range(SHARE_SCENES):
+        train_ids = id_to_train_id(label_ids(seed))
+        count = np.bincount(train_ids.ravel(), minlength=VOID + 1)
+        count = np.append(count[:NUM_CLASSES], count[VOID])
+        pixels += count
+        present += count > 0
+        for row, train_id in enumerate((0, 10, 2)):
+            y, x = np.nonzero(train_ids == train_id)
+            where[row] += (y.sum() / 128, np.abs(x / 256 - 0.5).sum())
+    return pixels, present, where / pixels[[0, 10, 2], None]
+
+
+def test_all_classes_appear_and_their_shares_are_near_the_real_ones():
+    pixels, _, _ = class_pixels()
+    names = (*CLASS_NAMES, "void")
+    real = np.array([REAL_PIXELS[name] for name in names])
+    ratio = (pixels / pixels.sum()) / (real / real.sum())
+    # The rare classes are in few of these scenes, so their share varies; over 300 scenes all are within a factor of 2.
+    rare = {"truck", "bus", "train", "motorcycle", "rider", "traffic light", "wall", "fence", "bicycle"}
+    for name, value in zip(names, ratio, strict=True):
+        factor = 4.0 if name in rare else 2.0
+        assert 1 / factor < value < factor, f"{name}: {value:.2f} times the real share"
+
+
+def test_rare_classes_are_rare():
+    _, present, _ = class_pixels()
+    share = dict(zip((*CLASS_NAMES, "void"), present / SHARE_SCENES, strict=True))
+    for name in ("truck", "bus", "train"):
+        assert 0 < share[name] < 0.25
+    for name in ("road", "building", "sidewalk", "pole", "car"):
+        assert share[name] > 0.9
+
+
+def test_classes_lie_where_they_lie_in_a_street():
+    _, _, ((road_y, _), (sky_y, sky_x), (building_y, building_x)) = class_pixels()
+    assert sky_y < building_y < 0.45 < 0.6 < road_y
+    assert sky_x < building_x
+
+
+# ---- Picture
+
+
+def test_colours_change_where_labels_change():
+    contrasts = []
+    for seed in range(5):
+        image = cv2.GaussianBlur(scene(seed, 256).image, (0, 0), 1.0).astype(np.float32)
+        steps = np.abs(np.diff(image, axis=1)).sum(axis=2)
+        ids = label_ids(seed, 256)
+        edge = ids[:, 1:] != ids[:, :-1]
+        contrasts.append(steps[edge].mean() / steps[~edge].mean())
+    assert min(contrasts) > 2.0
+
+
+def test_edges_of_the_picture_fit_the_labels_to_the_pixel():
+    """Shifting the labels by two pixels must lower the contrast along their borders: there is no systematic offset."""
+    gains = []
+    for seed in range(5):
+        image = scene(seed, 256).image.astype(np.float32)
+        steps = np.abs(np.diff(image, axis=1)).sum(axis=2)
+        ids = label_ids(seed, 256)
+        edge = ids[:, 1:] != ids[:, :-1]
+        here, left, right = steps[edge].mean(), steps[:, :-2][edge[:, 2:]].mean(), steps[:, 2:][edge[:, :-2]].mean()
+        gains.append(here / max(left, right))
+    assert np.mean(gains) > 1.25
+
+
+@pytest.mark.parametrize(
+    "material",
+    [
+        Asphalt(0.4, -5.0, 5.0),
+        Paving((0.5, 0.5, 0.5), (0.5, 0.5)),
+        Grass((0.3, 0.4, 0.2)),
+        Rails(0.0, (0.4, 0.4, 0.4)),
+        Masonry("plaster", (0.6, 0.6, 0.6), 6.0),
+        Masonry("brick", (0.5, 0.3, 0.2), 6.0),
+        Foliage((0.3, 0.4, 0.2), 0.0, 6.0),
+    ],
+    ids=lambda material: type(material).__name__,
+)
+def test_no_material_is_a_flat_fill(material):
+    """Contrast on a scale of half a metre, so that neither slow shading nor the kerb alone can pass."""
+    u, v = np.meshgrid(*2 * [np.linspace(1.5, 4.5, 96, dtype=np.float32)])
+    foot = np.full((1, 96), 3 / 96, np.float32)
+    rgb, _ = material.paint(View(u, v, foot, foot, 1.0, np.ones(3, np.float32), (96, 96)))
+    assert rgb.shape == (3, 96, 96)
+    detail = rgb[1] - cv2.GaussianBlur(rgb[1], (0, 0), 8.0)
+    assert detail.std() > 0.005
+
+
+def test_surfaces_are_textured_in_the_picture():
+    for name in ("building", "vegetation"):
+        spread = []
+        for seed in range(5):
+            inside = cv2.erode((label_ids(seed, 256) == BY_NAME[name].id).astype(np.uint8), np.ones((9, 9)))
+            gray = cv2.cvtColor(scene(seed, 256).image, cv2.COLOR_RGB2GRAY).astype(np.float32)
+            detail = cv2.GaussianBlur(gray, (0, 0), 1.2) - cv2.GaussianBlur(gray, (0, 0), 5.0)
+            if inside.sum() > 200:
+                spread.append(detail[inside > 0].std())
+        assert np.mean(spread) > 4.5, (name, np.mean(spread))
+
+
+# ---- Perspective and its tools
+
+
+def test_projection_by_hand():
+    camera = Camera(height=1.2, focal=2262.0, cx=1024.0, horizon=440.0)
+    # A man of 1.8 m, 10 m ahead, 2 m to the right: 2262 / 10 = 226.2 pixels per metre.
+    feet, head = camera.project(np.array([(2.0, 0.0, 10.0), (2.0, 1.8, 10.0)]))
+    assert feet == pytest.approx((1024 + 452.4, 440 + 271.44))
+    assert head == pytest.approx((1024 + 452.4, 440 - 135.72))
+    # Twice as far away he is half as tall; at eye level, everything lies on the horizon.
+    feet2, head2 = camera.project(np.array([(2.0, 0.0, 20.0), (2.0, 1.8, 20.0)]))
+    assert feet2[1] - head2[1] == pytest.approx((feet[1] - head[1]) / 2)
+    assert camera.project(np.array([(5.0, 1.2, 7.0), (-9.0, 1.2, 300.0)]))[:, 1] == pytest.approx(440.0)
+
+
+def test_people_whose_feet_are_lower_in_the_picture_are_taller():
+    feet, tall = [], []
+    for seed in range(20):
+        for thing in scene(seed).objects:
+            y = thing.polygon[:, 1]
+            if thing.label == "person" and y.min() > 0 and y.max() < 115:
+                feet.append(int(y.max()))
+                tall.append(int(np.ptp(y)))
+    assert len(feet) > 50
+    assert np.corrcoef(feet, tall)[0, 1] > 0.8
+
+
+def test_clip_and_inset_by_hand():
+    square = np.array([(-2.0, 2.0), (4.0, 2.0), (4.0, 6.0), (-2.0, 6.0)])
+    cut = clip(square, height=5, width=10)
+    assert np.ptp(cut, axis=0) == pytest.approx((4.0, 3.0)) and cut.min(axis=0) == pytest.approx((0.0, 2.0))
+    assert len(clip(square + 50, 5, 10)) == 0
+    for order in (slice(None), slice(None, None, -1)):
+        inner = inset(square[order], 0.5)
+        assert inner.min(axis=0) == pytest.approx((-1.5, 2.5)) and inner.max(axis=0) == pytest.approx((3.5, 5.5))
+
+
+def test_stripes_are_averaged_over_the_footprint_of_a_pixel():
+    t = np.array([[0.0, 0.25, 0.5, 0.75]], np.float32)
+    thin, wide = np.full((1, 1), 1e-3, np.float32), np.full((1, 1), 1.0, np.float32)
+    assert stripes(t + 0.1, 1.0, 0.0, 0.5, thin) == pytest.approx(np.array([[1, 1, 0, 0]]), abs=1e-3)
+    # A pixel as wide as the period sees the mean, wherever it lies: nothing is left to alias.
+    assert stripes(t, 1.0, 0.0, 0.3, wide) == pytest.approx(0.3, abs=1e-5)
+    assert band(t, 0.0, 0.25, wide)[0, 0] == pytest.approx(0.25)
+
+
+def test_noise_fades_with_distance():
+    line = np.linspace(0.0, 40.0, 64, dtype=np.float32)
+
+    def spread(foot: float) -> float:
+        feet = np.full((1, 64), foot, np.float32)
+        view = View(line[None], line[:, None] * 0.9, feet, feet, 1.0, np.ones(3, np.float32), (64, 64))
+        return float(noise(view, "grain", 2.0).std())
+
+    assert spread(0.004) > 0.8 > 0.4 > spread(0.3) > spread(1.0)
+
+
+def test_labels_cover_what_a_street_has():
+    seen = {thing.label for seed in range(SHARE_SCENES) for thing in scene(seed).objects}
+    assert set(CLASS_NAMES) <= seen
+    assert {"ego vehicle", "rectification border", "static", "parking", "rail track"} <= seen
+    assert seen <= {label.name for label in LABELS}

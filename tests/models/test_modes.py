@@ -1,0 +1,77 @@
+"""What makes training faster must not change what is computed: each pair is held together here."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from cs_utils.data.loaders import loaders, split_loader
+from cs_utils.losses.right import LOSSES
+from cs_utils.models.modes import choose_memory_format
+from cs_utils.models.zoo import build
+from cs_utils.training.loop import fit, make_fabric, train_epoch
+
+
+def plain_losses(settings):
+    """The textbook loop: no cache, no Fabric, nothing chosen for speed."""
+    train, model = split_loader(settings, "train", settings.train_images, cached=False), build("unet", settings)
+    optimizer = torch.optim.AdamW(
+        model.parameters(), settings.learning_rate, weight_decay=settings.weight_decay, foreach=False, fused=False
+    )
+    losses = []
+    for epoch in range(1, settings.epochs + 1):
+        train.dataset.set_epoch(epoch)
+        batches = []
+        for image, target in train:
+            loss = F.cross_entropy(model(image), target, ignore_index=settings.void_value)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            batches.append(loss.item())
+        losses.append(sum(batches) / len(batches))
+    return losses
+
+
+@pytest.mark.parametrize("changes", [{"memory_format": "contiguous"}, {"memory_format": "channels_last"}, {}])
+def test_the_fast_loop_has_the_losses_of_the_plain_one(settings, changes):
+    chosen = settings.replace(epochs=3, patience=9, **changes)
+    history = fit(build("unet", chosen), *loaders(chosen), chosen).history
+    assert history["train_loss"].tolist() == pytest.approx(plain_losses(chosen), rel=1e-4)
+
+
+def test_a_compiled_network_has_them_too(settings, monkeypatch):
+    """Graph and gradients go through torch.compile; no C++ compiler is needed, for the kernels stay PyTorch's."""
+    compile_network, compiled = torch.compile, []
+
+    def without_compiler(model, **options):
+        compiled.append(model)
+        return compile_network(model, backend="aot_eager")
+
+    monkeypatch.setattr(torch, "compile", without_compiler)
+    chosen = settings.replace(epochs=2, patience=9, compile=True)
+    model = build("unet", chosen)
+    history = fit(model, *loaders(chosen), chosen).history
+    assert compiled[0] is model
+    assert history["train_loss"].tolist() == pytest.approx(plain_losses(chosen), rel=1e-4)
+
+
+def test_the_memory_format_is_the_one_asked_for(settings):
+    for name, expected in (("contiguous", torch.contiguous_format), ("channels_last", torch.channels_last)):
+        chosen = settings.replace(memory_format=name, epochs=1)
+        model = build("unet", chosen)
+        fit(model, *loaders(chosen), chosen)
+        assert choose_memory_format(chosen, torch.device("cpu")) is expected
+        assert model.encoder[0][0].weight.is_contiguous(memory_format=expected)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_no_step_asks_the_device_for_a_number(settings, loss, monkeypatch):
+    """A GPU would have to finish its work to answer. Tensors on "meta" hold no numbers, so that asking is an error."""
+    fabric, model = make_fabric(settings), build("unet", settings).to("meta")
+    monkeypatch.setattr(type(fabric), "device", torch.device("meta"))
+    # After the last step the epoch's loss is asked for, once.
+    monkeypatch.setattr(fabric, "all_reduce", lambda mean, reduce_op: torch.zeros_like(mean, device="cpu"))
+    optimizer = torch.optim.SGD(model.parameters())
+    steps = []
+    train, _ = loaders(settings)
+    train_epoch(fabric, model, optimizer, train, LOSSES[loss], before_step=lambda: steps.append(1))
+    assert len(steps) == 3

@@ -1,0 +1,230 @@
+import json
+import os
+import subprocess
+import sys
+import zipfile
+
+import nbformat
+import numpy as np
+import pandas as pd
+import pytest
+
+from cs_utils.cli import main
+from cs_utils.data.cityscapes import find_frames
+from cs_utils.models.zoo import build, save_weights
+from cs_utils.training.loop import BEST
+
+
+@pytest.fixture
+def flags(settings, monkeypatch):
+    """What every command is given, to work on the small data set."""
+    monkeypatch.setenv("CS_PROFILE", "tiny")
+    monkeypatch.setenv("CS_DATA", str(settings.data))
+    small = ["--width", "4", "--image-size", "32", "64", "--epochs", "2"]
+    return ["--runs", str(settings.runs), "--accelerator", "cpu", *small]
+
+
+@pytest.mark.parametrize("command", ["", "data", "train", "evaluate", "predict", "figure", "course"])
+def test_help_is_there_and_complete(command, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main([*command.split(), "--help"])
+    assert stop.value.code == 0
+    text = capsys.readouterr().out
+    if not command:
+        for name in ("data", "train", "evaluate", "predict", "figure", "course"):
+            assert name in text
+    if command == "train":
+        for name in ("--resume", "--epochs", "--patience", "--batch-size", "--loss", "--activation", "--profile"):
+            assert name in text
+
+
+def test_from_training_to_prediction(flags, settings, capsys, tmp_path):
+    assert main(["train", "--run", "r", *flags]) == 0
+    weights = settings.runs / "r" / BEST
+    assert weights.is_file()
+    evaluation = ["evaluate", "--weights", str(weights), "--accelerator", "cpu"]
+    assert main([*evaluation, "--export", str(tmp_path / "export")]) == 0
+    output = capsys.readouterr().out
+    assert "road" in output
+    assert "over 2 images" in output
+    assert main([*evaluation, "--split", "train", "--images", "3"]) == 0
+    assert "over 3 images" in capsys.readouterr().out
+    assert len(list((tmp_path / "export").iterdir())) == 2
+    assert main([*evaluation, "--official"]) == 0
+    assert "all 28 scores agree with the official ones to the last digit" in capsys.readouterr().out
+    assert main([*evaluation, "--official", "--export", str(tmp_path / "export")]) == 0
+    assert len(list((tmp_path / "export").iterdir())) == 2
+    photo = find_frames(settings.data, "val")[0].image
+    assert main(["predict", str(photo), "--weights", str(weights), "--out", str(tmp_path / "out")]) == 0
+    assert len(list((tmp_path / "out").iterdir())) == 3
+    submission = ["predict", "--submission", str(tmp_path / "sent.zip"), "--weights", str(weights)]
+    assert main([*submission, "--split", "val", "--data", str(settings.data)]) == 0
+    assert "sent.zip: 2 predictions of val" in capsys.readouterr().out
+    with zipfile.ZipFile(tmp_path / "sent.zip") as archive:
+        assert archive.namelist() == [f"gamma_{number:06d}_000007_labelIds.png" for number in (6, 7)]
+    assert main(submission) == 2
+    assert "no photos in" in capsys.readouterr().err
+    assert main([*submission, str(photo)]) == 2
+    assert "name photos or --submission, not both" in capsys.readouterr().err
+
+
+def test_a_score_that_is_not_the_official_one_is_an_error(flags, settings, capsys, monkeypatch):
+    save_weights(build("unet", settings), settings.runs / "w.safetensors", settings)
+    evaluation = ["evaluate", "--weights", str(settings.runs / "w.safetensors"), "--accelerator", "cpu", "--official"]
+    monkeypatch.setattr("cs_utils.evaluation.predict.train_id_to_id", lambda ids: np.full_like(ids, 7))
+    assert main(evaluation) == 1
+    assert "scores differ from the official ones, first class IoU of" in capsys.readouterr().out
+    assert main([*evaluation[:-1]]) == 0
+
+
+def test_that_the_official_evaluator_is_missing_is_said_before_anything_is_read(flags, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "cityscapesscripts.evaluation", None)
+    assert main(["evaluate", "--weights", "nowhere", "--official"]) == 2
+    assert capsys.readouterr().err == (
+        "error: the official evaluator is not installed: `python -m pip install cityscapesscripts`\n"
+    )
+
+
+def test_a_run_is_not_overwritten_but_resumed(flags, settings, capsys):
+    assert main(["train", *flags, "--run", "r", "--epochs", "1"]) == 0
+    assert len(pd.read_csv(settings.runs / "r" / "history.csv")) == 1
+    assert main(["train", "--run", "r", *flags]) == 2
+    assert "holds a run: go on with it by --resume, or name another by --run" in capsys.readouterr().err
+    assert main(["train", *flags, "--run", "r", "--epochs", "2", "--resume"]) == 0
+    assert len(pd.read_csv(settings.runs / "r" / "history.csv")) == 2
+
+
+@pytest.fixture
+def lesson(tmp_path, monkeypatch):
+    """A course of one notebook, which says what it was called with."""
+    notebook = nbformat.v4.new_notebook(
+        cells=[
+            nbformat.v4.new_code_cell(
+                "from cs_utils.settings import Settings\nfrom cs_utils.plots.activations import plot_activations\n"
+                "settings = Settings.from_env()",
+                metadata={"tags": ["setup"]},
+            ),
+            nbformat.v4.new_markdown_cell("## Curves"),
+            nbformat.v4.new_code_cell("print(settings.profile, settings.data)"),
+            nbformat.v4.new_code_cell("plot_activations()", metadata={"tags": ["figure-two-curves"]}),
+        ]
+    )
+    path = tmp_path / "notebooks" / "05_lesson.ipynb"
+    path.parent.mkdir()
+    nbformat.write(notebook, path)
+    monkeypatch.setattr("course.sections.NOTEBOOKS", path.parent)
+    monkeypatch.setattr("course.sections.SOLUTIONS", path.parent / "solutions")
+    monkeypatch.setattr("course.execution.ROOT", tmp_path)
+    monkeypatch.setattr("course.execution.BUILD", tmp_path / "build")
+    return path
+
+
+def test_the_course_runs_the_notebooks_in_the_profile_and_on_the_data_asked_for(lesson, data_root, tmp_path, capsys):
+    before = lesson.read_text()
+    assert main(["course", "--profile", "tiny", "--data", str(data_root)]) == 0
+    assert "05_lesson: " in capsys.readouterr().out
+    copy = nbformat.read(tmp_path / "build" / "notebooks" / "05_lesson.ipynb", as_version=4)
+    assert copy.cells[2].outputs[0].text == f"tiny {data_root}\n"
+    assert (tmp_path / "build" / "figures" / "two-curves.png").stat().st_size > 5000
+    assert lesson.read_text() == before
+    assert main(["course", "--store"]) == 0
+    assert nbformat.read(lesson, as_version=4).metadata.cs_utils.profile == "laptop"
+
+
+def test_figures_are_listed_and_drawn_in_any_format(lesson, data_root, capsys, tmp_path):
+    assert main(["figure", "--list"]) == 0
+    assert capsys.readouterr().out == "two-curves  05_lesson: Curves\n"
+    for ending in ("png", "svg", "pdf"):
+        out = tmp_path / f"f.{ending}"
+        assert main(["figure", "two-curves", "--out", str(out), "--data", str(data_root)]) == 0
+        assert out.stat().st_size > 5000
+    assert main(["figure", "--all", "--out", str(tmp_path / "all")]) == 0
+    assert [path.name for path in (tmp_path / "all").iterdir()] == ["two-curves.png"]
+
+
+def test_check_tells_a_whole_folder_from_a_broken_one(flags, settings, capsys):
+    assert main(["data", "check", *flags]) == 0
+    assert "8 frames, problems: 0" in capsys.readouterr().out
+    find_frames(settings.data, "val")[0].label_ids.unlink()
+    assert main(["data", "check", *flags]) == 1
+    assert "problems: 1" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train", "--epochs", "-3"], "setting epochs=-3 is out of range: give 1 to 100000"),
+        (["train", "--data", "nowhere"], "nowhere is missing: make it with"),
+        (["train", "--profile", "tyni"], "profile 'tyni' is unknown: give one of tiny, laptop, slides"),
+        (["data", "camvid"], "say where CamVid is"),
+        (["predict", "--weights", "x"], "name at least one photo"),
+        (["predict", "a.png", "--weights", "nowhere.safetensors"], "weights file nowhere.safetensors is missing"),
+        (["figure", "mona-lisa"], "figure 'mona-lisa' is unknown: give one of"),
+        (
+            ["figure", "activations", "--out", "a.xyz"],
+            "a.xyz is no name for a figure: let it end in .png, .svg or .pdf",
+        ),
+        (["train", "--batch-size", "7"], "6 training images are fewer than batch_size=7 times 1 devices"),
+        (["train", "--runs", __file__], "cannot be written to (Not a directory): mend that, and go on with --resume"),
+        (["evaluate", "--weights", "w", "--images", "0"], "setting val_images=0 is out of range: give 1 to 1000000"),
+    ],
+)
+def test_a_mistake_is_one_line_that_says_how_to_mend_it(flags, arguments, message, capsys):
+    runs = flags[:2] if arguments[0] == "train" and "--runs" not in arguments else []
+    assert main([*arguments, *runs]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert len(error.strip().splitlines()) == 1
+
+
+def test_a_fault_in_a_loader_process_is_one_line_too(flags, settings, capsys):
+    frame = find_frames(settings.data, "train")[0]
+    frame.image.write_bytes(frame.image.read_bytes()[:-30])
+    assert main(["train", "--workers", "2", *flags]) == 2
+    assert capsys.readouterr().err.strip().splitlines()[-1] == (
+        f"error: {frame.image} is truncated or not an image: restore the file"
+    )
+
+
+def test_ctrl_c_says_how_to_go_on(flags, monkeypatch, capsys):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("cs_utils.training.loop.train_epoch", interrupt)
+    assert main(["train", *flags]) == 130
+    assert "--resume" in capsys.readouterr().err
+
+
+def test_a_full_disk_is_one_line_even_without_a_name(flags, monkeypatch, capsys):
+    def fail(*_):
+        raise OSError("no space left")
+
+    monkeypatch.setattr("cs_utils.training.loop.train_epoch", fail)
+    assert main(["train", *flags]) == 2
+    assert capsys.readouterr().err.strip().splitlines()[-1] == "error: no space left; mend that and call again"
+
+
+def test_the_profile_of_one_call_does_not_outlive_it(monkeypatch, capsys):
+    monkeypatch.delenv("CS_PROFILE", raising=False)
+    with pytest.raises(SystemExit):
+        main(["train", "--profile=tiny", "--help"])
+    assert "default: 24" in capsys.readouterr().out.replace("\n", " ").replace("  ", " ")
+    assert "CS_PROFILE" not in os.environ
+
+
+def test_a_typo_in_an_option_is_named(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["train", "--epoch", "3"])
+    assert stop.value.code == 2
+    assert "--epochs" in capsys.readouterr().err
+
+
+def test_it_is_a_module_that_runs():
+    done = subprocess.run([sys.executable, "-m", "cs_utils", "figure", "--list"], capture_output=True, text=True)
+    assert done.returncode == 0
+    assert "confusion-matrix" in done.stdout
+
+
+def test_polygons_are_plain_json(settings):
+    polygons = json.loads(find_frames(settings.data, "val")[0].polygons.read_text())
+    assert set(polygons) == {"imgHeight", "imgWidth", "objects"}

@@ -1,0 +1,140 @@
+"""What a run has left on disk: broken, changed, lost, or of another epoch."""
+
+import random
+
+import pandas as pd
+import pytest
+import torch
+
+from cs_utils.cli import main
+from cs_utils.data.loaders import loaders
+from cs_utils.exceptions import CourseError
+from cs_utils.models.zoo import build, load_weights, save_weights
+from cs_utils.training.checkpoints import BEST, HISTORY, LAST, load_checkpoint
+from cs_utils.training.loop import fit
+from helpers import SOAK, same
+
+CASES = 600 if SOAK else 30
+
+
+def broken_copies(whole: bytes, cases: int):
+    """Truncated copies of a file, and copies with a few bits or a stretch of it changed."""
+    draw = random.Random(0)
+    for number in range(cases):
+        place = draw.randrange(len(whole))
+        if number % 3 == 0:
+            yield "truncated", whole[:place]
+        elif number % 3 == 1:
+            # Near the ends are headers and tables, in between mere numbers.
+            place = draw.choice([place, draw.randrange(600), len(whole) - 1 - draw.randrange(600)])
+            yield "a bit changed", whole[:place] + bytes([whole[place] ^ 1 << draw.randrange(8)]) + whole[place + 1 :]
+        else:
+            yield "zeros in it", whole[:place] + bytes(len(whole[place : place + 512])) + whole[place + 512 :]
+
+
+@pytest.fixture
+def run(settings):
+    """A finished run of three epochs."""
+    return fit(build("unet", settings), *loaders(settings), settings)
+
+
+def test_a_broken_checkpoint_is_one_line_or_does_no_harm(run, settings, fault):
+    """A bit that changes nothing is one of the packing: whatever is taken for a checkpoint gives all that was saved."""
+
+    def load():
+        model = build("unet", settings)
+        optimizer = torch.optim.AdamW(model.parameters())
+        rows, best = load_checkpoint(path, model, optimizer, {})
+        return model.state_dict(), optimizer.state_dict()["state"], rows, best
+
+    path = run.folder / LAST
+    whole, expected = path.read_bytes(), load()
+    for kind, content in broken_copies(whole, CASES):
+        path.write_bytes(content)
+        with fault(f"{LAST} {kind}"):
+            try:
+                found = load()
+            except CourseError as error:
+                assert str(path) in str(error)
+                assert "\n" not in str(error)
+            else:
+                assert same(found, expected)
+
+
+def test_a_broken_weights_file_is_one_line_or_does_no_harm(run, settings, fault):
+    whole, expected = run.best.read_bytes(), load_weights(run.best, settings)[0].state_dict()
+    for kind, content in broken_copies(whole, CASES):
+        run.best.write_bytes(content)
+        with fault(f"{BEST} {kind}"):
+            try:
+                found = load_weights(run.best, settings)[0].state_dict()
+            except CourseError as error:
+                assert str(run.best) in str(error)
+                assert "\n" not in str(error)
+            else:
+                assert same(found, expected)
+
+
+def test_a_changed_number_is_noticed(run, settings):
+    """Neither file format notices it by itself."""
+    for path in (run.folder / LAST, run.best):
+        whole = path.read_bytes()
+        number = build("unet", settings).head.weight.numel() * 4
+        place = len(whole) // 2 + number
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0x40]) + whole[place + 1 :])
+    model = build("unet", settings)
+    with pytest.raises(CourseError, match="is not a whole checkpoint"):
+        load_checkpoint(run.folder / LAST, model, torch.optim.AdamW(model.parameters()), {})
+    with pytest.raises(CourseError, match="its numbers are not those that were written"):
+        load_weights(run.best, settings)
+
+
+def test_a_run_may_go_on_in_another_memory_format(settings):
+    """The fused optimizer walks through weights and means side by side, and does not look at their order in memory."""
+    plain = settings.replace(epochs=4, patience=9, memory_format="contiguous")
+    expected = fit(build("unet", plain), *loaders(plain), plain).history["train_loss"]
+    brief = plain.replace(run="resumed")
+    fit(build("unet", plain), *loaders(plain), brief.replace(epochs=2))
+    other = brief.replace(memory_format="channels_last")
+    found = fit(build("unet", other), *loaders(other), other, resume=True).history["train_loss"]
+    assert found.tolist() == pytest.approx(expected.tolist(), rel=1e-4)
+
+
+def test_too_little_memory_is_not_taken_for_a_broken_checkpoint(run, settings, monkeypatch):
+    def refuse(self, state):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(torch.optim.AdamW, "load_state_dict", refuse)
+    with pytest.raises(torch.OutOfMemoryError):
+        fit(build("unet", settings), *loaders(settings), settings, resume=True)
+
+
+@pytest.mark.parametrize("name", [LAST, BEST, HISTORY])
+def test_a_run_is_not_wiped_out_by_the_command_whatever_is_left_of_it(run, settings, name, capsys):
+    for other in {LAST, BEST, HISTORY} - {name}:
+        (run.folder / other).unlink()
+    content = (run.folder / name).read_bytes()
+    assert main(["train", f"--data={settings.data}", f"--runs={settings.runs}", f"--run={settings.run}"]) == 2
+    assert "holds a run: go on with it by --resume, or name another by --run" in capsys.readouterr().err
+    assert (run.folder / name).read_bytes() == content
+
+
+def test_a_lost_checkpoint_is_named_and_nothing_is_wiped_out(run, settings):
+    (run.folder / LAST).unlink()
+    with pytest.raises(CourseError, match=r"last.ckpt is missing, so the run cannot go on: restore it"):
+        fit(build("unet", settings), *loaders(settings), settings, resume=True)
+    assert len(pd.read_csv(run.folder / HISTORY)) == len(run.history)
+    assert run.best.exists()
+
+
+def test_the_best_weights_are_those_of_the_epochs_that_count(run, settings):
+    """A run that was killed between the two files has best weights of an epoch that it does not know of."""
+    expected = run.best.read_bytes()
+    save_weights(build("unet", settings), run.best, settings)
+    assert run.best.read_bytes() != expected
+    model = build("unet", settings)
+    resumed = fit(model, *loaders(settings), settings, resume=True)
+    assert resumed.best.read_bytes() == expected
+    assert same(model.state_dict(), load_weights(resumed.best, settings)[0].state_dict())
+    resumed.best.unlink()
+    assert fit(model, *loaders(settings), settings, resume=True).best.read_bytes() == expected

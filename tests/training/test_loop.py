@@ -1,0 +1,318 @@
+import math
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from torch import nn
+
+from cs_utils.data.cityscapes import write_png
+from cs_utils.data.loaders import loaders
+from cs_utils.exceptions import CourseError
+from cs_utils.models.zoo import build, load_weights
+from cs_utils.training import loop as training
+from cs_utils.training.loop import BEST, HISTORY, LAST, fit, is_over, learning_rate_at, validate
+
+COLUMNS = [
+    "epoch",
+    "train_loss",
+    "val_loss",
+    "dice_score",
+    "iou_score",
+    "learning_rate",
+    "seconds",
+    "images_per_second",
+]
+TIMES = ["seconds", "images_per_second"]
+
+
+def train_once(settings, resume=False):
+    model = build("unet", settings)
+    return fit(model, *loaders(settings), settings, resume), model
+
+
+def same_weights(first, second):
+    return all(
+        torch.equal(a, b) for a, b in zip(first.state_dict().values(), second.state_dict().values(), strict=True)
+    )
+
+
+def test_a_run_leaves_history_weights_checkpoint_and_pictures(settings):
+    run, _ = train_once(settings.replace(plot_every=1))
+    stored = pd.read_csv(run.folder / HISTORY)
+    assert list(stored.columns) == COLUMNS
+    assert stored["epoch"].tolist() == [1, 2]
+    pd.testing.assert_frame_equal(stored, run.history)
+    assert stored["iou_score"].between(0, 1).all()
+    names = sorted(path.name for path in run.folder.iterdir())
+    assert names == [BEST, HISTORY, LAST, "pictures", "tensorboard"]
+    assert sorted(path.name for path in (run.folder / "pictures").iterdir()) == ["epoch_001.png", "epoch_002.png"]
+
+
+def test_it_learns_these_few_images_by_heart(settings):
+    still = settings.replace(rotation=0, blur=0, flip=0, epochs=40, patience=40, learning_rate=1e-2)
+    run, _ = train_once(still)
+    assert run.history["train_loss"].iloc[-1] < run.history["train_loss"].iloc[0] / 3
+    assert run.history["iou_score"].max() > 0.8
+
+
+def test_the_same_seed_gives_the_same_history_and_weights(settings):
+    first, first_model = train_once(settings.replace(run="a"))
+    second, second_model = train_once(settings.replace(run="b"))
+    pd.testing.assert_frame_equal(first.history.drop(columns=TIMES), second.history.drop(columns=TIMES))
+    assert same_weights(first_model, second_model)
+
+
+def test_a_resumed_run_equals_the_uninterrupted_one_bit_for_bit(settings):
+    whole = settings.replace(epochs=4, run="whole")
+    run, model = train_once(whole)
+    broken = settings.replace(epochs=4, run="broken")
+    train_once(broken.replace(epochs=2))
+    torch.manual_seed(99)  # as random as another process would be
+    resumed, resumed_model = train_once(broken, resume=True)
+    pd.testing.assert_frame_equal(run.history.drop(columns=TIMES), resumed.history.drop(columns=TIMES))
+    assert same_weights(model, resumed_model)
+    assert run.best.read_bytes() == resumed.best.read_bytes()
+    states = [torch.load(folder / LAST, weights_only=True)["model"] for folder in (run.folder, resumed.folder)]
+    assert all(torch.equal(tensor, states[1][name]) for name, tensor in states[0].items())
+
+
+def test_dropout_is_drawn_anew_from_seed_and_epoch(settings):
+    """The U-Net has none, so that another network is needed to see it."""
+
+    class Dropping(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layers = nn.Sequential(nn.Dropout(0.5), nn.Conv2d(3, 19, 1))
+            nn.init.ones_(self.layers[1].weight)
+            nn.init.zeros_(self.layers[1].bias)
+
+        def forward(self, image):
+            return self.layers(image)
+
+    losses = []
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        losses.append(fit(Dropping(), *loaders(settings), settings).history["train_loss"].tolist())
+    assert losses[0] == losses[1]
+
+
+def test_every_epoch_has_its_own_order_learning_rate_and_augmentation(settings, monkeypatch):
+    rates, orders = [], []
+    original = training.train_epoch
+
+    def train_epoch(fabric, model, optimizer, loader, *rest):
+        rates.append(optimizer.param_groups[0]["lr"])
+        orders.append((loader.dataset.epoch, list(loader.sampler)))
+        return original(fabric, model, optimizer, loader, *rest)
+
+    monkeypatch.setattr(training, "train_epoch", train_epoch)
+    run, _ = train_once(settings.replace(epochs=3, schedule="cosine"))
+    assert rates == run.history["learning_rate"].tolist() == pytest.approx([1e-3, 7.5e-4, 2.5e-4])
+    assert [epoch for epoch, _ in orders] == [1, 2, 3]
+    assert orders[0][1] != orders[1][1]
+
+
+def test_the_optimizer_is_adamw_with_the_weight_decay_asked_for(settings):
+    run, _ = train_once(settings.replace(weight_decay=0.3, epochs=1))
+    group = torch.load(run.folder / LAST, weights_only=True)["optimizer"]["param_groups"][0]
+    assert group["weight_decay"] == 0.3
+    assert group["decoupled_weight_decay"]  # what tells AdamW from Adam
+
+
+@pytest.mark.parametrize("loss", ["cross_entropy", "dice", "focal", "combined"])
+def test_it_trains_with_the_loss_asked_for(settings, loss, monkeypatch):
+    seen = []
+    for name, function in dict(training.LOSSES).items():
+        monkeypatch.setitem(training.LOSSES, name, lambda *a, name=name, f=function: seen.append(name) or f(*a))
+    train_once(settings.replace(loss=loss, epochs=1))
+    assert set(seen) == {loss}
+
+
+def test_the_model_is_left_with_its_best_weights(settings, monkeypatch):
+    scores = iter([0.6, 0.2])
+    monkeypatch.setattr(training, "mean_iou", lambda _: next(scores))
+    run, model = train_once(settings)
+    assert same_weights(model, load_weights(run.best, settings)[0])
+    last = torch.load(run.folder / LAST, weights_only=True)["model"]
+    assert not torch.equal(last["head.weight"], model.head.weight)
+
+
+def test_a_finished_run_is_not_trained_again(settings, monkeypatch):
+    first, _ = train_once(settings)
+    monkeypatch.setattr(training, "train_epoch", lambda *_: pytest.fail("trained again"))
+    again, _ = train_once(settings, resume=True)
+    pd.testing.assert_frame_equal(first.history, again.history)
+
+
+def test_a_new_run_forgets_the_old_one(settings):
+    run, _ = train_once(settings.replace(plot_every=1))
+    again, _ = train_once(settings.replace(epochs=1))
+    assert again.folder == run.folder
+    assert len(pd.read_csv(run.folder / HISTORY)) == 1
+    assert not (run.folder / "pictures").exists()
+
+
+def test_resuming_with_other_settings_is_refused(settings):
+    train_once(settings)
+    with pytest.raises(CourseError, match=r"last.ckpt was made with learning_rate=0.001, not 0.1"):
+        train_once(settings.replace(learning_rate=0.1), resume=True)
+
+
+def test_resuming_on_other_images_is_refused(settings):
+    train_once(settings)
+    with pytest.raises(CourseError, match=r"last.ckpt was made with frames="):
+        fit(build("unet", settings), *loaders(settings.replace(train_images=4)), settings, resume=True)
+
+
+@pytest.mark.parametrize("content", ["tensor", "part", "history", "identity", "optimizer"])
+def test_a_checkpoint_of_another_form_is_named(settings, content):
+    run, _ = train_once(settings)
+    state = torch.load(run.folder / LAST, weights_only=True)
+    if content == "tensor":
+        state = torch.zeros(3)
+    elif content == "part":
+        state = {"identity": state["identity"]}
+    elif content == "history":
+        state["history"] = 3
+    elif content == "identity":
+        state["identity"] = "[]"
+    else:
+        state["optimizer"]["param_groups"] = []
+    torch.save(state, run.folder / LAST)
+    with pytest.raises(CourseError, match=r"last.ckpt is not a whole checkpoint"):
+        train_once(settings.replace(epochs=3), resume=True)
+
+
+def test_more_devices_than_images_are_refused(settings):
+    with pytest.raises(CourseError, match="6 training images are fewer than batch_size=7 times 1 devices"):
+        train_once(settings.replace(batch_size=7))
+
+
+def test_validation_images_without_a_class_are_refused(settings):
+    for frame in loaders(settings)[1].dataset.frames:
+        write_png(frame.label_ids, np.zeros((32, 64), np.uint8))
+    with pytest.raises(CourseError, match="no pixel of the validation images has a class"):
+        train_once(settings)
+
+
+def test_a_broken_checkpoint_is_named_and_runs_no_code(settings, tmp_path):
+    run, _ = train_once(settings)
+    whole = (run.folder / LAST).read_bytes()
+    (run.folder / LAST).write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(CourseError, match=r"last.ckpt is not a whole checkpoint"):
+        train_once(settings, resume=True)
+
+    class Malicious:
+        def __reduce__(self):
+            return (open, (str(tmp_path / "pwned"), "w"))
+
+    torch.save({"model": Malicious()}, run.folder / LAST)
+    with pytest.raises(CourseError, match=r"last.ckpt is not a whole checkpoint"):
+        train_once(settings, resume=True)
+    assert not (tmp_path / "pwned").exists()
+
+
+def test_early_stopping_waits_for_patience_epochs_without_a_better_iou(settings):
+    def rows(*scores):
+        return [{"epoch": number, "iou_score": score} for number, score in enumerate(scores, 1)]
+
+    patient = settings.replace(patience=3)
+    assert not is_over([], patient)
+    assert not is_over(rows(0.1, 0.5, 0.4, 0.4), patient)
+    assert is_over(rows(0.1, 0.5, 0.4, 0.4, 0.5), patient)  # as good is not better
+    assert not is_over(rows(0.1, 0.5, 0.4, 0.4, 0.6), patient)
+
+
+def test_training_stops_early_and_keeps_the_best_weights(settings, monkeypatch):
+    scores = iter([0.2, 0.6, 0.5, 0.4, 0.3, 0.9])
+    monkeypatch.setattr(training, "mean_iou", lambda _: next(scores))
+    states = []
+    original = training.record
+
+    def record(folder, model, *rest):
+        states.append({name: tensor.clone() for name, tensor in model.state_dict().items()})
+        original(folder, model, *rest)
+
+    monkeypatch.setattr(training, "record", record)
+    run, _ = train_once(settings.replace(epochs=6, patience=3))
+    assert run.history["iou_score"].tolist() == [0.2, 0.6, 0.5, 0.4, 0.3]
+    best, _ = load_weights(run.best, settings)
+    assert all(torch.equal(tensor, states[1][name]) for name, tensor in best.state_dict().items())
+
+
+def test_learning_rate_schedules_by_hand(settings):
+    ten = settings.replace(epochs=10, learning_rate=0.1)
+    for schedule, middle in (("constant", 0.1), ("cosine", 0.05), ("poly", 0.1 * 0.5**0.9)):
+        chosen = ten.replace(schedule=schedule)
+        assert learning_rate_at(1, chosen) == pytest.approx(0.1)
+        assert learning_rate_at(6, chosen) == pytest.approx(middle)
+    assert learning_rate_at(10, ten.replace(schedule="cosine")) == pytest.approx(0.05 * (1 + math.cos(0.9 * math.pi)))
+
+
+def test_void_as_a_class_trains_too_and_is_scored_on_the_19_classes(settings):
+    run, model = train_once(settings.replace(void="class", epochs=1))
+    assert model.head.out_channels == 21
+    assert run.history["iou_score"].between(0, 1).all()
+
+
+def test_validation_is_one_matrix_over_all_images_whatever_the_batches(settings):
+    model = build("unet", settings)
+    results = []
+    for batch_size in (1, 2):
+        chosen = settings.replace(batch_size=batch_size)
+        _, val = loaders(chosen)
+        results.append(validate(training.make_fabric(chosen), model, val, training.LOSSES[chosen.loss])[1])
+    assert torch.equal(*results)
+    # 2 images of 32 x 64, less the void at the top, two rows of 64 in each.
+    assert results[0][:19].sum() == 2 * (32 - 2) * 64
+    assert model.training  # and the model is back in the mode that it was in
+
+
+def test_bf16_computes_in_half_precision_and_keeps_float32_weights(settings):
+    model = build("unet", settings)
+    seen = []
+    model.head.register_forward_hook(lambda module, inputs, output: seen.append((module.training, output.dtype)))
+    half = settings.replace(precision="bf16-mixed", epochs=1)
+    fit(model, *loaders(half), half)
+    assert {(True, torch.bfloat16), (False, torch.bfloat16)} <= set(seen)
+    assert model.head.weight.dtype == torch.float32
+
+
+def test_tensorboard_holds_the_history(settings):
+    run, _ = train_once(settings)
+    events = EventAccumulator(str(run.folder / "tensorboard"))
+    events.Reload()
+    for name in ("train_loss", "iou_score", "learning_rate"):
+        assert [event.value for event in events.Scalars(name)] == pytest.approx(run.history[name].tolist())
+
+
+def test_it_trains_without_tensorboard(settings, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    run, _ = train_once(settings.replace(epochs=1))
+    assert not (run.folder / "tensorboard").exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="several processes have been tried on Linux only")
+def test_two_processes_train_together(settings, tmp_path):
+    """The same validation matrix as one process would give, one history, one writer."""
+    chosen = settings.replace(devices=2, epochs=1, batch_size=1, run="two")
+    names = ("data", "runs", "run", "devices", "epochs", "batch_size", "width", "accelerator")
+    flags = [f"--{name.replace('_', '-')}={getattr(chosen, name)}" for name in names]
+    command = [sys.executable, "-m", "cs_utils", "train", "--image-size", "32", "64", *flags]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    history = pd.read_csv(chosen.run_folder / HISTORY)
+    assert len(history) == 1
+    assert done.stdout.count("iou_score") == done.stdout.count("best weights") == 1
+    # AdamW has made three steps: each of two processes has had three of the six images.
+    state = torch.load(chosen.run_folder / LAST, weights_only=True)
+    assert state["optimizer"]["state"][0]["step"] == 3
+    model = build("unet", chosen)
+    model.load_state_dict(state["model"])
+    loss, matrix = validate(training.make_fabric(settings), model, loaders(chosen)[1], training.LOSSES[chosen.loss])
+    assert history["iou_score"].item() == pytest.approx(float(training.mean_iou(matrix)), abs=1e-6)
+    assert history["val_loss"].item() == pytest.approx(loss, rel=1e-6)
