@@ -6,8 +6,7 @@ from benchmarks.loader import SETTINGS, SIZE, find_photos
 from benchmarks.step import choices, course_step
 from benchmarks.turns import Action, Contestant, take_turns
 from cs_utils.data.cache import resize_frames
-from cs_utils.data.loaders import StreetScenes
-from cs_utils.data.transforms import Augmentation
+from cs_utils.data.loaders import StreetScenes, make_augmentation
 from cs_utils.models.costs import operations, outline
 from cs_utils.settings import Settings
 
@@ -21,7 +20,7 @@ def load_epoch(images: int) -> Action:
     """All images of an epoch, augmented, from the cache."""
     photos = find_photos()
     frames = (photos * (images // len(photos) + 1))[:images]
-    dataset = StreetScenes(frames, Augmentation(SETTINGS), resized=resize_frames(frames, SIZE, SETTINGS.cache))
+    dataset = StreetScenes(frames, make_augmentation(SETTINGS), resized=resize_frames(frames, SIZE, SETTINGS.cache))
 
     def act() -> None:
         for index in range(images):

@@ -14,9 +14,9 @@ import torch
 from benchmarks.turns import Action, Contestant, take_turns
 from cs_utils.data.cache import resize_frames
 from cs_utils.data.cityscapes import Frame, find_frames, read_frame
-from cs_utils.data.loaders import StreetScenes
+from cs_utils.data.loaders import StreetScenes, make_augmentation
 from cs_utils.data.sources import make_minicity
-from cs_utils.data.transforms import MAX_SIGMA, MEAN, STD, Augmentation
+from cs_utils.data.transforms import MAX_SIGMA, MEAN, STD
 from cs_utils.settings import ROOT, Settings
 
 IMAGES = 12
@@ -86,7 +86,7 @@ def load_ours(cached: bool) -> Action:
     """The course's own data set, from the files or from the cache."""
     frames = find_photos()
     resized = resize_frames(frames, SIZE, SETTINGS.cache) if cached else None
-    dataset = StreetScenes(frames, Augmentation(SETTINGS), resized=resized)
+    dataset = StreetScenes(frames, make_augmentation(SETTINGS), resized=resized)
     return lambda: [dataset[index] for index in range(IMAGES)]
 
 

@@ -54,6 +54,12 @@ class Settings:
     """Probability that a training image is blurred by a Gaussian."""
     flip: float = 0.5
     """Probability that a training image is flipped left to right."""
+    scale: tuple[float, float] = (1.0, 1.0)
+    """Training images are enlarged by a random factor within these two, and cropped to the old size."""
+    color: float = 0.0
+    """Strength of the random change of brightness, contrast, saturation and hue, 0 to 1."""
+    noise: float = 0.0
+    """Largest standard deviation of the noise that is added to training images, in grey levels."""
     void: Literal["ignore", "class"] = "ignore"
     """Void pixels are left out of the loss (ignore), or are a class to be learned, as on the slides (class)."""
 
@@ -215,6 +221,9 @@ RANGES: dict[str, tuple[float, float]] = {
     "rotation": (0, 180),
     "blur": (0, 1),
     "flip": (0, 1),
+    "scale": (0.1, 10),
+    "color": (0, 1),
+    "noise": (0, 100),
     "width": (1, 1024),
     "learning_rate": (0, 10),
     "weight_decay": (0, 10),

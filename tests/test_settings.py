@@ -57,15 +57,18 @@ def test_an_unknown_choice_names_the_right_ones():
         Settings(loss="dyce")
 
 
+PAIRS = {"image_size", "scene_size", "scale"}
+
+
 @pytest.mark.parametrize("name", RANGES)
 def test_numbers_out_of_range_are_refused_with_the_range(name):
     low, high = RANGES[name]
     whole = isinstance(getattr(Settings(), name), int | tuple)
     for value in (low - 1, high + 1) if whole else (low - 1.0, high + 1.0, float("nan")):
-        value = (value, value) if name in ("image_size", "scene_size") else value
+        value = (value, value) if name in PAIRS else value
         with pytest.raises(CourseError, match=f"{name}=.*out of range: give"):
             Settings().replace(**{name: value})
-    Settings().replace(**{name: (low, high) if name in ("image_size", "scene_size") else low})
+    Settings().replace(**{name: (low, high) if name in PAIRS else low})
 
 
 @pytest.mark.parametrize(

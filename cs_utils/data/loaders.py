@@ -129,6 +129,20 @@ def ignore_ctrl_c(_: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
+def make_augmentation(settings: Settings) -> Augmentation:
+    """The augmentation that the settings ask for."""
+    return Augmentation(
+        settings.image_size,
+        settings.rotation,
+        settings.blur,
+        settings.flip,
+        settings.scale,
+        settings.color,
+        settings.noise,
+        settings.void_value,
+    )
+
+
 def split_loader(settings: Settings, split: str, count: int | None, cached: bool = True) -> DataLoader:
     """Loader of a split, or of ``count`` frames of it: (N, 3, h, w) float32 images and (N, h, w) int64 targets.
 
@@ -140,7 +154,7 @@ def split_loader(settings: Settings, split: str, count: int | None, cached: bool
     """
     frames = choose_subset(find_frames(settings.data, split), count)
     is_train = split == "train"
-    transform = Augmentation(settings) if is_train else Preprocessing(settings)
+    transform = make_augmentation(settings) if is_train else Preprocessing(settings.image_size, settings.void_value)
     resized = resize_frames(frames, settings.image_size, settings.cache) if cached else None
     dataset = StreetScenes(frames, transform, settings.seed, resized)
     return DataLoader(

@@ -1,4 +1,4 @@
-"""The talk's preprocessing and augmentation: each step on its own, and the two pipelines made from them.
+"""Preprocessing and augmentation: the talk's steps and those of modern recipes, each on its own, and two pipelines.
 
 Steps that move pixels take the image and the mask together, so that both get the same transform: the image is
 interpolated, the mask never is (halfway from road = 0 to car = 13 lies 6.5, and 6 and 7 are traffic light and sign).
@@ -12,8 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cs_utils.labels import VOID, train_id_to_slide
-from cs_utils.settings import Settings
+from cs_utils.labels import SLIDE_VOID, VOID, train_id_to_slide
 
 MEAN = np.array([0.485, 0.456, 0.406], dtype=np.float32)
 """Mean of each colour channel over ImageNet, of values in 0..1: what pretrained encoders expect."""
@@ -23,6 +22,10 @@ NORMALIZED = (np.arange(256, dtype=np.float32)[:, None] / 255 - MEAN) / STD  # (
 """What each of the 256 values of a colour channel becomes: to look it up takes a third of the time of computing it."""
 MAX_SIGMA = 1.0
 """Strongest blur of the augmentation, in pixels of the resized image."""
+MAX_FACTOR, MAX_HUE = 0.6, 30.0
+"""At full strength, brightness, contrast and saturation change by up to this share, and the hue by so many degrees."""
+LUMA = np.array([0.299, 0.587, 0.114])
+"""Weights of R, G and B in a pixel's grey; ITU-R BT.601."""
 
 
 def resize_image(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -67,6 +70,69 @@ def flip(image: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return cv2.flip(image, 1), cv2.flip(mask, 1)
 
 
+def scale_and_crop(
+    image: np.ndarray, mask: np.ndarray, factor: float, place: tuple[float, float] = (0.5, 0.5)
+) -> tuple[np.ndarray, np.ndarray]:
+    """Enlarge both by ``factor`` and cut out their old size again; where a smaller one leaves room: black, and void.
+
+    Args:
+        image: (H, W, 3) uint8.
+        mask: (H, W) uint8.
+        factor: above 0; above 1 things come nearer, below 1 they move away.
+        place: where the window lies vertically and horizontally, 0 (upper, left end) to 1 (lower, right end).
+    """
+    height, width = mask.shape
+    if factor >= 1:  # first cut, then enlarge: fewer pixels to compute
+        h, w = round(height / factor), round(width / factor)
+        top, left = round((height - h) * place[0]), round((width - w) * place[1])
+        window = slice(top, top + h), slice(left, left + w)
+        return resize(image[window], mask[window], (height, width))
+    h, w = max(1, round(height * factor)), max(1, round(width * factor))
+    image, mask = resize(image, mask, (h, w))
+    top, left = round((height - h) * place[0]), round((width - w) * place[1])
+    border = top, height - h - top, left, width - w - left
+    return (
+        cv2.copyMakeBorder(image, *border, cv2.BORDER_CONSTANT, value=(0, 0, 0)),
+        cv2.copyMakeBorder(mask, *border, cv2.BORDER_CONSTANT, value=VOID),
+    )
+
+
+def change_color(
+    image: np.ndarray, brightness: float = 1.0, contrast: float = 1.0, saturation: float = 1.0, hue: float = 0.0
+) -> np.ndarray:
+    """Change an image's colours, not its mask: (H, W, 3) uint8 RGB -> the same.
+
+    Each of the four is linear in (R, G, B), so one 3x4 matrix does them all in one pass.
+
+    Args:
+        image: what to change.
+        brightness: factor on all values.
+        contrast: factor on the distance from the image's mean grey.
+        saturation: factor on the distance from each pixel's own grey; 0 gives a grey image.
+        hue: turn colours by so many degrees about the axis of greys; 120 turns red into green.
+    """
+    grey = np.tile(LUMA, (3, 1))  # gives each channel the pixel's grey
+    matrix = contrast * brightness * (saturation * np.eye(3) + (1 - saturation) * grey) @ _turn_about_greys(hue)
+    mean = brightness * float(LUMA @ cv2.mean(image)[:3])
+    return cv2.transform(image, np.column_stack([matrix, np.full(3, (1 - contrast) * mean)]))
+
+
+def _turn_about_greys(degrees: float) -> np.ndarray:
+    """The rotation matrix (3, 3) about the axis (1, 1, 1), by Rodrigues' formula."""
+    angle = np.deg2rad(degrees)
+    axis = np.ones((3, 3)) / 3
+    cross = np.array([[0, -1, 1], [1, 0, -1], [-1, 1, 0]]) / np.sqrt(3)
+    return np.cos(angle) * np.eye(3) + (1 - np.cos(angle)) * axis + np.sin(angle) * cross
+
+
+def add_noise(image: np.ndarray, sigma: float, rng: np.random.Generator) -> np.ndarray:
+    """Add Gaussian noise of standard deviation ``sigma`` grey levels: (H, W, 3) uint8 -> the same."""
+    # OpenCV draws normal numbers three times as fast as NumPy; its seed is drawn from our generator.
+    cv2.setRNGSeed(int(rng.integers(2**31)))
+    noise = cv2.randn(np.empty(image.shape, np.int16), 0, (sigma, sigma, sigma))
+    return cv2.add(image, noise, dtype=cv2.CV_8U)
+
+
 def normalize(image: np.ndarray) -> Tensor:
     """Scale an image to about zero mean and unit deviation: (H, W, 3) uint8 -> (3, H, W) float32."""
     scaled = np.empty((3, *image.shape[:2]), dtype=np.float32)
@@ -81,39 +147,71 @@ def denormalize(image: Tensor) -> np.ndarray:
     return np.clip(np.rint((scaled * STD + MEAN) * 255), 0, 255).astype(np.uint8)
 
 
-def encode(mask: np.ndarray, settings: Settings) -> Tensor:
-    """Turn trainIds into a target: (H, W) uint8 -> (H, W) int64; void is 255, or 20 where void is a class."""
-    encoded = train_id_to_slide(mask) if settings.void == "class" else mask
-    return torch.from_numpy(encoded.astype(np.int64))
+def encode(mask: np.ndarray, void_value: int = VOID) -> Tensor:
+    """Turn trainIds into a target: (H, W) uint8 -> (H, W) int64 in which void is ``void_value``: 255, or 20 as a class.
+
+    Raises:
+        ValueError: another value was asked for.
+    """
+    if void_value not in (VOID, SLIDE_VOID):
+        raise ValueError(f"void_value={void_value} is unknown: give {VOID} (ignored) or {SLIDE_VOID} (a class)")
+    return torch.from_numpy((train_id_to_slide(mask) if void_value == SLIDE_VOID else mask).astype(np.int64))
 
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """What every image goes through: resize, normalise, encode."""
+    """What every image goes through: resize to ``size`` (height, width), normalise, encode."""
 
-    settings: Settings
+    size: tuple[int, int]
+    void_value: int = VOID
 
     def __call__(self, image: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
         """Give image (3, h, w) float32 and target (h, w) int64; ``rng`` is not used."""
-        image, mask = resize(image, mask, self.settings.image_size)
-        return normalize(image), encode(mask, self.settings)
+        image, mask = resize(image, mask, self.size)
+        return normalize(image), encode(mask, self.void_value)
 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """What training images go through: resize, rotation, Gaussian blur, horizontal flip, normalise, encode."""
+    """What training images go through: resize, random changes, normalise, encode.
 
-    settings: Settings
+    The first three changes are the talk's own. The others are what modern recipes add; they are off by default.
+    """
+
+    size: tuple[int, int]
+    """Height and width of what comes out."""
+    rotation: float = 12.0
+    """Rotate by an angle within plus and minus this many degrees."""
+    blur: float = 0.5
+    """Probability of a Gaussian blur."""
+    flip: float = 0.5
+    """Probability of a flip left to right."""
+    scale: tuple[float, float] = (1.0, 1.0)
+    """Enlarge by a factor within these two, and crop to the old size; a smaller image gets a border of void."""
+    color: float = 0.0
+    """Strength of the change of brightness, contrast, saturation and hue, from 0 (none) to 1."""
+    noise: float = 0.0
+    """Largest standard deviation of the noise, in grey levels."""
+    void_value: int = VOID
 
     def __call__(self, image: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
         """Give image (3, h, w) float32 and target (h, w) int64; all that is random comes from ``rng``."""
-        settings = self.settings
-        image, mask = resize(image, mask, settings.image_size)
-        if settings.rotation > 0:
-            image, mask = rotate(image, mask, rng.uniform(-settings.rotation, settings.rotation))
-        if rng.random() < settings.blur:
+        image, mask = resize(image, mask, self.size)
+        if self.rotation > 0:
+            image, mask = rotate(image, mask, rng.uniform(-self.rotation, self.rotation))
+        if self.scale != (1, 1):
+            # Evenly on a log scale, so that half size is as likely as double size.
+            factor = float(np.exp(rng.uniform(*np.log(self.scale))))
+            image, mask = scale_and_crop(image, mask, factor, (rng.random(), rng.random()))
+        if rng.random() < self.blur:
             # Not from zero: a Gaussian of width zero has no kernel.
             image = blur(image, rng.uniform(0.1, MAX_SIGMA))
-        if rng.random() < settings.flip:
+        if rng.random() < self.flip:
             image, mask = flip(image, mask)
-        return normalize(image), encode(mask, settings)
+        if self.color > 0:
+            brightness, contrast, saturation = rng.uniform(1 - MAX_FACTOR * self.color, 1 + MAX_FACTOR * self.color, 3)
+            hue = rng.uniform(-MAX_HUE * self.color, MAX_HUE * self.color)
+            image = change_color(image, brightness, contrast, saturation, hue)
+        if self.noise > 0:
+            image = add_noise(image, rng.uniform(0, self.noise), rng)
+        return normalize(image), encode(mask, self.void_value)

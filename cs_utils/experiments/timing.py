@@ -19,8 +19,8 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from cs_utils.data.cityscapes import read_frame
-from cs_utils.data.loaders import loaders, spread
-from cs_utils.data.transforms import Augmentation, resize
+from cs_utils.data.loaders import loaders, make_augmentation, spread
+from cs_utils.data.transforms import resize
 from cs_utils.losses.right import LOSSES
 from cs_utils.models.costs import operations, outline
 from cs_utils.models.zoo import build, count_parameters, save_weights
@@ -96,7 +96,7 @@ def measure(settings: Settings, repeats: int = 3, pictures: bool = True) -> pd.D
 def _batch(frames: list, settings: Settings, repeats: int) -> tuple[tuple[Tensor, Tensor], dict[str, float]]:
     # One batch, made from the files; and the seconds that each step of that takes for one photo.
     frames = (frames * settings.batch_size)[: settings.batch_size]
-    augment, rng = Augmentation(settings), np.random.default_rng(settings.seed)
+    augment, rng = make_augmentation(settings), np.random.default_rng(settings.seed)
     photos = [read_frame(frame) for frame in frames]
     small = [resize(*photo, settings.image_size) for photo in photos]
     # The augmentation resizes too, but what has its size already costs next to nothing.

@@ -8,7 +8,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from cs_utils.data.cityscapes import Frame, read_frame
-from cs_utils.data.transforms import Augmentation, denormalize, resize
+from cs_utils.data.loaders import make_augmentation
+from cs_utils.data.transforms import denormalize, resize
 from cs_utils.labels import CLASS_NAMES, NUM_CLASSES, SLIDE_CHANNELS, SLIDE_VOID, colorize, slide_to_train_id
 from cs_utils.plots.style import ACCENT, FOURTH, INK, SECOND, THIRD, add_legend, panels, show, styled
 from cs_utils.settings import Settings
@@ -62,7 +63,7 @@ def plot_augmentation(frame: Frame, settings: Settings, draws: int = 3) -> Figur
     height, width = settings.image_size
     steps = {f"Validation: {width}x{height}": resize(image, mask, settings.image_size)}
     for epoch in range(1, draws + 1):
-        drawn, target = Augmentation(settings)(image, mask, np.random.default_rng((settings.seed, epoch, 0)))
+        drawn, target = make_augmentation(settings)(image, mask, np.random.default_rng((settings.seed, epoch, 0)))
         steps[f"Training, epoch {epoch}"] = (denormalize(drawn), slide_to_train_id(target.numpy()))
     return plot_steps(steps)
 

@@ -124,7 +124,7 @@ def test_a_full_disk_is_an_error_before_anything_is_written(frames, tmp_path, mo
 
 
 def test_a_loader_process_gets_a_path_and_not_the_pictures(frames, tmp_path, settings):
-    dataset = StreetScenes(frames, Augmentation(settings), 0, resize_frames(frames, (32, 64), tmp_path))
+    dataset = StreetScenes(frames, Augmentation((32, 64)), 0, resize_frames(frames, (32, 64), tmp_path))
     expected = dataset[1]
     assert len(pickle.dumps(dataset.resized)) < 1000
     again = pickle.loads(pickle.dumps(dataset.resized))

@@ -74,7 +74,7 @@ def test_processes_share_out_an_epoch(settings):
 
 def test_uneven_shares_drop_training_images_but_no_validation_image(settings):
     frames = find_frames(settings.data, "train")[:5]
-    dataset = StreetScenes(frames, Augmentation(settings))
+    dataset = StreetScenes(frames, Augmentation((32, 64)))
     for shuffle, lengths in ((True, [2, 2]), (False, [3, 2])):
         sampler = EpochSampler(dataset, shuffle)
         found = []

@@ -2,9 +2,9 @@ import cv2
 import numpy as np
 import pytest
 import torch
+import torchvision.transforms.v2.functional as tv
 
 from cs_utils.data import transforms
-from cs_utils.settings import Settings
 
 
 @pytest.fixture
@@ -88,15 +88,14 @@ def test_normalize_by_hand_and_back():
 
 def test_void_is_255_when_ignored_and_20_as_a_class():
     mask = np.array([[0, 18, 255]], np.uint8)
-    assert transforms.encode(mask, Settings(void="ignore")).tolist() == [[0, 18, 255]]
-    encoded = transforms.encode(mask, Settings(void="class"))
+    assert transforms.encode(mask).tolist() == [[0, 18, 255]]
+    encoded = transforms.encode(mask, void_value=20)
     assert encoded.tolist() == [[0, 18, 20]]
     assert encoded.dtype == torch.int64
 
 
 def test_the_pipeline_gives_what_the_network_wants(scene):
-    settings = Settings(image_size=(32, 40))
-    for pipeline in (transforms.Preprocessing(settings), transforms.Augmentation(settings)):
+    for pipeline in (transforms.Preprocessing((32, 40)), transforms.Augmentation((32, 40))):
         image, target = pipeline(*scene, np.random.default_rng(1))
         assert image.shape == (3, 32, 40)
         assert image.dtype == torch.float32
@@ -105,16 +104,16 @@ def test_the_pipeline_gives_what_the_network_wants(scene):
 
 
 def test_augmentation_draws_from_its_generator_alone(scene):
-    augment = transforms.Augmentation(Settings(image_size=(32, 64)))
+    augment = transforms.Augmentation((32, 64))
     first, again, other = (augment(*scene, np.random.default_rng(seed))[0] for seed in (1, 1, 2))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
 
 
 def test_augmentation_can_be_switched_off(scene):
-    still = Settings(image_size=(32, 64), rotation=0, blur=0, flip=0)
-    image, target = transforms.Augmentation(still)(*scene, np.random.default_rng(1))
-    plain_image, plain_target = transforms.Preprocessing(still)(*scene, np.random.default_rng(1))
+    still = transforms.Augmentation((32, 64), rotation=0, blur=0, flip=0)
+    image, target = still(*scene, np.random.default_rng(1))
+    plain_image, plain_target = transforms.Preprocessing((32, 64))(*scene, np.random.default_rng(1))
     assert torch.equal(image, plain_image)
     assert torch.equal(target, plain_target)
 
@@ -122,7 +121,7 @@ def test_augmentation_can_be_switched_off(scene):
 def test_rotation_stays_within_twelve_degrees(monkeypatch, scene):
     angles = []
     monkeypatch.setattr(transforms, "rotate", lambda image, mask, degrees: angles.append(degrees) or (image, mask))
-    augment = transforms.Augmentation(Settings(image_size=(32, 64)))
+    augment = transforms.Augmentation((32, 64))
     rng = np.random.default_rng(0)
     for _ in range(300):
         augment(*scene, rng)
@@ -137,10 +136,82 @@ def test_flip_and_blur_come_as_often_as_asked(monkeypatch, scene, name, step):
     monkeypatch.setattr(transforms, step, lambda *arguments: calls.append(arguments) or original(*arguments))
     for probability, low, high in ((0, 0, 0), (0.5, 160, 240), (1, 400, 400)):
         calls.clear()
-        augment = transforms.Augmentation(Settings(image_size=(32, 64), rotation=0).replace(**{name: probability}))
+        augment = transforms.Augmentation((32, 64), rotation=0, **{name: probability})
         rng = np.random.default_rng(0)
         for _ in range(400):
             augment(*scene, rng)
         assert low <= len(calls) <= high
         if step == "blur":
             assert all(0.1 <= sigma <= transforms.MAX_SIGMA for _, sigma in calls)
+
+
+def test_scaling_by_two_shows_the_chosen_quarter_and_keeps_the_mask_with_it():
+    mask = np.arange(64, dtype=np.uint8).reshape(8, 8)
+    image = np.repeat(mask[..., None], 3, axis=2)
+    _, upper_left = transforms.scale_and_crop(image, mask, 2, (0, 0))
+    assert np.array_equal(upper_left, mask[:4, :4].repeat(2, axis=0).repeat(2, axis=1))
+    grown, lower_right = transforms.scale_and_crop(image, mask, 2, (1, 1))
+    assert np.array_equal(lower_right, mask[4:, 4:].repeat(2, axis=0).repeat(2, axis=1))
+    # The image is interpolated, at the same place: half a pixel's step at most from the mask's nearest value.
+    assert abs(grown[..., 0].astype(int) - lower_right).max() <= (8 + 1) / 2
+
+
+def test_scaling_down_leaves_a_border_of_void_and_black_where_the_place_says():
+    mask = np.full((8, 16), 13, np.uint8)
+    image = np.full((8, 16, 3), 200, np.uint8)
+    small, small_mask = transforms.scale_and_crop(image, mask, 0.5, (1, 0))
+    expected = np.full((8, 16), 255, np.uint8)
+    expected[4:, :8] = 13
+    assert np.array_equal(small_mask, expected)
+    assert np.array_equal(small[..., 1], np.where(expected == 13, 200, 0))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "reference"),
+    [
+        ("brightness", 0.6, tv.adjust_brightness),
+        ("brightness", 1.5, tv.adjust_brightness),
+        ("contrast", 0.5, tv.adjust_contrast),
+        ("contrast", 1.4, tv.adjust_contrast),
+        ("saturation", 0.0, tv.adjust_saturation),
+        ("saturation", 1.5, tv.adjust_saturation),
+    ],
+)
+def test_brightness_contrast_and_saturation_are_torchvisions(name, value, reference):
+    image = np.random.default_rng(3).integers(0, 256, (20, 30, 3), dtype=np.uint8)
+    ours = transforms.change_color(image, **{name: value}).astype(int)
+    theirs = reference(torch.from_numpy(image).permute(2, 0, 1), value).permute(1, 2, 0).numpy()
+    assert abs(ours - theirs).max() <= 2  # they round in between
+
+
+def test_a_change_of_hue_keeps_greys_and_turns_red_into_green():
+    greys = np.arange(256, dtype=np.uint8)[None, :, None].repeat(3, axis=2)
+    assert abs(transforms.change_color(greys, hue=77).astype(int) - greys).max() <= 1
+    red = np.array([[[200, 0, 0]]], np.uint8)
+    assert transforms.change_color(red, hue=120).tolist() == [[[0, 200, 0]]]
+    assert transforms.change_color(red).tolist() == red.tolist()
+
+
+def test_noise_has_the_deviation_asked_for_and_comes_from_the_generator_alone():
+    image = np.full((100, 200, 3), 128, np.uint8)
+    noisy = transforms.add_noise(image, 5, np.random.default_rng(4))
+    assert noisy.std() == pytest.approx(5, rel=0.05)
+    assert noisy.mean() == pytest.approx(128, abs=0.2)
+    assert np.array_equal(noisy, transforms.add_noise(image, 5, np.random.default_rng(4)))
+    assert transforms.add_noise(np.full((9, 9, 3), 255, np.uint8), 50, np.random.default_rng(0)).max() == 255
+
+
+def test_modern_steps_come_with_their_settings_and_leave_the_mask_to_the_scale(scene):
+    image, mask = np.random.default_rng(0).integers(0, 256, (32, 64, 3), dtype=np.uint8), np.zeros((32, 64), np.uint8)
+    still = {"rotation": 0, "blur": 0, "flip": 0}
+    for change in ({"color": 1.0}, {"noise": 9.0}):
+        pipeline = transforms.Augmentation((32, 64), **still, **change)
+        drawn = [pipeline(image, mask, np.random.default_rng(seed)) for seed in (0, 1)]
+        assert not torch.equal(drawn[0][0], drawn[1][0])
+        assert not drawn[0][1].any()
+    void = []
+    for seed in range(200):
+        pipeline = transforms.Augmentation((32, 64), **still, scale=(0.5, 2.0))
+        void.append(float((pipeline(image, mask, np.random.default_rng(seed))[1] == 255).float().mean()))
+    assert 0.35 < np.mean(np.array(void) > 0) < 0.65  # as many smaller ones as larger ones
+    assert max(void) <= 0.76  # half size: three quarters are border

@@ -466,7 +466,7 @@ def expected(whole: Path) -> Items:
     for frame in find_frames(whole, "val"):
         image, ids = (np.array(Image.open(path)) for path in (frame.image, frame.label_ids))
         train_ids = np.select([ids == 7, ids == 23, ids == 26], [0, 10, 13], 255).astype(np.uint8)
-        items[frame.name] = Preprocessing(settings)(image, train_ids, np.random.default_rng(0))
+        items[frame.name] = Preprocessing(settings.image_size)(image, train_ids, np.random.default_rng(0))
     return items
 
 

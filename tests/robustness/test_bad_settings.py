@@ -31,8 +31,8 @@ drawn = hypothesis.settings(
 set_hypothesis_home_dir(Path(tempfile.gettempdir()) / "hypothesis")
 
 WHOLE = {"width", "epochs", "patience", "batch_size", "seed", "plot_every", "workers", "devices"}
-REAL = {"rotation", "blur", "flip", "learning_rate", "weight_decay"}
-PAIRS = {"scene_size", "image_size"}
+REAL = {"rotation", "blur", "flip", "color", "noise", "learning_rate", "weight_decay", "scale"}
+PAIRS = {"scene_size", "image_size", "scale"}
 OPTIONAL = {"train_images", "val_images"}
 FOLDERS = {"data", "cache", "runs"}
 SWITCHES = {"pretrained", "compile"}
@@ -64,7 +64,8 @@ def refusal(act: Callable[[], object]) -> str:
 def in_range(name: str) -> st.SearchStrategy:
     low, high = RANGES[name]
     if name in REAL:
-        return st.floats(low, high) | st.integers(math.ceil(low), math.floor(high))
+        real = st.floats(low, high) | st.integers(math.ceil(low), math.floor(high))
+        return st.tuples(real, real) if name in PAIRS else real
     whole = st.integers(low, high)
     return st.tuples(whole, whole) if name in PAIRS else st.none() | whole if name in OPTIONAL else whole
 
@@ -74,7 +75,8 @@ def out_of_range(draw: st.DrawFn, name: str) -> Any:
     low, high = RANGES[name]
     if name in REAL:
         below, above = st.floats(max_value=low, exclude_max=True), st.floats(min_value=high, exclude_min=True)
-        return draw(below | above | st.integers(max_value=low - 1) | st.integers(min_value=high + 1))
+        number = draw(below | above | st.integers(max_value=math.floor(low) - 1) | st.integers(min_value=high + 1))
+        return (number, 1.0) if name in PAIRS else number
     number = draw(st.integers(max_value=low - 1) | st.integers(min_value=high + 1))
     if name in PAIRS:
         other = draw(st.integers(low, high))
