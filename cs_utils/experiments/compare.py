@@ -14,6 +14,7 @@ from torch import nn
 from tqdm import tqdm
 
 from cs_utils.data.loaders import loaders
+from cs_utils.experiments.statistics import Interval, paired_difference
 from cs_utils.losses.right import LOSSES
 from cs_utils.metrics.confusion import mean_dice, mean_iou
 from cs_utils.models.zoo import build
@@ -59,6 +60,11 @@ class Comparison:
         last = self.table[self.table["epoch"] == self.table["epoch"].max()]
         names = list(dict.fromkeys(last["variant"]))
         return last.pivot(index="seed", columns="variant", values=column)[names]
+
+    def difference(self, first: str, second: str, column: str = "iou_score") -> Interval:
+        """By how much one variant leads another after the last epoch, seed by seed, with its 95 % interval."""
+        final = self.final(column)
+        return paired_difference(final[first], final[second])
 
 
 def compare(variants: Mapping[str, Variant], seeds: Iterable[int] = (0,)) -> Comparison:

@@ -1,8 +1,9 @@
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
-from cs_utils.experiments.compare import Variant, compare
+from cs_utils.experiments.compare import Comparison, Variant, compare
 from cs_utils.losses.right import dice_loss
 from cs_utils.models.zoo import build
 from cs_utils.training.loop import fit
@@ -58,3 +59,15 @@ def test_the_given_rate_of_an_optimizer_follows_the_schedule(settings):
 
     compare({"sgd": Variant(settings.replace(epochs=2, schedule="cosine"), optimizer=make)})
     assert sorted(set(rates)) == pytest.approx([0.25, 0.5])
+
+
+def test_two_variants_are_compared_in_pairs_after_the_last_epoch():
+    scores = {("a", 0): 0.11, ("a", 1): 0.42, ("a", 2): 0.23, ("b", 0): 0.10, ("b", 1): 0.40, ("b", 2): 0.20}
+    rows = [
+        {"variant": name, "seed": seed, "epoch": epoch, "iou_score": score * epoch}
+        for epoch in (0, 1)
+        for (name, seed), score in scores.items()
+    ]
+    lead = Comparison(pd.DataFrame(rows), {}).difference("a", "b")
+    # The leads are 1, 2 and 3 points: 2 -+ 4.3027 / sqrt(3).
+    assert (lead.mean, lead.low, lead.high) == pytest.approx((0.02, -0.004841, 0.044841), abs=1e-5)

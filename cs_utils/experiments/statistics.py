@@ -1,0 +1,177 @@
+"""What some runs can tell: intervals, the rule of the verdicts, and how small a lead would have been noticed.
+
+Every comparison of the course, live in a lesson or recorded in ``results/``, is judged here and nowhere else. Scores
+are mean IoU from 0 to 1, so a margin of 0.01 is one percentage point. Arms are compared on the same seeds, in pairs.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import optimize, stats
+
+MARGIN = 0.01
+"""One percentage point of mean IoU, fixed before any run: two arms within it are equal."""
+LEVEL = 0.95
+"""How often an interval holds the truth."""
+SPREAD_SEEDS = 10
+"""From so many seeds on the spread of two arms is compared: the spread of three numbers says nothing."""
+
+Judgement = Literal["better", "worse", "equal", "cannot tell"]
+Spread = Literal["wider", "narrower", "cannot tell"]
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean and the ends of its confidence interval; the ends are NaN where one number alone has none."""
+
+    mean: float
+    low: float
+    high: float
+    count: int
+    """How many values, or pairs, it is made of."""
+
+    def in_points(self) -> str:
+        """As text in percentage points, with a sign: for differences of mean IoU."""
+        if math.isnan(self.low):
+            return f"{100 * self.mean:+.1f} points, one seed only"
+        return f"{100 * self.mean:+.1f} points ({100 * self.low:+.1f} to {100 * self.high:+.1f})"
+
+
+def mean_interval(values: ArrayLike, level: float = LEVEL) -> Interval:
+    """The mean of some values with its confidence interval by Student's t.
+
+    Args:
+        values: (n,) numbers, such as the differences of n pairs.
+        level: how often such an interval holds the true mean, between 0 and 1.
+
+    Raises:
+        ValueError: there are no values, or one of them is NaN or infinite.
+    """
+    numbers = np.asarray(values, dtype=float)
+    if numbers.size == 0 or not np.isfinite(numbers).all():
+        raise ValueError(f"values are {numbers.tolist()}: give at least one, all of them finite")
+    mean = float(numbers.mean())
+    if numbers.size == 1:
+        return Interval(mean, math.nan, math.nan, 1)
+    half = _half_width(stats.sem(numbers), numbers.size - 1, level)
+    return Interval(mean, mean - half, mean + half, numbers.size)
+
+
+def paired_difference(first: ArrayLike, second: ArrayLike, level: float = LEVEL) -> Interval:
+    """By how much the first arm leads the second, pair by pair: a pair shares its seed.
+
+    Args:
+        first: (n,) scores of the first arm.
+        second: (n,) scores of the second arm, in the same order of seeds.
+        level: as in `mean_interval`.
+
+    Raises:
+        ValueError: the arms have different numbers of seeds; or as `mean_interval`.
+    """
+    one, other = np.asarray(first, dtype=float), np.asarray(second, dtype=float)
+    if one.shape != other.shape:
+        raise ValueError(f"arms of {one.size} and {other.size} seeds make no pairs: give both the same seeds")
+    return mean_interval(one - other, level)
+
+
+def judge(difference: Interval, margin: float = MARGIN) -> Judgement:
+    """The rule: better or worse if the interval excludes 0, equal if it lies within the margin, else cannot tell."""
+    if difference.low > 0:
+        return "better"
+    if difference.high < 0:
+        return "worse"
+    # An interval whose ends are NaN gets here too, and both comparisons are false.
+    return "equal" if -margin <= difference.low and difference.high <= margin else "cannot tell"
+
+
+def compare_spread(first: ArrayLike, second: ArrayLike, level: float = LEVEL) -> Spread:
+    """Whether the first arm's scores scatter more than the second's, by the test of Brown and Forsythe (1974).
+
+    Below ten seeds the answer is always "cannot tell".
+    """
+    one, other = np.asarray(first, dtype=float), np.asarray(second, dtype=float)
+    if min(one.size, other.size) < SPREAD_SEEDS:
+        return "cannot tell"
+    if not stats.levene(one, other, center="median").pvalue < 1 - level:
+        return "cannot tell"
+    return "wider" if one.std() > other.std() else "narrower"
+
+
+def power(lead: float, deviation: float, pairs: int, level: float = LEVEL) -> float:
+    """How often so many pairs would notice a true lead: the share of intervals that lie above 0.
+
+    Args:
+        lead: the true mean difference, above 0.
+        deviation: standard deviation of the single differences, above 0, in the same unit.
+        pairs: how many, from 2.
+        level: of the interval.
+    """
+    critical = stats.t.ppf((1 + level) / 2, pairs - 1)
+    return float(stats.nct.sf(critical, pairs - 1, lead / deviation * math.sqrt(pairs)))
+
+
+def noticeable_lead(differences: ArrayLike, wanted_power: float = 0.8, level: float = LEVEL) -> float:
+    """The smallest true lead that pairs which scatter like these would have noticed four times out of five.
+
+    NaN for fewer than two pairs; 0 for pairs that do not scatter.
+    """
+    numbers = np.asarray(differences, dtype=float)
+    if numbers.size < 2:
+        return math.nan
+    deviation = float(numbers.std(ddof=1))
+    if deviation == 0:
+        return 0.0
+    # A lead of thirty deviations is noticed by two pairs, one of nothing by hardly any number of them.
+    found = optimize.brentq(lambda lead: power(lead, 1.0, numbers.size, level) - wanted_power, 1e-6, 60.0)
+    return float(found) * deviation
+
+
+def mean_iou_of_counts(counts: np.ndarray) -> np.ndarray:
+    """Mean IoU over the classes that occur, from counts of pixels: (..., C, 3) -> (...).
+
+    The three counts of a class are hits, true and predicted pixels among the valid ones.
+    """
+    hits, true, predicted = np.moveaxis(counts.astype(float), -1, 0)
+    union = true + predicted - hits
+    iou = np.divide(hits, union, out=np.full(union.shape, np.nan), where=union > 0)
+    return np.nanmean(iou, axis=-1)
+
+
+def score_interval(counts: np.ndarray, resamples: int = 2000, seed: int = 0, level: float = LEVEL) -> Interval:
+    """Mean IoU of a recipe with an interval for both of its chances: other images, and other seeds.
+
+    The images are resampled together for all seeds (bootstrap; Efron and Tibshirani, 1993), the seeds are few and get
+    Student's t. The half-widths of the two are added as squares (Zou and Donner, Statistics in Medicine, 2008).
+
+    Args:
+        counts: (seeds, images, C, 3) hits, true and predicted pixels, as in `mean_iou_of_counts`. The mean IoU of a
+            seed is that of the sum over its images.
+        resamples: how many bootstrap samples of the images.
+        seed: of the resampling.
+        level: how often the interval holds the truth.
+
+    Raises:
+        ValueError: there are fewer than two images.
+    """
+    seeds, images = counts.shape[:2]
+    if images < 2:
+        raise ValueError(f"{images} image cannot be resampled: give two or more")
+    rng = np.random.default_rng(seed)
+    scores = mean_iou_of_counts(counts.sum(axis=1))  # (seeds,)
+    flat = np.moveaxis(counts, 1, 0).reshape(images, -1).astype(float)  # (images, seeds * C * 3)
+    times = rng.multinomial(images, np.full(images, 1 / images), resamples)  # how often each image is drawn
+    sums = (times @ flat).reshape(resamples, seeds, *counts.shape[2:])  # (resamples, seeds, C, 3)
+    samples = mean_iou_of_counts(sums).mean(axis=1)  # (resamples,)
+    half = _half_width(samples.std(ddof=1), images - 1, level)
+    if seeds > 1:
+        half = math.hypot(half, _half_width(stats.sem(scores), seeds - 1, level))
+    mean = float(scores.mean())
+    return Interval(mean, mean - half, mean + half, seeds * images)
+
+
+def _half_width(error: float, freedom: int, level: float) -> float:
+    """Half an interval by Student's t: the standard error of a mean, and its degrees of freedom."""
+    return float(stats.t.ppf((1 + level) / 2, freedom) * error)
