@@ -7,8 +7,8 @@ polygon in the same order, each thing inside its own outline: picture and labels
 How a scene comes about, and where to read on:
 
 1. ``streets`` lays a street out in metres, by the numbers in ``plans``, and ``traffic`` puts the vehicles on it.
-2. ``vehicles`` (made of ``mesh``), ``people`` and ``furniture`` build the things on it; ``materials`` and ``facades``
-   (made of ``textures``) say what roads, walls and leaves, and the fronts of houses look like.
+2. ``vehicles`` (made of ``mesh``), ``people``, ``trees`` and ``furniture`` build the things on it; ``materials`` and
+   ``facades`` (made of ``textures``) say what roads and walls, and the fronts of houses look like.
 3. ``geometry`` holds the pinhole camera that turns world points into image points.
 4. ``render`` projects all things, drops what is hidden, and paints the rest from far to near.
 5. ``sensor`` does to the picture what lens and sensor do: blur, exposure, white balance, vignetting and noise.

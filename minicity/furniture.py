@@ -1,4 +1,4 @@
-"""What stands along a MiniCity street: poles, lamps, traffic lights, signs, trees, bins and benches.
+"""What stands along a MiniCity street: poles, lamps, traffic lights, signs, bins and benches.
 
 All are `people.Cutout` shapes in an upright plane. Lengths in metres.
 """
@@ -152,45 +152,3 @@ def street_furniture(rng: np.random.Generator, x: float, z: float, light: Light)
             thing.limb((wheel, 0.12), (0.5 * wheel, 0.5), 0.02, 0.02, METAL)
         return thing.solid("dynamic", 0.35, 0.9)
     return thing.solid("static", 0.5, 1.0)
-
-
-_RAY = np.linspace(0.0, 2 * np.pi, 160, endpoint=False)
-
-
-RAYS = np.stack([np.cos(_RAY), np.sin(_RAY)])
-"""Directions (2, 160) in which the outline of a crown is measured out."""
-
-
-def crown_outline(rng: np.random.Generator, width: float, low: float, high: float) -> np.ndarray:
-    """A leafy outline (N, 2) of (sideways, up) for a tree crown or bush between two heights: lobes upon lobes."""
-    # The crown is a heap of round clumps; along each ray from its middle, the farthest clump counts.
-    turn, away, size = rng.uniform((0.0, 0.35, 0.22), (2 * np.pi, 0.75, 0.42), (12, 3)).T
-    clumps = away[:, None] * np.stack([np.cos(turn), np.sin(turn)], axis=1)
-    along = clumps @ RAYS
-    reach = along * along + (size**2 - away**2)[:, None]
-    along += np.sqrt(np.maximum(reach, 0.0))
-    radius = np.where(reach > 0, along, 0.55).max(axis=0)
-    radius *= rng.uniform(0.95, 1.07, RAYS.shape[1])
-    middle, half = 0.5 * (low + high), 0.5 * (high - low)
-    return np.stack([0.5 * width * radius * RAYS[0], middle + half * radius * RAYS[1]], axis=1)
-
-
-def trunk(rng: np.random.Generator, x: float, z: float, light: Light, height: float, radius: float) -> Solid:
-    """Stem of a tree with a fork, labelled vegetation like the crown it carries."""
-    stem = Cutout(x, z, light)
-    color = np.array(pick(rng, ((0.24, 0.19, 0.15), (0.3, 0.27, 0.23), (0.2, 0.18, 0.15)))) * rng.uniform(0.8, 1.1)
-    lean = rng.uniform(-0.05, 0.05) * height
-    for side in (-1.0, 1.0):
-        stem.limb(
-            (lean * 0.7, 0.65 * height),
-            (lean + side * rng.uniform(0.3, 0.7), 1.25 * height),
-            0.6 * radius,
-            0.3 * radius,
-            tuple(color),
-        )
-    for a, b, level in ((-1.0, 1.0, 0.7), (-0.5, 0.9, 0.95), (0.1, 0.7, 1.15)):
-        a, b = (a, b) if stem.sun_side > 0 else (-b, -a)
-        points = [(1.25 * a * radius, 0), (a * radius, 0.3), (lean + 0.7 * a * radius, height),
-                  (lean + 0.7 * b * radius, height), (b * radius, 0.3), (1.25 * b * radius, 0)]  # fmt: skip
-        stem.polygon(points, tuple(color), level * stem.front)
-    return stem.solid("vegetation", radius, height)

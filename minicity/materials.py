@@ -196,39 +196,3 @@ class Fence:
         tone = 0.92 + 0.1 * noise(view, "grain", 1.9, 3.0, self.seed) + 0.12 * posts
         rgb = tint(tone, self.color) * np.float32(view.shade)
         return rgb, alpha
-
-
-@dataclass(frozen=True)
-class Foliage:
-    """Leaves of trees, hedges and bushes: lit puffs with dark creases, darker below, between heights low and high."""
-
-    color: tuple[float, float, float]
-    low: float
-    high: float
-    grain: float = 3.0
-    seed: float = 0.0
-    sun: float = 0.5
-    """Strength and side (sign) of the sun on the crown, -1..1, over half widths ``reach`` around u = 0."""
-    reach: float = 3.0
-    thin: float = 0.0
-    """How much shines through near the rim, 0..1."""
-
-    def paint(self, view: View) -> tuple[np.ndarray, np.ndarray]:
-        """See the module's docstring."""
-        # The tile's light falls from its first row on: turn it upside down, for v runs upwards.
-        flipped = View(view.u, -view.v, view.foot_u, view.foot_v, view.shade, view.sky, view.shape)
-        leaves = noise(flipped, "leaf", self.grain, 1.0, self.seed)
-        clumps = noise(flipped, "leaf", 2.6 * self.grain, 1.0, self.seed + 0.5)
-        up = clamp((view.v - self.low) / (self.high - self.low), 0.0, 1.0)
-        side = clamp(view.u / self.reach, -1.0, 1.0)
-        light = 0.66 + 0.4 * up + 0.2 * self.sun * side + 0.2 * leaves + 0.13 * clumps
-        light = clamp(light, 0.2, 1.9)
-        rgb = tint(light, self.color)
-        # Where the sun comes through, leaves are yellower.
-        glow = clamp(light - 1.0, 0.0, 1.0)
-        rgb[0] += 0.1 * glow
-        rgb[1] += 0.09 * glow
-        # Near its rim a crown is thin, and what lies behind it shines through small gaps.
-        rim = clamp(2.5 * (side**2 + (2.0 * up - 1.0) ** 2) - 1.2, 0.0, 1.0) * self.thin
-        gaps = clamp(-0.9 * leaves - 0.5 * clumps - 0.9, 0.0, 1.0) * rim
-        return rgb * np.float32(view.shade), 1.0 - gaps

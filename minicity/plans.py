@@ -4,10 +4,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from minicity import furniture
+from minicity import trees
 from minicity.facades import Facade
 from minicity.geometry import Light, Solid, Surface
-from minicity.materials import Fence, Foliage, Masonry
+from minicity.materials import Fence, Masonry
 
 LANE = 3.3
 """Width of a traffic lane in metres."""
@@ -196,19 +196,17 @@ class Street:
         """A tree: trunk, and a crown from ``clear`` to ``height``."""
         rng = self.rng
         x = self.x(x, z)
-        self.things.append(
-            furniture.trunk(rng, x, z, self.light, clear + 0.25 * (height - clear), rng.uniform(0.1, 0.22))
-        )
+        self.things.append(trees.trunk(rng, x, z, self.light, clear + 0.25 * (height - clear), rng.uniform(0.1, 0.22)))
         self.leaves(x, z, width, clear, height, rng.uniform(3.0, 4.5))
 
     def leaves(self, x: float, z: float, width: float, low: float, high: float, grain: float) -> None:
         """A crown, bush or wood edge around (x, z)."""
         rng = self.rng
-        outline = furniture.crown_outline(rng, width, low, high)
+        outline = trees.crown_outline(rng, width, low, high)
         outline[:, 1] = np.maximum(outline[:, 1], 0.0)
         color = np.array(self.pick(LEAVES)) * rng.uniform(0.8, 1.2) + self.season * np.array([0.2, 0.07, -0.04])
         side = float(np.sign(self.light.sun[0]) * min(self.light.direct, 0.8))
-        material = Foliage(
+        material = trees.Foliage(
             tuple(np.clip(color, 0.02, 1)), low, high, grain, float(rng.random()), side, 0.5 * width, 0.9
         )
         world = np.stack([x + outline[:, 0], outline[:, 1], np.full(len(outline), z)], axis=1)
@@ -222,7 +220,7 @@ class Street:
         x, z = a[0] + share * (b[0] - a[0]), a[1] + share * (b[1] - a[1])
         outline = np.concatenate([np.stack([x, top, z], axis=1), np.array([(b[0], 0.0, b[1]), (a[0], 0.0, a[1])])])
         color = np.array(self.pick(LEAVES)) * rng.uniform(0.75, 1.1)
-        material = Foliage(tuple(color), -0.5 * height, height, 1.4, float(rng.random()), 0.0)
+        material = trees.Foliage(tuple(color), -0.5 * height, height, 1.4, float(rng.random()), 0.0)
         self.things.append(Surface("vegetation", max(a[1], b[1]), outline, material, (a, b)))
 
     def barrier(self, plan: Plan, a: tuple, b: tuple) -> None:

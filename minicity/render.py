@@ -24,9 +24,10 @@ from minicity.geometry import (
     to_fixed,
     union,
 )
-from minicity.materials import Fence, Foliage
+from minicity.materials import Fence
 from minicity.plans import Street
 from minicity.textures import View, noise, tint
+from minicity.trees import Foliage
 
 COVER_ROWS = 128
 """Rows of the coarse picture in which hidden things are looked for."""

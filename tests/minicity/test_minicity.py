@@ -23,8 +23,9 @@ from minicity import (
     polygons_json,
 )
 from minicity.geometry import Camera, clip, inset
-from minicity.materials import Asphalt, Foliage, Grass, Masonry, Paving, Rails
+from minicity.materials import Asphalt, Grass, Masonry, Paving, Rails
 from minicity.textures import View, band, noise, stripes
+from minicity.trees import Foliage
 
 SHARE_SCENES = 70
 """Scenes for the class shares: enough that all 19 classes have their chance, few enough for a unit test."""
