@@ -7,7 +7,7 @@ from benchmarks.step import choices, course_step
 from benchmarks.turns import Action, Contestant, take_turns
 from cs_utils.data.cache import resize_frames
 from cs_utils.data.loaders import StreetScenes, make_augmentation
-from cs_utils.models.costs import operations, outline
+from cs_utils.models.inspect import meta_model, multiply_adds
 from cs_utils.settings import Settings
 
 WIDTHS = (8, 16, 32, 64)
@@ -43,9 +43,9 @@ def run(rounds: int) -> pd.DataFrame:
             for _, size, batch in mine
         }
         table = take_turns(contestants, rounds)
-        network = outline("unet", Settings(width=width))
+        network = meta_model("unet", Settings(width=width))
         table["images_per_second"] = [batch for *_, batch in mine] / table["seconds"]
-        work = [3 * 2 * batch * operations(network, size) for _, size, batch in mine]
+        work = [3 * 2 * batch * multiply_adds(network, size) for _, size, batch in mine]
         tables.append(table.assign(tflops=work / table["seconds"] / 1e12))
     loading = take_turns(
         {f"load: {images} images": Contestant(load_epoch, {"images": images}) for images in IMAGES}, rounds

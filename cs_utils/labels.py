@@ -78,6 +78,7 @@ LABELS: tuple[Label, ...] = (
 )
 
 BY_NAME: dict[str, Label] = {label.name: label for label in LABELS}
+BY_ID: dict[int, Label] = {label.id: label for label in LABELS}
 CLASSES: tuple[Label, ...] = tuple(
     sorted((label for label in LABELS if 0 <= label.train_id < NUM_CLASSES), key=lambda label: label.train_id)
 )

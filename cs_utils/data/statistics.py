@@ -17,7 +17,7 @@ from PIL import Image, ImageDraw
 from tqdm import tqdm
 
 from cs_utils.data.cityscapes import Frame, read_frame, read_instances, read_polygons
-from cs_utils.labels import BY_NAME, CLASS_NAMES, CLASSES, LABELS, NUM_CLASSES, REAL_PIXELS, VOID
+from cs_utils.labels import BY_ID, BY_NAME, CLASS_NAMES, CLASSES, LABELS, NUM_CLASSES, REAL_PIXELS, VOID
 
 NAMES = (*CLASS_NAMES, "void")
 """The classes in the order of their trainIds, and void last."""
@@ -156,15 +156,12 @@ def object_table(instances: np.ndarray, content: dict[str, Any]) -> pd.DataFrame
             numbers[name] = number + 1
             outlines[BY_NAME[name].id * 1000 + number] = _polygon_pixels(item["polygon"], instances.shape)
     rows = [
-        (LABEL_NAMES[value // 1000], pixels.get(value, 0), outlines.get(value, np.nan))
+        (BY_ID[value // 1000].name, pixels.get(value, 0), outlines.get(value, np.nan))
         for value in sorted(pixels.keys() | outlines.keys())
-        if LABEL_NAMES[value // 1000] in THING_NAMES
+        if BY_ID[value // 1000].name in THING_NAMES
     ]
     table = pd.DataFrame(rows, columns=["class", "pixels", "outline"])
     return table.astype({"class": "object", "pixels": np.int64, "outline": float})
-
-
-LABEL_NAMES = {label.id: label.name for label in LABELS}
 
 
 def _polygon_pixels(polygon: Sequence[Sequence[float]], size: tuple[int, int]) -> int:
@@ -198,8 +195,23 @@ def find_boxes(instances: np.ndarray) -> pd.DataFrame:
     table = groups.agg(
         left=("x", "min"), top=("y", "min"), right=("x", "max"), bottom=("y", "max"), pixels=("x", "size")
     )
-    table.insert(0, "class", [LABEL_NAMES[value // 1000] for value in table.index])
+    table.insert(0, "class", [BY_ID[value // 1000].name for value in table.index])
     return table
+
+
+def boundaries(mask: np.ndarray, within: int = 1) -> np.ndarray:
+    """Which pixels have another class within so many pixels, in a square around them: (H, W) uint8 -> (H, W) bool."""
+    square = np.ones((2 * within + 1,) * 2, dtype=np.uint8)
+    return cv2.dilate(mask, square) != cv2.erode(mask, square)
+
+
+def fullest_window(marked: np.ndarray, height: int, width: int) -> tuple[slice, slice]:
+    """The window of this size that holds most marked pixels, (H, W) bool: rows and columns, to index image and mask."""
+    # Sums over all windows at once, from a table of sums over all rectangles that start in the corner.
+    sums = cv2.integral(marked.astype(np.uint8))  # (H + 1, W + 1)
+    inside = sums[height:, width:] - sums[:-height, width:] - sums[height:, :-width] + sums[:-height, :-width]
+    top, left = np.unravel_index(inside.argmax(), inside.shape)
+    return np.s_[int(top) : int(top) + height, int(left) : int(left) + width]
 
 
 def class_shares(pixels: pd.DataFrame) -> pd.Series:

@@ -22,7 +22,7 @@ from cs_utils.data.cityscapes import read_frame
 from cs_utils.data.loaders import loaders, make_augmentation, spread
 from cs_utils.data.transforms import resize
 from cs_utils.losses.right import LOSSES
-from cs_utils.models.costs import operations, outline
+from cs_utils.models.inspect import meta_model, multiply_adds
 from cs_utils.models.zoo import build, count_parameters, save_weights
 from cs_utils.plots.scenes import plot_predictions
 from cs_utils.plots.style import save_figure
@@ -161,11 +161,11 @@ def sizes(settings: Settings, photo_size: tuple[int, int]) -> dict[str, int]:
 
     ``photo pixels`` and ``input pixels`` of one image; ``multiplications`` of one image's forward pass; ``parameters``.
     """
-    model = outline(settings.model, settings)
+    model = meta_model(settings.model, settings)
     return {
         "photo pixels": photo_size[0] * photo_size[1],
         "input pixels": settings.image_size[0] * settings.image_size[1],
-        "multiplications": operations(model, settings.image_size),
+        "multiplications": multiply_adds(model, settings.image_size),
         "parameters": count_parameters(model),
     }
 

@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 from torch import Tensor
 
-from cs_utils.labels import CLASS_NAMES, CLASSES, LABELS, VOID, id_to_train_id
+from cs_utils.labels import BY_ID, CLASS_NAMES, CLASSES, LABELS, VOID, id_to_train_id
 from cs_utils.metrics.confusion import CATEGORIES, category_matrix, false_alarms
 
 AVERAGE_PIXELS = {
@@ -42,7 +42,6 @@ INSTANCE_CATEGORIES = tuple(
 )
 """The categories whose labels all have instances: human and vehicle."""
 
-_BY_ID = {label.id: label for label in LABELS}
 _CATEGORY = np.full(256, VOID, dtype=np.uint8)
 for _label in CLASSES:
     _CATEGORY[_label.train_id] = CATEGORIES.index(_label.category)
@@ -81,7 +80,7 @@ def count_instances(instances: np.ndarray, prediction: np.ndarray) -> list[Insta
     category_hits = np.bincount(values[_CATEGORY[predicted] == _CATEGORY[true]], minlength=len(pixels))
     found = []
     for value in np.flatnonzero(pixels).tolist():
-        label = _BY_ID.get(value // 1000)
+        label = BY_ID.get(value // 1000)
         if label is None or (label.train_id != VOID and not label.has_instances):
             raise ValueError(f"value {value} is an instance of what has no instances")
         if label.train_id != VOID:

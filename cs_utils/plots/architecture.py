@@ -1,85 +1,19 @@
-"""The U-Net as it really is: its layers traced by running it, the classic diagram, and where its numbers sit."""
+"""The U-Net as it really is: the classic diagram, and where its numbers sit."""
 
-import copy
-from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 
-import numpy as np
 import pandas as pd
-import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
-from torch import Tensor, nn
 
-from cs_utils.models.unet import UNet
 from cs_utils.plots.style import ACCENT, FOURTH, INK, SECOND, THIRD, styled
 
-KINDS: dict[type[nn.Module], str] = {
-    nn.Conv2d: "convolution",
-    nn.ConvTranspose2d: "up-convolution",
-    nn.BatchNorm2d: "batch norm",
-}
 GREY = "#7d8590"
 IMAGE, FEATURES, COPIED, RAISED = "#f3ddb3", "#c9dcee", "#d9dde2", "#cde5d5"
 """Colours of the diagram's boxes."""
-
-
-def trace(model: nn.Module, size: tuple[int, int]) -> pd.DataFrame:
-    """Run a network on one image of ``size`` (height, width) and write down what each layer does.
-
-    Whatever the size, the run takes next to no time: it is made on PyTorch's device "meta", which works out shapes and
-    computes no numbers. The model itself is left alone.
-
-    Returns:
-        One row for each convolution, up-convolution and batch norm, in the order in which they run: name, kind, level
-        (0: the image's size, 1: half of it, ...), kernel, in_channels, out_channels, height and width of the output,
-        parameters, multiply_adds (of the convolutions alone, as is usual), activations (numbers in the output).
-    """
-    rows: list[dict[str, object]] = []
-    twin = copy.deepcopy(model).to("meta").eval()
-    handles = [
-        layer.register_forward_hook(_recorder(name, layer, rows))
-        for name, layer in twin.named_modules()
-        if type(layer) in KINDS
-    ]
-    with torch.no_grad():
-        twin(torch.empty(1, 3, *size, device="meta"))
-    for handle in handles:
-        handle.remove()
-    table = pd.DataFrame(rows)
-    table["level"] = np.log2(table["height"].max() / table["height"]).round().astype(int)
-    return table
-
-
-def _recorder(name: str, layer: nn.Module, rows: list[dict[str, object]]) -> Callable[..., None]:
-    def record(_: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        channels, height, width = output.shape[1:]
-        below = inputs[0].shape
-        multiply_adds = 0
-        if isinstance(layer, nn.Conv2d):
-            multiply_adds = layer.weight.numel() * height * width  # every weight once for each output pixel
-        elif isinstance(layer, nn.ConvTranspose2d):
-            multiply_adds = layer.weight.numel() * below[2] * below[3]  # every weight once for each input pixel
-        rows.append(
-            {
-                "name": name,
-                "kind": KINDS[type(layer)],
-                "level": 0,
-                "kernel": getattr(layer, "kernel_size", (0,))[0],
-                "in_channels": below[1],
-                "out_channels": channels,
-                "height": height,
-                "width": width,
-                "parameters": sum(parameter.numel() for parameter in layer.parameters()),
-                "multiply_adds": multiply_adds,
-                "activations": channels * height * width,
-            }
-        )
-
-    return record
 
 
 @dataclass
@@ -102,24 +36,25 @@ class _Box:
         return (self.left + self.right) / 2
 
 
-def _boxes(model: UNet, size: tuple[int, int]) -> tuple[list[list[_Box]], list[list[_Box]], _Box]:
+def _boxes(layers: pd.DataFrame) -> tuple[list[list[_Box]], list[list[_Box]], _Box]:
     # The encoder's feature maps level by level, the bottleneck last; the decoder's from the bottom up; the logits.
-    table = trace(model, size)
-    convolutions = table[table["kind"] != "batch norm"].set_index("name")
+    convolutions = layers[layers["kind"] != "batch norm"].set_index("name")
+    blocks = convolutions.index.str.extract(r"^((?:encoder|decoder)\.\d+)")[0].dropna().unique()
+    encoder, decoder = (sum(block.startswith(part) for block in blocks) for part in ("encoder", "decoder"))
 
     def output(name: str, level: int, column: int) -> _Box:
         row = convolutions.loc[name]
         return _Box(int(row["out_channels"]), (int(row["height"]), int(row["width"])), level, column)
 
     down, column = [], 0
-    for level, block in enumerate(("stem", *(f"encoder.{number}" for number in range(len(model.encoder))))):
+    for level, block in enumerate(("stem", *(f"encoder.{number}" for number in range(encoder)))):
         first, second = output(f"{block}.0", level, column + 1), output(f"{block}.3", level, column + 2)
         start = _Box(int(convolutions.loc[f"{block}.0", "in_channels"]), first.size, level, column)
         down.append([start, first, second])
         column += 2
     up = []
-    for number in range(len(model.decoder)):
-        level = len(model.decoder) - 1 - number
+    for number in range(decoder):
+        level = decoder - 1 - number
         first = output(f"decoder.{number}.mix.0", level, column + 1)
         second = output(f"decoder.{number}.mix.3", level, column + 2)
         channels = int(convolutions.loc[f"decoder.{number}.mix.0", "in_channels"])
@@ -168,12 +103,16 @@ def _size_label(axes: Axes, box: _Box) -> None:
 
 
 @styled
-def plot_unet(model: UNet, size: tuple[int, int]) -> Figure:
+def plot_unet(layers: pd.DataFrame, size: tuple[int, int]) -> Figure:
     """The classic diagram of a U-Net, drawn from the shapes that an image of ``size`` (height, width) really takes.
 
     A box is a feature map: its channels stand above it, its height x width beside the first box of each level.
+
+    Args:
+        layers: what `inspect.trace_layers` says of a `UNet` and an image of this size.
+        size: height and width of the image, before the network pads it.
     """
-    down, up, logits = _boxes(model, size)
+    down, up, logits = _boxes(layers)
     boxes = [*(box for row in down + up for box in row), logits]
     _place(boxes)
     colors = {
@@ -210,7 +149,7 @@ def plot_unet(model: UNet, size: tuple[int, int]) -> Figure:
     lines = [Line2D([], [], color=color, linewidth=2.5, label=name) for name, color in colors.items()]
     lines[3].set_linestyle("--")
     figure.legend(handles=lines, loc="outside lower center", ncols=len(lines), fontsize=13, frameon=False)
-    total = sum(parameter.numel() for parameter in model.parameters())
+    total = layers["parameters"].sum()
     axes.set_title(f"U-Net of base width {down[0][1].channels}: {total / 1e6:.2f} million parameters", fontsize=18)
     axes.set(xlim=(-0.7, logits.right + 0.3), ylim=(min(box.bottom for box in boxes) - 0.1, 0.4))
     axes.set_axis_off()
@@ -218,11 +157,11 @@ def plot_unet(model: UNet, size: tuple[int, int]) -> Figure:
 
 
 @styled
-def plot_levels(table: pd.DataFrame) -> Figure:
-    """Where parameters, multiply-adds and activations sit, level by level, in percent; ``table`` is `trace`'s."""
+def plot_levels(layers: pd.DataFrame) -> Figure:
+    """Where parameters, multiply-adds and activations sit, level by level, in percent; from `inspect.trace_layers`."""
     columns = {"parameters": "Parameters", "multiply_adds": "Multiply-adds", "activations": "Activations"}
-    sums = table.groupby("level").agg({**dict.fromkeys(columns, "sum"), "height": "first", "width": "first"})
-    names = [f"level {level}\n{row.height}x{row.width}" for level, row in sums.iterrows()]
+    sums = layers.groupby("stride").agg({**dict.fromkeys(columns, "sum"), "height": "first", "width": "first"})
+    names = [f"level {level}\n{row.height}x{row.width}" for level, row in enumerate(sums.itertuples())]
     figure = Figure(figsize=(14, 5), layout="constrained")
     for axes, (column, title), color in zip(
         figure.subplots(1, 3, sharey=True), columns.items(), (ACCENT, SECOND, THIRD), strict=True

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
-import cv2
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -13,9 +12,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import FancyBboxPatch, Patch
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator
 
-from cs_utils.data.cityscapes import Frame, read_frame
-from cs_utils.data.transforms import resize, resize_mask
-from cs_utils.labels import CLASS_NAMES, colorize
+from cs_utils.data.transforms import resize_mask
+from cs_utils.labels import colorize
 from cs_utils.plots.style import ACCENT, FOURTH, INK, SECOND, THIRD, add_legend, panels, show, styled
 
 COLORS = {
@@ -27,7 +25,6 @@ COLORS = {
     "U-Net 16": "#e8a58f",
 }
 """One colour for each network, in all figures; any other name is drawn in ink."""
-THIN_CLASSES = ("pole", "traffic light", "traffic sign", "person", "rider", "bicycle")
 
 
 @dataclass(frozen=True)
@@ -123,12 +120,12 @@ def _draw_sketch(axes: Axes, sketch: Sketch) -> None:
 
 @styled
 def plot_where_costs_lie(layers: Mapping[str, pd.DataFrame]) -> Figure:
-    """Parameters and operations of each network, by the stride of its layers, as `costs.layers` gives them."""
+    """Parameters and operations of each network, by the stride of its layers, as `inspect.trace_layers` gives them."""
     figure = Figure(figsize=(15, 5.5), layout="constrained")
     # The last takes in what is smaller: the map of a single position behind DeepLabv3+'s global pooling.
     strides = {1: "1/1", 2: "1/2", 4: "1/4", 8: "1/8", 16: "1/16", 32: "1/32 and smaller"}
     shades = ["#b3301c", "#e07b4f", "#f2c68a", "#a9c9d9", "#5b8fb5", "#274b73"]
-    columns = (("parameters", 1e6, "parameters [million]"), ("operations", 1e9, "multiply-adds [10⁹]"))
+    columns = (("parameters", 1e6, "parameters [million]"), ("multiply_adds", 1e9, "multiply-adds [10⁹]"))
     for axes, (column, unit, label) in zip(figure.subplots(1, 2, sharey=True), columns, strict=True):
         left = np.zeros(len(layers))
         for (stride, size), shade in zip(strides.items(), shades, strict=True):
@@ -148,7 +145,7 @@ def plot_where_costs_lie(layers: Mapping[str, pd.DataFrame]) -> Figure:
 
 @styled
 def plot_costs(table: pd.DataFrame, counted: tuple[int, int], timed: tuple[int, int], batch_size: int = 4) -> Figure:
-    """Four costs of each network as bars: columns parameters, operations, activations (`costs.count`) and step.
+    """Four costs of each network as bars: the columns of `inspect.count_costs`, and ``step`` in seconds.
 
     Operations and activations are those of an image of ``counted``, (height, width); a step took ``batch_size`` images
     of ``timed``.
@@ -156,7 +153,7 @@ def plot_costs(table: pd.DataFrame, counted: tuple[int, int], timed: tuple[int, 
     one, some = (f"{width}x{height}" for height, width in (counted, timed))
     columns = {
         "parameters": ("Parameters", "million", "%.1f"),
-        "operations": ("Operations", f"10⁹ multiply-adds\nper image of {one}", "%.0f"),
+        "multiply_adds": ("Operations", f"10⁹ multiply-adds\nper image of {one}", "%.0f"),
         "activations": ("Memory of activations", f"MB per image of {one}", "%.0f"),
         "step": ("A training step", f"seconds, {batch_size} images of {some}", "%.2f"),
     }
@@ -173,39 +170,27 @@ def plot_costs(table: pd.DataFrame, counted: tuple[int, int], timed: tuple[int, 
 
 
 @styled
-def plot_finest_detail(frame: Frame, size: tuple[int, int], window: tuple[int, int]) -> Figure:
+def plot_finest_detail(image: np.ndarray, mask: np.ndarray, window: tuple[slice, slice]) -> Figure:
     """What is left of thin things where a network gives a class for every 4 or 8 pixels only.
 
     Args:
-        frame: the scene.
-        size: height and width that the networks see, in pixels.
-        window: height and width, in those pixels, of the part to show: that with most of the thin classes.
+        image: (H, W, 3) uint8, as the networks see it.
+        mask: (H, W) trainIds.
+        window: rows and columns of the part to show.
     """
-    image, mask = resize(*read_frame(frame), size)
-    top, left = _busiest(mask, window)
-    part = np.s_[top : top + window[0], left : left + window[1]]
+    size = mask.shape
     titles = {
         1: "Labels; U-Net: a class for every pixel",
         4: "DeepLabv3+, SegFormer: every 4 pixels",
         8: "FCN: every 8 pixels",
     }
-    figure, axes = panels(2, 2, width=14, aspect=window[1] / window[0])
-    show(axes.flat[0], image[part], f"Photo, part of {size[1]}x{size[0]}")
+    figure, axes = panels(2, 2, width=14, aspect=image[window].shape[1] / image[window].shape[0])
+    show(axes.flat[0], image[window], f"Photo, part of {size[1]}x{size[0]}")
     for axis, (stride, title) in zip(axes.flat[1:], titles.items(), strict=True):
         small = resize_mask(mask, (size[0] // stride, size[1] // stride))
-        show(axis, colorize(resize_mask(small, size)[part]), title)
-    add_legend(figure, [mask[part]])
+        show(axis, colorize(resize_mask(small, size)[window]), title)
+    add_legend(figure, [mask[window]])
     return figure
-
-
-def _busiest(mask: np.ndarray, window: tuple[int, int]) -> tuple[int, int]:
-    # Top and left of the window that holds most pixels of thin classes.
-    thin = np.isin(mask, [CLASS_NAMES.index(name) for name in THIN_CLASSES]).astype(np.float64)
-    sums = cv2.integral(thin)  # (H + 1, W + 1)
-    height, width = window
-    held = sums[height:, width:] - sums[:-height, width:] - sums[height:, :-width] + sums[:-height, :-width]
-    top, left = np.unravel_index(held.argmax(), held.shape)
-    return int(top), int(left)
 
 
 @styled
@@ -235,22 +220,22 @@ def plot_models_considered(published: pd.DataFrame, counted: pd.DataFrame) -> Fi
     Args:
         published: a row for each result; columns network, version, miou [%], parameters (million, or NaN) and
             pretrained (bool).
-        counted: a row for each network, as `costs.count` gives; beside the best published IoU of its kind in column
-            miou.
+        counted: a row for each network, as `inspect.count_costs` gives, and the best published IoU of its kind in
+            column miou.
     """
     figure = Figure(figsize=(16, 7), layout="constrained")
     here, papers = figure.subplots(1, 2, sharey=True)
     from_scratch = tuple(published.loc[~published["pretrained"], "network"])
-    for name, row in counted.sort_values("operations").iterrows():
-        at, color = (row["operations"], row["miou"]), COLORS.get(name, INK)
+    for name, row in counted.sort_values("multiply_adds").iterrows():
+        at, color = (row["multiply_adds"], row["miou"]), COLORS.get(name, INK)
         face = "none" if name.startswith(from_scratch) else color
         here.scatter(*at, s=40 * row["parameters"], facecolor=face, edgecolor=color, linewidth=2.5, alpha=0.8)
         # The first one's label stands above it, for its neighbour is near, and starts right of the axis, which is too.
-        is_first = row["operations"] == counted["operations"].min()
+        is_first = row["multiply_adds"] == counted["multiply_adds"].min()
         place = {"xytext": (-20, 22)} if is_first else {"xytext": (24, 0), "va": "center"}
         here.annotate(f"{name}, {row['parameters']:.1f} M", at, textcoords="offset points", **place)
     here.set(xlabel="multiply-adds at 512x256, counted here [10⁹]", ylabel="published mean IoU, Cityscapes val [%]")
-    here.set(title="Operations (area: parameters)", xlim=(0, 1.45 * counted["operations"].max()), ylim=(60, 86))
+    here.set(title="Operations (area: parameters)", xlim=(0, 1.45 * counted["multiply_adds"].max()), ylim=(60, 86))
     before = (-np.inf, -np.inf)
     for row in published.dropna(subset="parameters").sort_values("parameters").itertuples():
         at, color = (row.parameters, row.miou), COLORS.get(row.network, INK)

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 
-import cv2
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -19,17 +18,6 @@ PAPER_CEILING = pd.DataFrame(
     index=pd.Index((1024, 512, 256, 128), name="width of the mask"),
 )
 """IoU in % that the shrunk ground truth itself reaches on Cityscapes, from 2048 pixels down; Cordts et al., 2016."""
-
-
-def find_detail(mask: np.ndarray, height: int, width: int) -> tuple[slice, slice]:
-    """The window with the most borders between classes: mask (H, W) -> rows and columns, to index image and mask."""
-    borders = np.zeros(mask.shape, np.float32)
-    borders[:, 1:] += mask[:, 1:] != mask[:, :-1]
-    borders[1:] += mask[1:] != mask[:-1]
-    sums = cv2.integral(borders)  # (H + 1, W + 1)
-    inside = sums[height:, width:] - sums[:-height, width:] - sums[height:, :-width] + sums[:-height, :-width]
-    top, left = np.unravel_index(inside.argmax(), inside.shape)
-    return slice(int(top), int(top) + height), slice(int(left), int(left) + width)
 
 
 @styled

@@ -8,10 +8,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from cs_utils.data.statistics import find_boxes
-from cs_utils.labels import CLASS_NAMES, LABELS, NUM_CLASSES, PALETTE, colorize, id_to_train_id
+from cs_utils.labels import BY_ID, CLASS_NAMES, NUM_CLASSES, PALETTE, colorize, id_to_train_id
 from cs_utils.plots.style import INK, add_legend, panels, show, styled
-
-NAME_OF = {label.id: label.name for label in LABELS}
 
 
 def paint_instances(instances: np.ndarray, background: np.ndarray) -> np.ndarray:
@@ -114,7 +112,7 @@ def plot_pixel_label(image: np.ndarray, ids: np.ndarray, y: int, x: int, reach: 
         labels.text(column, row, value, ha="center", va="center", color="white", fontsize=11)
     for axes in (near, labels):
         axes.add_patch(Rectangle((x - left - 0.5, y - top - 0.5), 1, 1, fill=False, edgecolor="white", lw=4))
-    figure.suptitle(f"The pixel in the middle is “{NAME_OF[int(ids[y, x])]}”", fontsize=16, fontweight="bold")
+    figure.suptitle(f"The pixel in the middle is “{BY_ID[int(ids[y, x])].name}”", fontsize=16, fontweight="bold")
     return figure
 
 

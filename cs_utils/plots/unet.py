@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 
-import cv2
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -14,35 +13,19 @@ from cs_utils.plots.style import ACCENT, FOURTH, INK, SECOND, THIRD, add_legend,
 COLORS = (ACCENT, SECOND, THIRD, FOURTH)
 
 
-def boundaries(mask: np.ndarray, distance: int = 0) -> np.ndarray:
-    """Which pixels have another class within ``distance`` + 1 pixels, in a square: (H, W) uint8 -> (H, W) bool."""
-    square = np.ones((2 * distance + 3,) * 2, dtype=np.uint8)
-    return cv2.dilate(mask, square) != cv2.erode(mask, square)
-
-
-def busiest_window(mask: np.ndarray, height: int, width: int) -> tuple[int, int]:
-    """Top and left of the window of this size that holds the most class boundaries of a mask (H, W)."""
-    # Sums over all windows at once, from a table of sums over all rectangles that start in the corner.
-    sums = cv2.integral(boundaries(mask).astype(np.uint8))
-    inside = sums[height:, width:] - sums[:-height, width:] - sums[height:, :-width] + sums[:-height, :-width]
-    top, left = np.unravel_index(inside.argmax(), inside.shape)
-    return int(top), int(left)
-
-
 @styled
-def plot_close_up(image: np.ndarray, masks: Mapping[str, np.ndarray], zoom: int = 4) -> Figure:
-    """A photo and masks of it by title, whole and, below, enlarged where the first mask has the most boundaries."""
+def plot_close_up(image: np.ndarray, masks: Mapping[str, np.ndarray], window: tuple[slice, slice]) -> Figure:
+    """A photo and masks of it by title, whole and, below, their part in a window of rows and columns, enlarged."""
     height, width = image.shape[:2]
-    window = height // zoom, width // zoom
-    truth = next(iter(masks.values()))
-    top, left = busiest_window(truth, *window)
+    rows, columns = window
     pictures = {"Image": image} | {title: colorize(mask) for title, mask in masks.items()}
     figure, axes = panels(2, len(pictures), width=4.5 * len(pictures), aspect=width / height)
     for column, (title, pixels) in enumerate(pictures.items()):
         show(axes[0, column], pixels, title)
-        frame = Rectangle((left, top), window[1], window[0], fill=False, edgecolor="white", linewidth=2)
+        corner, across, down = (columns.start, rows.start), columns.stop - columns.start, rows.stop - rows.start
+        frame = Rectangle(corner, across, down, fill=False, edgecolor="white", linewidth=2)
         axes[0, column].add_patch(frame)
-        show(axes[1, column], pixels[top : top + window[0], left : left + window[1]])
+        show(axes[1, column], pixels[window])
     add_legend(figure, list(masks.values()))
     return figure
 
@@ -72,22 +55,20 @@ def plot_paired_iou(scores: pd.DataFrame) -> Figure:
     return figure
 
 
-def share_within(gradient: np.ndarray, row: int, column: int) -> np.ndarray:
-    """Share of a map (H, W) that lies in the square from -n to +n pixels around a pixel, for n = 0, 1, ...: 0..1."""
-    rows, columns = np.indices(gradient.shape)
-    distance = np.maximum(abs(rows - row), abs(columns - column))
-    return np.bincount(distance.ravel(), weights=gradient.ravel()).cumsum() / gradient.sum()
-
-
 @styled
 def plot_receptive_field(
-    image: np.ndarray, gradients: Mapping[str, np.ndarray], pixel: tuple[int, int], field: tuple[int, int]
+    image: np.ndarray,
+    gradients: Mapping[str, np.ndarray],
+    within: Mapping[str, np.ndarray],
+    pixel: tuple[int, int],
+    field: tuple[int, int],
 ) -> Figure:
     """Which pixels move one output pixel, theory against gradient.
 
     Args:
         image: (H, W, 3) uint8, the background.
         gradients: by name, size of the gradient at each input pixel, (H, W), not negative.
+        within: by the same names, share of it within n pixels, n = 0, 1, ...: what `inspect.share_within` gives.
         pixel: row and column of the output pixel.
         field: first and last row, and column, of the theoretical receptive field of a pixel at even coordinates,
             relative to it: (-94, 93).
@@ -110,7 +91,7 @@ def plot_receptive_field(
         axes.add_patch(frame)
         axes.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5))
         axes.legend(loc="lower left")
-        shares = 100 * share_within(gradient, row, column)
+        shares = 100 * within[name]
         curves.plot(2 * np.arange(len(shares)) + 1, shares, color=color, linewidth=2.5, label=name)
     bar = figure.colorbar(shown, ax=figure.axes[1:], ticks=(0, 0.5, 1), aspect=12, pad=0.01)
     bar.set_label("√(gradient /\nlargest gradient)")

@@ -6,9 +6,11 @@ from cs_utils.data.cityscapes import find_frames, read_frame, read_image, write_
 from cs_utils.data.statistics import (
     GRID,
     NAMES,
+    boundaries,
     class_shares,
     co_occurrence,
     find_boxes,
+    fullest_window,
     gather,
     object_table,
     presence,
@@ -215,3 +217,20 @@ def test_loss_shares_are_drawn_in_percent():
 def test_answer_sizes_are_written_beside_their_bars():
     axes = plot_answer_sizes({"few": 19, "many": 1_000_000}).axes[0]
     assert [text.get_text() for text in axes.texts] == ["1,000,000", "19"]
+
+
+def test_boundaries_and_the_window_with_most_of_them():
+    mask = np.zeros((8, 12), dtype=np.uint8)
+    mask[4:, 9:] = 255
+    assert boundaries(mask)[7].tolist() == [False] * 8 + [True] * 2 + [False] * 2
+    assert boundaries(mask, within=2)[7].tolist() == [False] * 7 + [True] * 4 + [False]
+    rows, columns = fullest_window(boundaries(mask), 2, 4)
+    assert (rows, columns) == (slice(3, 5), slice(8, 12))
+
+
+def test_the_fullest_window_holds_the_whole_object():
+    mask = np.zeros((20, 40), np.uint8)
+    mask[11:14, 25:31] = 13
+    window = fullest_window(mask == 13, 8, 12)
+    assert mask[window].shape == (8, 12)
+    assert (mask[window] == 13).sum() == 18

@@ -2,48 +2,22 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from torch import nn
 
+from cs_utils.models.inspect import share_within, trace_layers
 from cs_utils.models.unet import UNet
-from cs_utils.models.zoo import count_parameters
-from cs_utils.plots.architecture import plot_levels, plot_unet, trace
+from cs_utils.plots.architecture import plot_levels, plot_unet
 from cs_utils.plots.unet import (
-    boundaries,
-    busiest_window,
     plot_close_up,
     plot_first_epoch,
     plot_overfitting,
     plot_paired_iou,
     plot_receptive_field,
-    share_within,
 )
-
-
-def test_the_trace_has_every_layer_as_it_runs():
-    model = UNet(19, width=4)
-    table = trace(model, (48, 64))
-    assert table["kind"].value_counts().to_dict() == {"convolution": 19, "batch norm": 18, "up-convolution": 4}
-    assert table["parameters"].sum() == count_parameters(model)
-    first, head = table.iloc[0], table.iloc[-1]
-    assert (first["name"], first["in_channels"], first["out_channels"]) == ("stem.0", 3, 4)
-    assert (first["parameters"], first["multiply_adds"]) == (9 * 3 * 4, 9 * 3 * 4 * 48 * 64)
-    assert (head["name"], head["height"], head["width"], head["activations"]) == ("head", 48, 64, 19 * 48 * 64)
-    up = table.set_index("name").loc["decoder.0.upsample"]  # from 64 channels of 3x4 to 32 of 6x8
-    assert (up["level"], up["height"], up["multiply_adds"]) == (3, 6, 4 * 64 * 32 * 3 * 4)
-    assert table["level"].max() == 4
-
-
-def test_the_trace_leaves_the_model_alone():
-    model = UNet(19, width=2).train()
-    trace(model, (32, 32))
-    assert model.training
-    assert next(model.parameters()).device.type == "cpu"
-    assert not any(module._forward_hooks for module in model.modules())
 
 
 def test_the_talks_network_has_31_million_parameters_and_96_billion_multiply_adds():
     with torch.device("meta"):
-        table = trace(UNet(19, width=64), (256, 512))
+        table = trace_layers(UNet(19, width=64), (256, 512))
     assert table["parameters"].sum() == 31_038_803
     assert round(table["multiply_adds"].sum() / 1e9, 1) == 96.5
 
@@ -51,7 +25,7 @@ def test_the_talks_network_has_31_million_parameters_and_96_billion_multiply_add
 @pytest.mark.parametrize(("width", "size"), [(64, (256, 512)), (4, (50, 70))])
 def test_the_diagram_shows_the_real_channels_and_sizes(width, size):
     with torch.device("meta"):
-        axes = plot_unet(UNet(19, width), size).axes[0]
+        axes = plot_unet(trace_layers(UNet(19, width), size), size).axes[0]
     shown = [text.get_text() for text in axes.texts if text.get_text()]
     channels = [int(text) for text in shown if text.isdigit()]
     down = [number for level in range(1, 5) for number in (width * 2 ** (level - 1), *[width * 2**level] * 2)]
@@ -66,34 +40,16 @@ def test_the_diagram_shows_the_real_channels_and_sizes(width, size):
 def test_the_diagram_draws_networks_of_other_depths():
     model = UNet(19, width=4)
     model.encoder, model.decoder = model.encoder[:3], model.decoder[1:]
-    assert len(plot_unet(model, (64, 64)).axes[0].patches) == 25  # 12 + 9 boxes, the head's, 3 of them in two colours
+    assert (
+        len(plot_unet(trace_layers(model, (64, 64)), (64, 64)).axes[0].patches) == 25
+    )  # 12 + 9 boxes, the head's, 3 of them in two colours
 
 
 def test_levels_add_up_to_a_hundred_percent():
-    figure = plot_levels(trace(UNet(19, width=4), (32, 32)))
+    figure = plot_levels(trace_layers(UNet(19, width=4), (32, 32)))
     assert len(figure.axes) == 3
     for axes in figure.axes:
         assert sum(bar.get_width() for bar in axes.patches) == pytest.approx(100)
-
-
-def test_the_trace_knows_a_plain_network():
-    table = trace(nn.Sequential(nn.Conv2d(3, 5, 3, stride=2, padding=1), nn.ReLU()), (8, 8))
-    assert table[["level", "height", "multiply_adds"]].values.tolist() == [[0, 4, 9 * 3 * 5 * 16]]
-
-
-def test_boundaries_and_the_window_with_most_of_them():
-    mask = np.zeros((8, 12), dtype=np.uint8)
-    mask[4:, 9:] = 255
-    near = boundaries(mask)
-    assert near[7].tolist() == [False] * 8 + [True] * 2 + [False] * 2
-    assert boundaries(mask, 1)[7].tolist() == [False] * 7 + [True] * 4 + [False]
-    assert busiest_window(mask, 2, 4) == (3, 8)
-
-
-def test_share_within_squares():
-    gradient = np.zeros((5, 5))
-    gradient[2, 2], gradient[1, 3], gradient[4, 2] = 5, 3, 2
-    assert share_within(gradient, 2, 2).tolist() == [0.5, 0.8, 1.0]
 
 
 def test_the_other_drawings():
@@ -101,9 +57,10 @@ def test_the_other_drawings():
     image = rng.integers(0, 256, (32, 64, 3), dtype=np.uint8)
     mask = np.zeros((32, 64), dtype=np.uint8)
     mask[16:, 20:] = 13
-    assert len(plot_close_up(image, {"Ground Truth": mask, "Prediction": mask}).axes) == 6
+    assert len(plot_close_up(image, {"Ground Truth": mask, "Prediction": mask}, np.s_[8:16, 8:24]).axes) == 6
     gradients = {"a": rng.random((32, 64)), "b": rng.random((32, 64))}
-    assert len(plot_receptive_field(image, gradients, (16, 32), (-4, 3)).axes) == 4
+    within = {name: share_within(gradient, 16, 32) for name, gradient in gradients.items()}
+    assert len(plot_receptive_field(image, gradients, within, (16, 32), (-4, 3)).axes) == 4
     history = pd.DataFrame({"step": [0, 1, 2], "loss": [3.0, 2.0, 1.0], "iou": [0.0, 0.2, 0.5]})
     assert len(plot_overfitting(history, image, mask, {0: mask, 2: mask}).axes) == 6
     ious = pd.DataFrame({"one": [0.5, 0.2, np.nan], "two": [0.6, 0.1, np.nan]}, index=["road", "car", "bus"])

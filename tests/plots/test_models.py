@@ -1,16 +1,12 @@
-import numpy as np
 import pandas as pd
 import pytest
 
-from cs_utils.data.cityscapes import find_frames
-from cs_utils.models.costs import count, layers, outline
+from cs_utils.models.inspect import count_costs, meta_model, trace_layers
 from cs_utils.models.zoo import count_parameters
 from cs_utils.plots.models import (
     SKETCHES,
-    _busiest,
     plot_architectures,
     plot_costs,
-    plot_finest_detail,
     plot_models_considered,
     plot_same_budget,
     plot_where_costs_lie,
@@ -22,8 +18,8 @@ MODELS = {"FCN": "fcn", "DeepLabv3+": "deeplabv3plus", "SegFormer": "segformer",
 
 @pytest.mark.parametrize("name", SKETCHES)
 def test_sketches_are_those_of_the_real_networks(name):
-    model = outline(MODELS[name], Settings(width=64))
-    table = layers(model, (256, 512))
+    model = meta_model(MODELS[name], Settings(width=64))
+    table = trace_layers(model, (256, 512))
     assert SKETCHES[name].strides() <= set(table["stride"])
     assert SKETCHES[name].logits == table["stride"].iloc[-1]
     widths = {module.weight.shape[0] for module in model.modules() if getattr(module, "weight", None) is not None}
@@ -34,7 +30,7 @@ def test_sketches_are_those_of_the_real_networks(name):
 
 def test_costs_are_drawn_as_they_were_counted():
     networks = {"U-Net 16": Settings(width=16), "another": Settings(width=8)}
-    table = count(networks, (64, 128))
+    table = count_costs(networks, (64, 128))
     table["step"] = [2.0, 1.0]
     axes = plot_costs(table, counted=(64, 128), timed=(16, 32), batch_size=2).axes
     assert axes[2].get_xlabel() == "MB per image of 128x64"
@@ -45,24 +41,9 @@ def test_costs_are_drawn_as_they_were_counted():
 
 @pytest.mark.parametrize("name", ["unet", "deeplabv3plus"])
 def test_where_costs_lie_counts_every_layer(name):
-    model = outline(name, Settings(width=16))
-    parameters = plot_where_costs_lie({name: layers(model, (256, 512))}).axes[0]
+    model = meta_model(name, Settings(width=16))
+    parameters = plot_where_costs_lie({name: trace_layers(model, (256, 512))}).axes[0]
     assert sum(bar.get_width() for bar in parameters.patches) == pytest.approx(count_parameters(model) / 1e6)
-
-
-def test_the_window_with_most_thin_things_is_found():
-    mask = np.zeros((20, 30), dtype=np.uint8)
-    mask[4:9, 7] = 5  # a pole
-    mask[15, 20:23] = 11  # a smaller person
-    top, left = _busiest(mask, (6, 4))
-    assert top <= 4 and top + 6 >= 9
-    assert left <= 7 < left + 4
-
-
-def test_finest_detail_shows_the_scene_and_three_grids(data_root):
-    figure = plot_finest_detail(find_frames(data_root, "val")[0], (32, 64), window=(16, 32))
-    shapes = [axes.images[0].get_array().shape for axes in figure.axes]
-    assert shapes == [(16, 32, 3)] * 4
 
 
 def test_the_same_budget_is_drawn_by_epochs_and_by_seconds():
@@ -84,7 +65,7 @@ def test_published_results_without_parameters_are_left_out():
     published = pd.DataFrame(
         {"network": "FCN", "version": ["a", "b"], "miou": [70.0, 75.0], "parameters": [None, 68.6], "pretrained": True}
     )
-    counted = pd.DataFrame({"parameters": [33.0], "operations": [69.0], "miou": [73.6]}, index=["FCN"])
+    counted = pd.DataFrame({"parameters": [33.0], "multiply_adds": [69.0], "miou": [73.6]}, index=["FCN"])
     here, papers = plot_models_considered(published, counted).axes
     assert [text.get_text() for text in here.texts] == ["FCN, 33.0 M"]
     assert [text.get_text() for text in papers.texts] == ["b"]
@@ -100,7 +81,7 @@ def test_what_was_trained_from_scratch_is_hollow():
             "pretrained": [True, False],
         }
     )
-    counted = pd.DataFrame({"parameters": [33.0, 31.0], "operations": [69.0, 96.0], "miou": [70.0, 65.0]})
+    counted = pd.DataFrame({"parameters": [33.0, 31.0], "multiply_adds": [69.0, 96.0], "miou": [70.0, 65.0]})
     figure = plot_models_considered(published, counted.set_axis(["FCN", "U-Net 64"]))
     for axes in figure.axes:
         assert [len(dots.get_facecolor()) for dots in axes.collections] in ([1, 0], [0, 1])

@@ -7,7 +7,6 @@ from cs_utils.data.transforms import flip, resize
 from cs_utils.labels import colorize, one_hot, train_id_to_slide
 from cs_utils.plots.preprocessing import (
     PAPER_CEILING,
-    find_detail,
     plot_augmentation,
     plot_channels,
     plot_denoising,
@@ -21,14 +20,6 @@ from cs_utils.plots.preprocessing import (
 @pytest.fixture
 def pair(data_root):
     return read_frame(find_frames(data_root, "train")[0])
-
-
-def test_the_detail_is_where_the_borders_are():
-    mask = np.zeros((20, 40), np.uint8)
-    mask[11:14, 25:31] = 13
-    rows, columns = find_detail(mask, 8, 12)
-    assert mask[rows, columns].shape == (8, 12)
-    assert (mask[rows, columns] == 13).sum() == 18
 
 
 def test_steps_stand_above_their_own_masks(pair):
