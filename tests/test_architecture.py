@@ -19,6 +19,7 @@ FLOORS = [
     "cs_utils.plots",
     "cs_utils.training",
     "cs_utils.experiments",
+    "cs_utils.exercises",
     "course",
     "cs_utils.cli",
 ]

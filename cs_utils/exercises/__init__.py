@@ -1,0 +1,90 @@
+"""The exercises of the lessons: what a right answer does, and a hint for an answer that does not do it yet.
+
+A lesson's starter cell ends in ``cs.exercise("00.2", answer)``. The checks of each lesson stand in a module of their
+own; a check looks at what the answer does, never at how it is written, so that every right answer is accepted.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from cs_utils.exceptions import CourseError
+
+MODULES = {"00": "introduction"}
+"""The module with the checks of each lesson."""
+EXERCISES: dict[str, "Exercise"] = {}
+"""Every exercise by its name, such as "00.2", once the module of its lesson is imported."""
+
+
+class WrongAnswer(Exception):
+    """An answer is not right; the message says what it does, or does not do."""
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """How the answers to an exercise are judged."""
+
+    check: Callable[..., None]
+    """Takes the answer, and what else the lesson hands over; raises `WrongAnswer`."""
+    hint: str
+    """What to think about next."""
+
+
+def checks(name: str, hint: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Make a function the check of an exercise."""
+
+    def register(check: Callable[..., None]) -> Callable[..., None]:
+        EXERCISES[name] = Exercise(check, hint)
+        return check
+
+    return register
+
+
+def expect(holds: bool, otherwise: str) -> None:
+    """Go on if something holds of an answer.
+
+    Raises:
+        WrongAnswer: it does not; the message is ``otherwise``.
+    """
+    if not holds:
+        raise WrongAnswer(otherwise)
+
+
+def find_exercise(name: str) -> Exercise:
+    """The exercise of a name such as "00.2".
+
+    Raises:
+        CourseError: there is none.
+    """
+    lesson = str(name).partition(".")[0]
+    if lesson in MODULES:
+        import_module(f"{__name__}.{MODULES[lesson]}")
+    if name not in EXERCISES:
+        raise CourseError(f"exercise {name!r} is unknown: give one such as '00.2'")
+    return EXERCISES[name]
+
+
+def exercise(name: str, answer: Any, **given: Any) -> None:
+    """Print whether an answer is right; a starter cell's ``...`` is no answer yet.
+
+    Args:
+        name: lesson and number, such as "00.2".
+        answer: what the exercise asks for, a value or a function.
+        given: what else the check needs, such as the scene that the lesson looks at.
+
+    Raises:
+        CourseError: there is no such exercise.
+    """
+    found = find_exercise(name)
+    if answer is ...:
+        print(f"exercise {name}: your turn")
+        return
+    try:
+        found.check(answer, **given)
+    except WrongAnswer as wrong:
+        print(f"exercise {name}: not yet. {wrong}\nhint: {found.hint}")
+    except Exception as error:  # the reader's own function may fail in any way
+        print(f"exercise {name}: not yet. It stops with {type(error).__name__}: {error}\nhint: {found.hint}")
+    else:
+        print(f"exercise {name}: right")
