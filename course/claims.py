@@ -1,0 +1,282 @@
+"""What the talk claims, and the verdicts: computed from the recorded runs by one rule, or taken from a named source.
+
+The claims stand in ``claims.toml``. A verdict is one of *right*, *half right*, *wrong*, *depends on …* and *cannot
+tell*; where the runs are not recorded yet, or too short for the question, *cannot tell at this budget*.
+"""
+
+import tomllib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from course.sections import list_notebooks, read_sections
+from cs_utils.exceptions import CourseError
+from cs_utils.experiments.evidence import (
+    RESULTS,
+    budget_is_enough,
+    by_seed,
+    judge_arms,
+    read_histories,
+    read_rows,
+    speed_lead,
+)
+from cs_utils.experiments.statistics import MARGIN, judge, mean_interval
+
+CLAIMS = Path(__file__).with_name("claims.toml")
+TALK = Path(__file__).with_name("talk.md")
+UNDECIDED = "cannot tell"
+TOO_SMALL = "cannot tell at this budget"
+MISSING = "not recorded yet"
+EPOCH = 1.0
+"""Margin of a comparison of speed: arms that differ by less than an epoch are equally fast."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What we say of a claim."""
+
+    word: str
+    because: str
+    """One clause: what was measured, or what the source says."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A claim of the talk."""
+
+    under: str
+    """The line of the talk that names its subject."""
+    quote: str
+    """To the letter."""
+    question: str
+    where: str
+    """``05#Five seeds``: number of the notebook, heading of the section."""
+    source: str | None
+    rule: str | None
+    arguments: dict[str, Any]
+    """What the rule is applied to; without a rule the verdict and its reason."""
+
+    def link(self, folder: str = "") -> str:
+        """The section that holds the evidence, as a Markdown link; ``folder`` is where the notebooks lie from there."""
+        number, title = self.where.split("#", 1)
+        notebook = next(path for path in list_notebooks() if path.stem.startswith(number))
+        if title not in {section.title for section in read_sections(notebook)}:
+            raise CourseError(f"{notebook.name} has no section {title!r}, which claims.toml names: change it there")
+        # The anchor as Jupyter makes it.
+        return f"[{number} {title}]({folder}{notebook.name}#{title.replace(' ', '-')})"
+
+    def verdict(self, folder: Path = RESULTS) -> Verdict:
+        """The verdict, by the runs that are recorded in a folder."""
+        if self.rule is None:
+            return Verdict(self.arguments["verdict"], self.arguments["because"])
+        return RULES[self.rule](folder=folder, **self.arguments)
+
+
+@cache
+def list_claims() -> tuple[Claim, ...]:
+    """All claims, in the order of the talk."""
+    claims = []
+    for entry in tomllib.loads(CLAIMS.read_text(encoding="utf-8"))["claims"]:
+        fixed = {name: entry.pop(name, None) for name in ("under", "quote", "question", "where", "source", "rule")}
+        claims.append(Claim(**fixed, arguments=entry))
+    return tuple(claims)
+
+
+def claims_table(folder: str = "", results: Path = RESULTS) -> str:
+    """All claims with their verdicts as a Markdown table.
+
+    Args:
+        folder: where the notebooks lie, seen from the text that holds the table: ``"notebooks/"`` in the README.
+        results: folder of the recorded runs.
+    """
+    lines = ["| the talk says | we ask | verdict | because | where |", "|---|---|---|---|---|"]
+    for claim in list_claims():
+        verdict = claim.verdict(results)
+        subject = "" if claim.under in claim.quote else f"{claim.under.rstrip('.?')}: "
+        said = f'{subject}"{claim.quote}"'
+        cells = (said, claim.question, f"**{verdict.word}**", verdict.because, claim.link(folder))
+        lines.append("| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |")
+    return "\n".join(lines)
+
+
+def find_claim(quote: str, under: str | None = None) -> Claim:
+    """The claim with these words.
+
+    Raises:
+        CourseError: there is none, or there are several and ``under`` does not say which.
+    """
+    found = [claim for claim in list_claims() if claim.quote == quote and under in (None, claim.under)]
+    if len(found) != 1:
+        raise CourseError(f"{len(found)} claims of the talk say {quote!r}: give the words, and the line above them")
+    return found[0]
+
+
+def leads(folder: Path, grid: str, comparisons: Iterable[tuple[str, str]], words: dict[str, str]) -> Verdict:
+    """Compare arms in pairs by their last mean IoU; ``words`` says what better, equal and worse mean for the claim."""
+    rows = read_rows(grid, folder=folder)
+    judged = [judge_arms(rows, *pair) for pair in comparisons]
+    because = "; ".join(text for _, text in judged) if len(rows) else MISSING
+    found = {None if judgement is None else words.get(judgement, UNDECIDED) for judgement, _ in judged}
+    return Verdict(_joined(found, words.get("mixed", UNDECIDED)), because)
+
+
+def _joined(words: set[str | None], mixed: str) -> str:
+    # One word of several comparisons; None is a budget that was not enough.
+    if None in words:
+        return TOO_SMALL
+    if UNDECIDED in words:
+        return UNDECIDED
+    return words.pop() if len(words) == 1 else mixed
+
+
+def faster(folder: Path, grid: str, comparisons: Iterable[tuple[str, str]], mixed: str) -> Verdict:
+    """Compare how many epochs arms need until a mean IoU: right if faster than all others, wrong if than none."""
+    rows = read_rows(grid, folder=folder)
+    words: set[str | None] = set()
+    texts = []
+    for arm, against in comparisons:
+        found = speed_lead(rows, arm, against)
+        enough = found is not None and budget_is_enough(rows, (arm, against), until_the_end=False)
+        if found is None:
+            texts.append(f"{arm} against {against}: no IoU that all runs reach" if len(rows) else MISSING)
+        else:
+            goal, gain = found
+            texts.append(
+                f"{arm} reaches {goal} % in {gain.mean:.1f} epochs fewer than {against} "
+                f"({gain.low:.1f} to {gain.high:.1f}, {gain.count} seeds)"
+            )
+        said = {"better": "right", "equal": "wrong", "worse": "wrong"}
+        words.add(said.get(judge(found[1], EPOCH), UNDECIDED) if enough else None)
+    return Verdict(_joined(words, mixed), "; ".join(dict.fromkeys(texts)))
+
+
+def slowest(folder: Path, grid: str, arm: str, others: list[str]) -> Verdict:
+    """Whether an arm needs more seconds than each of the others until a mean IoU; half right if than some."""
+    rows = read_rows(grid, folder=folder)
+    words: set[str | None] = set()
+    slower = []
+    for other in others:
+        found = speed_lead(rows, other, arm, "seconds")
+        if found is None or not budget_is_enough(rows, (arm, other), until_the_end=False):
+            words.add(None)
+            continue
+        judgement = judge(found[1], margin=0.0)
+        words.add({"better": "right", "worse": "wrong"}.get(judgement, UNDECIDED))
+        slower += [other] if judgement == "better" else []
+    if None in words:
+        return Verdict(TOO_SMALL, f"{arm} against the others: not recorded yet, or too few classes learned")
+    return Verdict(
+        _joined(words, "half right"), f"in seconds to the same IoU it is behind {', '.join(slower) or 'none'}"
+    )
+
+
+def first_epoch(folder: Path, grid: str, arm: str) -> Verdict:
+    """Right if all classes that are learned in the end are learned after one epoch, half right if some, else wrong."""
+    rows = read_rows(grid, folder=folder)
+    if not budget_is_enough(rows, (arm,)):
+        return Verdict(TOO_SMALL, f"{arm}: not recorded yet, or too few classes learned")
+    first, last = (by_seed(rows, arm, column).mean() for column in ("alive_first", "alive_last"))
+    word = "right" if first >= last else "half right" if first >= 1 else "wrong"
+    return Verdict(word, f"{first:.0f} of {last:.0f} classes are learned (IoU over 0.1) after one epoch")
+
+
+def vanishing(folder: Path, grid: str, arms: list[str], threshold: float) -> Verdict:
+    """Whether the weakest gradient that arrives at a layer is less than ``threshold`` times the strongest."""
+    rows = read_rows(grid, folder=folder)
+    ratios = {arm.partition(": ")[2]: by_seed(rows, arm, "arriving_ratio").median() for arm in arms if len(rows)}
+    if not ratios or any(ratio != ratio for ratio in ratios.values()):
+        return Verdict(TOO_SMALL, MISSING)
+    fades = [name for name, ratio in ratios.items() if ratio < threshold]
+    because = "; ".join(f"{name}: falls to {ratio:.0e}" for name, ratio in ratios.items())
+    if len(fades) in (0, len(arms)):
+        return Verdict("right" if fades else "wrong", because)
+    return Verdict("depends on batch norm and the first weights", because)
+
+
+def failure(folder: Path, grid: str, sound: tuple[str, str], broken: list[str]) -> Verdict:
+    """A report of a failure: right if the sound loss is worse than its rival; else, whether a mistake could explain it.
+
+    What happened to somebody cannot be refuted by our runs. They can show what may have caused it.
+    """
+    rows = read_rows(grid, folder=folder)
+    judgement, text = judge_arms(rows, *sound)
+    if judgement is None:
+        return Verdict(TOO_SMALL, text if len(rows) else MISSING)
+    # A network that a mistake has ruined need not have learned anything: only the sound one's budget counts.
+    texts, ruined = [text], []
+    for arm in broken:
+        loss = by_seed(rows, arm) - by_seed(rows, sound[0])
+        if len(loss := loss.dropna()):
+            found = mean_interval(loss)
+            ruined += [arm] if judge(found) == "worse" else []
+            texts.append(f"{arm}: {found.in_points()}")
+    word = {"worse": "right", "cannot tell": UNDECIDED}.get(judgement)
+    return Verdict(word or ("depends on the implementation" if ruined else UNDECIDED), "; ".join(texts))
+
+
+def replay(iou: Iterable[float], patience: int) -> tuple[int, int]:
+    """The epochs, from 0, at which early stopping would have stopped, and whose weights it would have kept."""
+    best, kept, epoch = float("-inf"), 0, 0
+    for epoch, value in enumerate(iou):
+        if value > best:
+            best, kept = value, epoch
+        elif epoch - kept >= patience:
+            break
+    return epoch, kept
+
+
+def _histories(folder: Path, grid: str, arm: str) -> list[Any]:
+    rows = read_rows(grid, folder=folder)
+    histories = read_histories(grid, folder)
+    return [histories[histories["run"] == run] for run in by_seed(rows, arm, "run")] if len(rows) else []
+
+
+def overfitting(folder: Path, grid: str, arm: str, patience: int) -> Verdict:
+    """Right if the validation loss at the end is higher than where early stopping stops; wrong if it is lower."""
+    gains = []
+    for history in _histories(folder, grid, arm):
+        stop, _ = replay(history["iou_score"], patience)
+        gains.append(history["val_loss"].iloc[-1] - history["val_loss"].iloc[stop])
+    if not gains:
+        return Verdict(TOO_SMALL, MISSING)
+    found = mean_interval(gains)
+    word = {"better": "right", "worse": "wrong"}.get(judge(found, margin=0.0), UNDECIDED)
+    return Verdict(
+        word, f"without it the validation loss ends {found.mean:.2f} higher ({found.low:.2f} to {found.high:.2f})"
+    )
+
+
+def recipe(
+    folder: Path, patience_grid: str, patience_arm: str, patience: int, batch_grid: str, batch_arm: str
+) -> Verdict:
+    """Patience that costs less than the margin, and a batch that none beats: right if both hold, wrong if neither."""
+    losses, bests = [], []
+    for history in _histories(folder, patience_grid, patience_arm):
+        iou = history["iou_score"].to_numpy()
+        losses.append(iou[replay(iou, patience)[1]] - iou.max())
+        bests.append(int(iou.argmax()) + 1)
+    rows = read_rows(batch_grid, folder=folder)
+    others = [arm for arm in dict.fromkeys(rows["arm"]) if arm != batch_arm]
+    judged = [judge_arms(rows, arm, batch_arm) for arm in others]
+    if not losses or not judged or any(judgement is None for judgement, _ in judged):
+        return Verdict(TOO_SMALL, "not recorded yet, or at too small a budget")
+    cost = mean_interval(losses)
+    patient = True if cost.low >= -MARGIN else False if cost.high < -MARGIN else None
+    better = [arm for arm, (judgement, _) in zip(others, judged, strict=True) if judgement == "better"]
+    batch = False if better else None if any(judgement == UNDECIDED for judgement, _ in judged) else True
+    because = (
+        f"patience {patience} costs {cost.in_points()} of the best of all epochs, which come after {min(bests)} to "
+        f"{max(bests)}; better than {batch_arm}: {', '.join(better) or 'none'}"
+    )
+    if None in (patient, batch):
+        return Verdict(UNDECIDED, because)
+    return Verdict({2: "right", 1: "half right", 0: "wrong"}[patient + batch], because)
+
+
+RULES: dict[str, Callable[..., Verdict]] = {
+    function.__name__: function
+    for function in (leads, faster, slowest, first_epoch, vanishing, failure, overfitting, recipe)
+}
+"""The rules by the names that ``claims.toml`` uses."""

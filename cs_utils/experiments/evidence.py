@@ -1,0 +1,106 @@
+"""Read what the long runs have recorded, and compare their arms by the one rule of `statistics`.
+
+``results/NAME.csv`` has one row for each run of the grid ``NAME``, ``results/NAME-histories.csv`` one for each of their
+epochs. Where nothing is recorded yet, the answer is "cannot tell at this budget", in these words.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from cs_utils.experiments.grids import Budget
+from cs_utils.experiments.statistics import MARGIN, Interval, Judgement, judge, paired_difference
+from cs_utils.settings import ROOT
+
+RESULTS = ROOT / "results"
+"""Folder of the recorded runs."""
+DIVERGED = "diverged"
+"""The ``status`` of a run that ended by a loss that is no number; it counts as an IoU of 0."""
+ALIVE = 0.1
+"""IoU from which a class counts as learned."""
+SMALL_CLASSES = ("pole", "person")
+"""The classes that must be learned before a budget can carry a verdict."""
+STILL_RISING = 0.01
+"""Gain of the last quarter of a run, in mean IoU per ten epochs, from which it was too short for a verdict."""
+TARGETS = tuple(range(5, 65, 5))
+"""IoU in points whose first epoch, and its seconds, a row keeps, as ``epochs_to_35`` and ``seconds_to_35``."""
+
+
+def read_rows(grid: str, budget: Budget = "full", folder: Path = RESULTS) -> pd.DataFrame:
+    """The rows of a grid's runs that arms are compared by, without those that only tuned a rate; none if none is there.
+
+    A run that diverged has an IoU of 0 in ``last_iou`` and ``best_iou``.
+    """
+    path = folder / f"{grid}.csv"
+    if not path.is_file():
+        return pd.DataFrame(columns=["arm", "seed", "budget", "role"])
+    rows = pd.read_csv(path)
+    rows = rows[(rows["budget"] == budget) & (rows["role"] == "test")]
+    failed = rows["status"] == DIVERGED
+    return rows.assign(**{name: rows[name].mask(failed, 0.0) for name in ("last_iou", "best_iou") if name in rows})
+
+
+def read_histories(grid: str, folder: Path = RESULTS) -> pd.DataFrame:
+    """One row for each epoch of each run, by its ``run``, the same name as in the rows; none if none is there."""
+    path = folder / f"{grid}-histories.csv"
+    return pd.read_csv(path) if path.is_file() else pd.DataFrame(columns=["run", "epoch"])
+
+
+def by_seed(rows: pd.DataFrame, arm: str, column: str = "last_iou") -> pd.Series:
+    """One column of an arm's runs, by seed; empty where nothing is recorded."""
+    return rows.reindex(columns=["arm", "seed", column]).query("arm == @arm").set_index("seed")[column].sort_index()
+
+
+def lead(rows: pd.DataFrame, arm: str, against: str, column: str = "last_iou") -> Interval | None:
+    """By how much an arm leads another, over the seeds that both have; None where there are none."""
+    pairs = pd.concat([by_seed(rows, arm, column), by_seed(rows, against, column)], axis=1, join="inner").dropna()
+    return paired_difference(*pairs.to_numpy().T) if len(pairs) else None
+
+
+def speed_lead(rows: pd.DataFrame, arm: str, against: str, unit: str = "epochs") -> tuple[int, Interval] | None:
+    """How much sooner an arm reaches a mean IoU than another, in ``epochs`` or ``seconds``.
+
+    The IoU is the highest of `TARGETS` that all runs of at least one of the two arms reach. A run that never does
+    counts as one epoch longer than it lasted.
+
+    Returns:
+        The IoU in points, and the interval of the difference: above 0 where the arm is faster. None without such rows.
+    """
+    arms = [rows[rows["arm"] == name] for name in (arm, against)]
+    reached = [goal for goal in TARGETS if any(len(one) and one[f"{unit}_to_{goal}"].notna().all() for one in arms)]
+    if not reached or any(one.empty for one in arms):
+        return None
+    column = f"{unit}_to_{reached[-1]}"
+    longest = rows["epochs"] + 1 if unit == "epochs" else rows["seconds"] * (rows["epochs"] + 1) / rows["epochs"]
+    filled = rows.assign(**{column: rows[column].fillna(longest)})
+    found = lead(filled, against, arm, column)
+    return None if found is None else (reached[-1], found)
+
+
+def budget_is_enough(rows: pd.DataFrame, arms: Sequence[str], until_the_end: bool = True) -> bool:
+    """Whether the runs of these arms are long enough for a verdict.
+
+    Pole and person must be learned by the best of the arms. And, ``until_the_end``, no arm may still gain a point in
+    ten epochs: arms that were still rising had not shown where they would end.
+    """
+    chosen = rows[rows["arm"].isin(arms)]
+    if chosen.empty:
+        return False
+    means = chosen.groupby("arm")[[*(f"iou_{name}" for name in SMALL_CLASSES), "slope"]].mean()
+    alive = all((means[f"iou_{name}"] > ALIVE).any() for name in SMALL_CLASSES)
+    return bool(alive and (not until_the_end or (means["slope"] < STILL_RISING).all()))
+
+
+def judge_arms(rows: pd.DataFrame, arm: str, against: str, margin: float = MARGIN) -> tuple[Judgement | None, str]:
+    """How an arm's last mean IoU compares with another's, and a sentence with the numbers.
+
+    The judgement is None where the budget is not enough: nothing recorded, classes not learned, arms still rising.
+    """
+    found = lead(rows, arm, against)
+    if found is None:
+        return None, f"{arm} against {against}: not recorded yet"
+    text = f"{arm} against {against}: {found.in_points()}, {found.count} seeds"
+    if not budget_is_enough(rows, (arm, against)):
+        return None, f"{text}, at too small a budget"
+    return judge(found, margin), text

@@ -1,0 +1,250 @@
+"""The claims are the talk's own words, and their verdicts are computed: each rule on runs whose answer is known."""
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from course.claims import RULES, TALK, TOO_SMALL, claims_table, find_claim, list_claims, replay
+from course.sections import list_notebooks, read_sections
+from cs_utils.exceptions import CourseError
+from cs_utils.experiments.evidence import TARGETS
+from cs_utils.experiments.grids import GRIDS
+from cs_utils.experiments.statistics import noticeable_lead
+
+WORDS = re.compile(r"right|half right|wrong|depends on .+|cannot tell( at this budget)?")
+
+
+def lines_of_the_talk():
+    """Every line of the slides without its bullet; a line with marked-up parts also gives each of these."""
+    slides = TALK.read_text(encoding="utf-8").split("```")[1]
+    lines = []
+    for line in slides.splitlines():
+        text = line.strip().removeprefix("- ").strip()
+        parts = re.findall(r"\*+([^*]+)\*+", text)
+        lines += parts or [text]
+    return lines
+
+
+@pytest.mark.parametrize("claim", list_claims(), ids=lambda claim: f"{claim.under} {claim.quote}")
+def test_a_quotation_is_a_whole_line_of_the_talk_below_its_subject(claim):
+    lines = lines_of_the_talk()
+    places = [place for place, line in enumerate(lines) if line == claim.quote]
+    assert places
+    # On the line itself, or a few lines above it.
+    assert any(claim.under in line for place in places for line in lines[max(0, place - 9) : place + 1])
+
+
+@pytest.mark.parametrize("claim", list_claims(), ids=lambda claim: f"{claim.under} {claim.quote}")
+def test_a_claim_has_a_verdict_with_a_source_or_a_rule_and_a_section(claim):
+    assert WORDS.fullmatch(claim.verdict().word)
+    assert (claim.source is None) != (claim.rule is None)
+    assert claim.rule is None or claim.rule in RULES
+    number, title = claim.where.split("#", 1)
+    notebook = next(path for path in list_notebooks() if path.stem.startswith(number))
+    assert title in {section.title for section in read_sections(notebook)}
+
+
+def names_of_arms(value):
+    if isinstance(value, str):
+        return {value}
+    return set().union(*map(names_of_arms, value)) if isinstance(value, list) else set()
+
+
+def test_the_arms_that_a_rule_names_are_arms_of_its_grid():
+    for claim in list_claims():
+        arguments = claim.arguments
+        grids = [value for name, value in arguments.items() if name.endswith("grid")]
+        arms = set().union(*(GRIDS[grid].arms for grid in grids)) if grids else set()
+        for name, value in arguments.items():
+            if name.endswith(("arm", "arms", "others", "sound", "broken", "comparisons")):
+                assert names_of_arms(value) <= arms, claim.quote
+
+
+def test_without_any_run_every_computed_verdict_is_open(tmp_path):
+    words = {claim.verdict(tmp_path).word for claim in list_claims() if claim.rule}
+    assert words == {TOO_SMALL}
+
+
+def test_the_table_has_a_row_for_each_claim_and_finds_the_notebooks(tmp_path):
+    rows = claims_table("notebooks/", tmp_path).splitlines()
+    assert len(rows) == len(list_claims()) + 2
+    assert '| Dice Loss: "Failure." |' in "\n".join(rows)
+    assert all("](notebooks/" in row for row in rows[2:])
+    assert len({len(re.findall(r"(?<!\\)\|", row)) for row in rows}) == 1
+
+
+def test_a_claim_is_found_by_its_words():
+    assert find_claim("Another Failure.").under == "Combined Loss"
+    assert find_claim("Failure.", "Focal Loss").rule == "failure"
+    for words in ("Failure.", "No such words."):
+        with pytest.raises(CourseError, match="claims"):
+            find_claim(words)
+
+
+# ------------------------------------------------------------------------------------------ rules, on invented results
+
+
+def write_rows(folder, grid, arms, **columns):
+    """Ten or fewer runs for each arm: ``arms`` gives the last IoU by seed; ``columns`` what differs from a good run."""
+    rows = [
+        {
+            "run": f"{arm}-{seed}",
+            "budget": "full",
+            "arm": arm,
+            "role": "test",
+            "seed": seed,
+            "status": "done",
+            "epochs": 20,
+            "seconds": 100.0,
+            "last_iou": iou,
+            "best_iou": iou,
+            "slope": 0.001,
+            "iou_pole": 0.3,
+            "iou_person": 0.3,
+        }
+        | {name: value[arm] if isinstance(value, dict) else value for name, value in columns.items()}
+        for arm, scores in arms.items()
+        for seed, iou in enumerate(scores)
+    ]
+    pd.DataFrame(rows).to_csv(folder / f"{grid}.csv", index=False)
+    return rows
+
+
+NOISE = np.array([0.002, -0.001, 0.001, -0.002, 0.0])
+PAIR = {"comparisons": [["new", "old"]], "words": {"better": "right", "equal": "half right", "worse": "wrong"}}
+
+
+@pytest.mark.parametrize(
+    ("lead", "word"), [(0.03, "right"), (0.0, "half right"), (-0.03, "wrong"), (0.1 * NOISE / 0.002, "cannot tell")]
+)
+def test_leads_are_judged_by_the_rule(tmp_path, lead, word):
+    write_rows(tmp_path, "toy", {"new": 0.5 + lead + NOISE, "old": np.full(5, 0.5)})
+    assert RULES["leads"](folder=tmp_path, grid="toy", **PAIR).word == word
+
+
+@pytest.mark.parametrize("fault", [{"iou_pole": 0.05}, {"slope": 0.02}])
+def test_a_short_run_cannot_tell_whatever_its_lead(tmp_path, fault):
+    write_rows(tmp_path, "toy", {"new": 0.6 + NOISE, "old": 0.5 + NOISE}, **fault)
+    assert RULES["leads"](folder=tmp_path, grid="toy", **PAIR).word == TOO_SMALL
+
+
+def test_runs_of_the_small_budget_and_of_the_tuning_carry_no_verdict(tmp_path):
+    for column, value in (("budget", "small"), ("role", "tuning")):
+        write_rows(tmp_path, "toy", {"new": 0.6 + NOISE, "old": 0.5 + NOISE}, **{column: value})
+        assert RULES["leads"](folder=tmp_path, grid="toy", **PAIR).word == TOO_SMALL
+
+
+def test_two_comparisons_that_differ_are_mixed(tmp_path):
+    write_rows(tmp_path, "toy", {"new": 0.6 + NOISE, "old": 0.5 - NOISE, "older": 0.7 - NOISE})
+    words = PAIR["words"] | {"mixed": "depends on the data"}
+    pairs = [["new", "old"], ["new", "older"]]
+    assert RULES["leads"](folder=tmp_path, grid="toy", comparisons=pairs, words=words).word == "depends on the data"
+
+
+def test_a_run_that_diverged_counts_as_nothing_learned(tmp_path):
+    write_rows(
+        tmp_path,
+        "toy",
+        {"new": 0.5 + NOISE, "old": np.full(5, 0.5)},
+        status={"new": "done", "old": "diverged"},
+    )
+    verdict = RULES["leads"](folder=tmp_path, grid="toy", **PAIR)
+    assert verdict.word == "right"
+    assert "+50.0" in verdict.because
+
+
+def test_a_failure_depends_on_the_implementation_only_if_a_mistake_does_worse(tmp_path):
+    arms = {"ce": 0.5 + NOISE, "dice": 0.5 - NOISE, "no softmax": 0.1 + NOISE}
+    chosen = {"folder": tmp_path, "grid": "toy", "sound": ["dice", "ce"], "broken": ["no softmax"]}
+    write_rows(tmp_path, "toy", arms)
+    assert RULES["failure"](**chosen).word == "depends on the implementation"
+    write_rows(tmp_path, "toy", arms | {"no softmax": 0.5 + NOISE[::-1]})
+    assert RULES["failure"](**chosen).word == "cannot tell"
+    write_rows(tmp_path, "toy", arms | {"dice": 0.3 - NOISE})
+    assert RULES["failure"](**chosen).word == "right"
+
+
+def test_faster_means_epochs_until_an_iou_that_all_runs_of_an_arm_reach(tmp_path):
+    arms = {"AdamW": 0.5 + NOISE, "SGD": 0.5 - NOISE, "Adam": 0.5 - NOISE}
+    needed = {"AdamW": 4, "SGD": 9, "Adam": 4}
+    columns = {f"epochs_to_{goal}": needed if goal <= 35 else np.nan for goal in TARGETS}
+    write_rows(tmp_path, "toy", arms, **columns)
+    chosen = {"folder": tmp_path, "grid": "toy", "mixed": "depends on it"}
+    verdict = RULES["faster"](**chosen, comparisons=[["AdamW", "SGD"]])
+    assert verdict.word == "right"
+    assert "35 % in 5.0 epochs fewer" in verdict.because
+    assert RULES["faster"](**chosen, comparisons=[["AdamW", "Adam"]]).word == "wrong"
+    assert RULES["faster"](**chosen, comparisons=[["AdamW", "SGD"], ["AdamW", "Adam"]]).word == "depends on it"
+    # Never to get there counts as one epoch longer than the run.
+    write_rows(tmp_path, "toy", arms, **columns | {"epochs_to_35": needed | {"SGD": np.nan}})
+    assert "17.0 epochs fewer" in RULES["faster"](**chosen, comparisons=[["AdamW", "SGD"]]).because
+
+
+def test_the_gradient_vanishes_by_a_threshold(tmp_path):
+    arms = {"at birth: a": np.zeros(3), "at birth: b": np.zeros(3)}
+    for ratios, word in (((1e-2, 1e-6), "depends on"), ((1e-6, 1e-6), "right"), ((0.1, 0.1), "wrong")):
+        write_rows(tmp_path, "toy", arms, arriving_ratio=dict(zip(arms, ratios, strict=True)))
+        verdict = RULES["vanishing"](folder=tmp_path, grid="toy", arms=list(arms), threshold=1e-4)
+        assert verdict.word.startswith(word)
+
+
+def test_early_stopping_is_replayed_on_paper():
+    #            stops after two epochs without a new best; the later, higher one is never seen
+    assert replay([0.1, 0.3, 0.2, 0.3, 0.9], patience=2) == (3, 1)
+    assert replay([0.1, 0.3, 0.2, 0.3, 0.9], patience=3) == (4, 4)
+    assert replay([0.1, 0.2, 0.3], patience=1) == (2, 2)
+
+
+def write_histories(folder, grid, rows, iou, val_loss):
+    histories = [
+        {"run": row["run"], "epoch": epoch, "iou_score": score + 0.001 * row["seed"], "val_loss": loss}
+        for row in rows
+        for epoch, (score, loss) in enumerate(zip(iou, val_loss, strict=True), start=1)
+    ]
+    pd.DataFrame(histories).to_csv(folder / f"{grid}-histories.csv", index=False)
+
+
+@pytest.mark.parametrize(("end", "word"), [(2.0, "right"), (0.5, "wrong")])
+def test_overfitting_is_controlled_where_the_loss_would_have_risen(tmp_path, end, word):
+    rows = write_rows(tmp_path, "toy", {"few": 0.5 + NOISE})
+    write_histories(tmp_path, "toy", rows, iou=[0.2, 0.4, 0.3, 0.3, 0.3], val_loss=[1.5, 1.0, 1.0, 1.2, end])
+    assert RULES["overfitting"](folder=tmp_path, grid="toy", arm="few", patience=2).word == word
+
+
+@pytest.mark.parametrize(
+    ("late", "batch_8", "word"),
+    [(0.405, 0.4, "right"), (0.5, 0.4, "half right"), (0.405, 0.6, "half right"), (0.5, 0.6, "wrong")],
+)
+def test_the_recipe_is_right_if_patience_costs_little_and_no_batch_is_better(tmp_path, late, batch_8, word):
+    rows = write_rows(tmp_path, "waits", {"long": 0.5 + NOISE})
+    write_histories(tmp_path, "waits", rows, iou=[0.4, 0.3, 0.3, late], val_loss=[1.0] * 4)
+    write_rows(tmp_path, "sizes", {"batch 4": 0.5 + NOISE, "batch 8": batch_8 - NOISE})
+    verdict = RULES["recipe"](tmp_path, "waits", "long", 2, "sizes", "batch 4")
+    assert verdict.word == word
+
+
+def test_a_first_epoch_is_half_right_if_only_some_classes_are_learned(tmp_path):
+    for first, word in ((12, "right"), (5, "half right"), (0, "wrong")):
+        write_rows(tmp_path, "toy", {"net": 0.5 + NOISE}, alive_first=first, alive_last=12)
+        assert RULES["first_epoch"](folder=tmp_path, grid="toy", arm="net").word == word
+
+
+def test_slow_is_in_seconds_to_the_same_iou(tmp_path):
+    arms = {"unet": 0.5 + NOISE, "fcn": 0.5 - NOISE, "segformer": 0.5 - NOISE}
+    noise = {"unet": 30.0, "fcn": 20.0, "segformer": 40.0}
+    rows = write_rows(
+        tmp_path, "toy", arms, **{f"seconds_to_{goal}": noise if goal == 30 else np.nan for goal in TARGETS}
+    )
+    chosen = {"folder": tmp_path, "grid": "toy", "arm": "unet"}
+    assert RULES["slowest"](**chosen, others=["fcn"]).word == "right"
+    assert RULES["slowest"](**chosen, others=["segformer"]).word == "wrong"
+    assert RULES["slowest"](**chosen, others=["fcn", "segformer"]).word == "half right"
+
+
+def test_the_sentence_gives_the_number_of_seeds_and_the_interval(tmp_path):
+    write_rows(tmp_path, "toy", {"new": 0.52 + NOISE, "old": np.full(5, 0.5)})
+    because = RULES["leads"](folder=tmp_path, grid="toy", **PAIR).because
+    assert because == "new against old: +2.0 points (+1.8 to +2.2), 5 seeds"
+    assert noticeable_lead(NOISE) < 0.01
