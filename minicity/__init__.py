@@ -6,12 +6,15 @@ polygon in the same order, each thing inside its own outline: picture and labels
 
 How a scene comes about, and where to read on:
 
-1. ``streets`` lays a street out in metres, by the numbers in ``plans``, and ``traffic`` puts the vehicles on it.
-2. ``vehicles`` (made of ``mesh``), ``people``, ``trees`` and ``furniture`` build the things on it; ``materials`` and
+1. ``conditions`` draws weather, camera and film.
+2. ``streets`` lays a street out in metres, by the numbers in ``plans``, and ``traffic`` puts the vehicles on it.
+3. ``vehicles`` (made of ``mesh``), ``people``, ``trees`` and ``furniture`` build the things on it; ``materials`` and
    ``facades`` (made of ``textures``) say what roads and walls, and the fronts of houses look like.
-3. ``geometry`` holds the pinhole camera that turns world points into image points.
-4. ``render`` projects all things, drops what is hidden, and paints the rest from far to near.
-5. ``sensor`` does to the picture what lens and sensor do: blur, exposure, white balance, vignetting and noise.
+4. ``geometry`` holds the level pinhole camera that turns world points into points of a canvas.
+5. ``render`` projects all things, drops what is hidden, and paints the rest from far to near.
+6. ``lens`` turns the canvas, picture and polygons alike, as the camera is turned, and bends it as its lens does.
+7. ``carrier`` adds the bonnet of the own car; ``sensor`` does what film and sensor do: blur, glare, exposure, white
+   balance, tone curve, vignetting and noise.
 """
 
 from dataclasses import dataclass
@@ -21,13 +24,14 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from cs_utils.labels import BY_NAME
-from minicity.geometry import REFERENCE_FOCAL, REFERENCE_WIDTH, Camera, Light
-from minicity.render import Frame, borders, drop_hidden, own_car, paint_all, pixels, project_all
-from minicity.sensor import Look, expose
+from minicity.carrier import lay_over, overlays
+from minicity.conditions import draw_lens, draw_light, draw_look
+from minicity.lens import sun_ahead
+from minicity.render import Frame, drop_hidden, paint_all, pixels, project_all
+from minicity.sensor import expose
 from minicity.streets import build
-from minicity.textures import TILE
 
-VERSION = "1.0"
+VERSION = "2.0"
 """The same seed gives the same bytes in one version; whatever changes a byte changes this."""
 
 
@@ -53,21 +57,25 @@ def make_scene(seed: int, height: int = 1024, width: int = 2048) -> Scene:
     The same seed gives the same bytes at the same size, and the same street at every size.
     """
     rng = np.random.default_rng(seed)
-    light, look = _draw_light(rng), _draw_look(rng)
-    camera = _draw_camera(rng, height, width)
-    bonnet, strips = own_car(rng, height, width), borders(rng, height, width)
+    light = draw_light(rng)
+    look = draw_look(rng, light)
+    lens, eye = draw_lens(rng, height, width)
+    found = overlays(rng, height, width)
     sky_seed = float(rng.random())
     street = build(rng, light)
 
+    camera, *size = lens.level(eye)
     things = street.ground + sorted(street.things, key=lambda thing: -thing.depth)
-    frames = project_all(things, camera, height, width)
+    frames = project_all(things, camera, *size)
     horizon = camera.horizon + 0.012 * height
-    sky = Frame(None, "sky", np.array([(0, 0), (width, 0), (width, horizon), (0, horizon)], float))
-    frames = drop_hidden([sky, *frames, bonnet, *strips], height, width)
+    sky = Frame(None, "sky", np.array([(0, 0), (size[1], 0), (size[1], horizon), (0, horizon)], float))
+    over = [SceneObject(label, pixels(outline, height, width)) for label, outline, _ in found]
+    frames = drop_hidden([sky, *frames], lens, camera, [thing.polygon for thing in over], (size[0], size[1]))
 
-    canvas = paint_all(frames, street, camera, sky_seed, height, width)
-    objects = tuple(SceneObject(frame.label, pixels(frame.outline, height, width)) for frame in frames)
-    return Scene(expose(canvas, look), objects)
+    image = lens.photograph(paint_all(frames, street, camera, sky_seed, (size[0], size[1])), camera)
+    lay_over(image, found, light.sky_low)
+    objects = tuple(SceneObject(frame.label, frame.polygon) for frame in frames)
+    return Scene(expose(image, look, sun_ahead(light, lens)), (*objects, *over))
 
 
 def polygons_json(scene: Scene) -> dict[str, Any]:
@@ -111,35 +119,3 @@ def _resolve(label: str) -> tuple[str, bool]:
     if label not in BY_NAME and label.endswith("group"):
         return label.removesuffix("group"), True
     return label, False
-
-
-def _draw_light(rng: np.random.Generator) -> Light:
-    clouds = float(rng.uniform(0.0, 1.0) ** 0.7)
-    azimuth, elevation = rng.uniform(0.0, 2 * np.pi), np.deg2rad(rng.uniform(22.0, 58.0))
-    sun = np.array([np.cos(elevation) * np.sin(azimuth), np.sin(elevation), np.cos(elevation) * np.cos(azimuth)])
-    direct = 0.85 * (1.0 - clouds) ** 0.8
-    warm = rng.uniform(0.0, 1.0) * (1.0 - clouds)
-    top = (1 - clouds) * np.array([0.36, 0.54, 0.8]) + clouds * np.array([0.74, 0.77, 0.8])
-    low = (1 - clouds) * np.array([0.8, 0.87, 0.93]) + clouds * np.array([0.9, 0.91, 0.91])
-    low = low * (1 - 0.25 * warm) + 0.25 * warm * np.array([1.0, 0.86, 0.68])
-    haze = float(rng.choice((0.0012, 0.003, 0.007), p=(0.45, 0.4, 0.15)))
-    return Light(sun, float(direct), float(0.9 - 0.27 * direct), haze, top, low, clouds)
-
-
-def _draw_look(rng: np.random.Generator) -> Look:
-    exposure = rng.uniform(0.98, 1.3)
-    tint = np.array([1.0 + rng.normal(0.0, 0.03), 1.0, 1.0 - rng.normal(0.0, 0.035)])
-    offset = tuple(int(n) for n in rng.integers(0, TILE, 2))
-    return Look(exposure * tint, float(rng.uniform(0.92, 1.2)), float(rng.uniform(0.08, 0.28)),
-                float(rng.uniform(0.0002, 0.0005)),
-                float(rng.uniform(1.0, 4.5)), (offset[0], offset[1]))  # fmt: skip
-
-
-def _draw_camera(rng: np.random.Generator, height: int, width: int) -> Camera:
-    focal = REFERENCE_FOCAL * width / REFERENCE_WIDTH
-    return Camera(
-        height=float(rng.uniform(1.15, 1.3)),
-        focal=focal,
-        cx=width * float(0.5 + rng.normal(0.0, 0.025)),
-        horizon=height * float(0.43 + rng.normal(0.0, 0.014)),
-    )

@@ -8,8 +8,7 @@ picture, not the middle of its first pixel, is (0, 0). A world point is seen at
     y = horizon + focal * (height - Y) / Z
 
 so that all that is twice as far away is half as large, and points at eye level lie on the horizon at any distance.
-A slight pitch of the camera only moves the horizon: for the two degrees of a real car, turning the camera and
-shifting the picture differ by less than one percent, and upright lines stay upright.
+This camera always looks level; `lens` turns its canvas into the picture of a camera that yaws, pitches and rolls.
 """
 
 from dataclasses import dataclass
@@ -59,6 +58,10 @@ class Light:
     sky_top: np.ndarray
     sky_low: np.ndarray
     clouds: float
+    dusk: float = 0.0
+    """0 by day to 1 at nightfall, when windows and lamps are lit."""
+    wet: float = 0.0
+    """0 for a dry road to 1 for one that mirrors."""
 
     def shade(self, normal: np.ndarray) -> np.ndarray:
         """Brightness (...,) of a dull surface with unit normals (..., 3), in the sun and under the sky."""

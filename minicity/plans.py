@@ -7,14 +7,18 @@ import numpy as np
 from minicity import trees
 from minicity.facades import Facade
 from minicity.geometry import Light, Solid, Surface
-from minicity.materials import Fence, Masonry
+from minicity.materials import Fence, Grass, Masonry, Paving
 
 LANE = 3.3
 """Width of a traffic lane in metres."""
 
 
-FAR = 170.0
-"""Where the street ends for us, in metres."""
+NEAR, FAR = 1.0, 170.0
+"""Where the street begins and ends for us, in metres."""
+
+
+BACKDROP = 900.0
+"""Depth in metres of the earth that lies under all else."""
 
 
 @dataclass(frozen=True)
@@ -39,24 +43,26 @@ class Plan:
     people: float = 9.0
     cars: float = 3.0
     bicycles: float = 3.0
-    trucks: float = 0.05
+    trucks: float = 0.1
     """Share of the streets of this type in which a lorry is under way; likewise for the buses."""
     buses: float = 0.05
     track: bool = False
     cobbles: float = 0.03
+    green: float = 0.35
+    """Share of the streets of this type in which there is bare earth or grass: in the others all ground is paved."""
     kinds: tuple[str, ...] = ("plaster", "plaster", "brick", "stone")
 
 
 PLANS: dict[str, Plan] = {
     "old town": Plan(0.24, parked=0.55, pavement=(2.1, 3.6), floors=(3, 5), gap=0.04, shops=0.55, people=15,
                      cobbles=0.35, bicycles=5),
-    "avenue": Plan(0.24, lanes=2, parked=0.7, verge=(0.8, 2.2), pavement=(3.2, 4.8), floors=(4, 6), trees=12, gap=0.14,
-                   cars=4, buses=0.08, trucks=0.07),
-    "suburb": Plan(0.22, parked=0.35, verge=(0.0, 1.2), pavement=(2.5, 4.0), garden=(3.0, 7.0), floors=(2, 3), gap=0.22,
+    "avenue": Plan(0.24, lanes=2, parked=0.7, verge=(0.8, 2.2), pavement=(3.2, 4.8), floors=(4, 6), trees=12, gap=0.14, green=0.6,
+                   cars=4, buses=0.08, trucks=0.12),
+    "suburb": Plan(0.22, parked=0.35, verge=(0.0, 1.2), pavement=(2.5, 4.0), garden=(3.0, 7.0), floors=(2, 3), gap=0.22, green=0.85,
                    trees=6, wall=0.22, fence=0.38, hedge=0.55, shops=0.02, people=4, cars=2),
     "shops": Plan(0.12, lanes=2, parked=0.6, pavement=(4.0, 6.2), floors=(3, 6), gap=0.15, trees=4, shops=0.85,
                   people=16, cars=4, buses=0.08, kinds=("plaster", "stone", "panel", "panel")),
-    "works": Plan(0.09, parked=0.4, verge=(0.0, 2.0), pavement=(2.4, 4.0), garden=(2.0, 8.0), floors=(2, 3), gap=0.45,
+    "works": Plan(0.09, parked=0.4, verge=(0.0, 2.0), pavement=(2.4, 4.0), garden=(2.0, 8.0), floors=(2, 3), gap=0.45, green=0.75,
                   trees=4, wall=0.65, fence=0.5, hedge=0.1, shops=0.0, people=2, trucks=0.22,
                   kinds=("brick", "panel", "panel")),
     "tram": Plan(0.12, parked=0.3, pavement=(3.0, 5.0), floors=(4, 6), gap=0.1, trees=4, shops=0.5, people=10,
@@ -107,20 +113,39 @@ class Street:
     light: Light
     bend: float
     season: float
+    green: bool = True
+    shift: float = 0.0
+    """How far the lane of the camera lies to the right of the camera, in metres."""
     ground: list[Surface] = field(default_factory=list)
     things: list[Surface | Solid] = field(default_factory=list)
 
-    def x(self, x: float, z: float) -> float:
-        """Sideways place of what lies ``x`` beside the camera's lane, z metres ahead, on the bent street."""
-        return x + 0.5 * self.bend * z * z
+    def course(self, z: np.ndarray | float) -> np.ndarray | float:
+        """Sideways place of the camera's lane, z metres ahead, on the bent street."""
+        return self.shift + 0.5 * self.bend * z * z
 
-    def strip(self, label: str, left: float, right: float, material: object, z0: float = 1.6, z1: float = FAR) -> None:
+    def x(self, x: float, z: float) -> float:
+        """Sideways place of what lies ``x`` beside the camera's lane, z metres ahead."""
+        return x + self.course(z)
+
+    def strip(self, label: str, left: float, right: float, material: object, z0: float = NEAR, z1: float = FAR) -> None:
         """Lay a strip of ground along the street between two lateral places."""
         z = np.geomspace(z0, z1, 14)
-        shift = 0.5 * self.bend * z * z
+        shift = self.course(z)
         forth = np.stack([left + shift, np.zeros_like(z), z], axis=1)
         back = np.stack([right + shift, np.zeros_like(z), z], axis=1)[::-1]
         self.ground.append(Surface(label, z1, np.concatenate([forth, back]), material))
+
+    def soil(self, left: float, right: float, color: tuple, z0: float = NEAR, z1: float = FAR) -> None:
+        """Unbuilt ground between two lateral places: grass or earth of about a colour or, in a paved street, slabs."""
+        rng = self.rng
+        bright, cast, earth, seed = rng.uniform(0.6, 1.4), rng.normal(0.0, 0.06, 3), rng.uniform(0.0, 0.7), rng.random()
+        stone = rng.uniform(0.3, 0.6)
+        if self.green:
+            tone = np.clip(np.array(color) * bright * (1.0 + cast), 0.02, 1.0)
+            self.strip("terrain", left, right, Grass(tuple(tone), float(earth), float(seed)), z0, z1)
+        else:
+            tone = stone * (1.0 + 0.5 * cast)
+            self.strip("sidewalk", left, right, Paving(tuple(tone), (0.2, 0.2), None, 0.0, float(seed)), z0, z1)
 
     def upright(self, label: str, a: tuple, b: tuple, low: float, high: float, material: object) -> None:
         """Put up a rectangle of wall above the ground line from a = (x, z) to b."""

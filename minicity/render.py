@@ -24,8 +24,9 @@ from minicity.geometry import (
     to_fixed,
     union,
 )
+from minicity.lens import Lens
 from minicity.materials import Fence
-from minicity.plans import Street
+from minicity.plans import BACKDROP, Street
 from minicity.textures import View, noise, tint
 from minicity.trees import Foliage
 
@@ -37,21 +38,27 @@ VEHICLES = {"car", "truck", "bus", "train"}
 """Solids without holes: nothing shines through between their faces."""
 
 
+LEAST_PIXELS, LEAST_SHARE = 4, 3e-5
+"""What shows fewer pixels, or a smaller share of the picture, is left out: an annotator would not have seen it."""
+
+
 SHADOWS_WITHIN = 90.0
 """Things farther away than this, in metres, throw no shadow that could be seen."""
 
 
 @dataclass(frozen=True)
 class Frame:
-    """A thing as the picture shows it: its float outline and, for a solid, the corners of its faces.
+    """A thing as the camera shows it: its float outline on the canvas and, for a solid, the corners of its faces.
 
-    ``seen`` are the rows and columns to paint: beyond them, nearer things cover it.
+    ``polygon`` is the outline in the picture, in whole pixels; ``seen`` are the rows and columns of the canvas to paint:
+    beyond them, nearer things cover it. The sky has no ``thing``.
     """
 
     thing: Surface | Solid | None
     label: str
     outline: np.ndarray
     faces: np.ndarray | None = None
+    polygon: np.ndarray | None = None
     seen: tuple[slice, slice] | None = None
 
 
@@ -92,19 +99,40 @@ def pixels(outline: np.ndarray, height: int, width: int) -> np.ndarray:
     return np.maximum(np.minimum(np.round(outline), (width - 1, height - 1)), 0).astype(np.int32)
 
 
-def drop_hidden(frames: list[Frame], height: int, width: int) -> list[Frame]:
-    """Keep the frames of which at least one pixel is left when all are painted, and note where they are ``seen``."""
-    canvas = Image.new("I", (width, height), len(frames))
-    draw = ImageDraw.Draw(canvas)
-    # Behind fences, leaves and the wheels of bicycles, more is seen than the labels say: they hide nothing here.
-    front = np.full((height, width), -1, np.int32)
+def drop_hidden(
+    frames: list[Frame], lens: Lens, camera: Camera, over: list[np.ndarray], size: tuple[int, int]
+) -> list[Frame]:
+    """Give the frames their polygon in the picture, and keep those of which enough is left to be labelled.
+
+    ``over`` are the polygons that are drawn after all frames, ``size`` is the (height, width) of the canvas. Those
+    that stay are told in which rows and columns of the canvas they are ``seen``.
+    """
+    height, width = lens.height, lens.width
+    bent = [clip(outline, height - 1, width - 1) for outline in lens.bend_all([f.outline for f in frames], camera)]
+    frames = [
+        replace(frame, polygon=pixels(outline, height, width))
+        for frame, outline in zip(frames, bent, strict=True)
+        if len(outline) > 2
+    ]
+    labels = Image.new("I", (width, height), len(frames))
+    draw = ImageDraw.Draw(labels)
+    for number, polygon in enumerate([*(frame.polygon for frame in frames), *over]):
+        draw.polygon(polygon.ravel().tolist(), fill=min(number, len(frames)))
+    left = np.bincount(np.array(labels).ravel(), minlength=len(frames) + 1)
+    least = max(LEAST_PIXELS, LEAST_SHARE * height * width)
+    kept = []
     for number, frame in enumerate(frames):
-        corners = pixels(frame.outline, height, width)
-        draw.polygon(corners.ravel().tolist(), fill=number)
+        if left[number] >= least:
+            kept.append(frame)
+        elif left[number] and (frame.thing is None or frame.thing.depth >= BACKDROP):
+            # Behind sky and earth nothing could take their place: a speck of them is nobody's.
+            kept.append(replace(frame, label="static"))
+    # Behind fences, leaves and the wheels of bicycles, more is seen than the labels say: they hide nothing here.
+    front = np.full(size, -1, np.int32)
+    for number, frame in enumerate(kept):
         if _is_opaque(frame):
-            cv2.fillPoly(front, [corners], number)
-    left = np.bincount(np.array(canvas).ravel(), minlength=len(frames) + 1)
-    return [replace(frame, seen=_seen(frame, front, n)) for n, frame in enumerate(frames) if left[n]]
+            cv2.fillPoly(front, [pixels(frame.outline, *size)], number)
+    return [replace(frame, seen=_seen(frame, front, number)) for number, frame in enumerate(kept)]
 
 
 def _is_opaque(frame: Frame) -> bool:
@@ -130,12 +158,10 @@ def _seen(frame: Frame, front: np.ndarray, number: int) -> tuple[slice, slice]:
     )
 
 
-def paint_all(
-    frames: list[Frame], street: Street, camera: Camera, sky_seed: float, height: int, width: int
-) -> np.ndarray:
-    """Paint the frames from far to near, each inside its own outline: (H, W, 3) uint8, before lens and sensor."""
+def paint_all(frames: list[Frame], street: Street, camera: Camera, sky_seed: float, size: tuple[int, int]) -> np.ndarray:
+    """Paint the frames from far to near, each inside its own outline: the canvas (H, W, 3) uint8 of a given size."""
     light = street.light
-    canvas = np.empty((height, width, 3), np.uint8)
+    canvas = np.empty((*size, 3), np.uint8)
     canvas[:] = np.clip(light.sky_low * 200, 0, 255).astype(np.uint8)
     grounded = False
     for frame in frames:
@@ -146,12 +172,8 @@ def paint_all(
             _paint_surface(canvas, frame, camera, street)
         elif isinstance(frame.thing, Solid):
             _paint_solid(canvas, frame, light)
-        elif frame.label == "ego vehicle":
-            _paint_own_car(canvas, frame, light)
-        elif frame.label == "sky":
-            _paint_sky(canvas, frame, light, camera, sky_seed)
         else:
-            _paint_border(canvas, frame)
+            _paint_sky(canvas, frame, light, camera, sky_seed)
     return canvas
 
 
@@ -217,7 +239,7 @@ def _paint_surface(canvas: np.ndarray, frame: Frame, camera: Camera, street: Str
     shape = (y.shape[0], slope.shape[1])
     if thing.plane is None:
         depth = camera.focal * camera.height / np.maximum(y, 0.3)
-        u = slope * depth - 0.5 * street.bend * depth**2
+        u = slope * depth - street.course(depth)
         foot_u, foot_v = depth / camera.focal, depth**2 / (camera.focal * camera.height)
         view = View(u, depth, foot_u, foot_v, float(light.shade(np.array([0.0, 1.0, 0.0]))), sky, shape)
     else:
@@ -291,44 +313,3 @@ def _cast_shadows(canvas: np.ndarray, street: Street, camera: Camera) -> None:
     depth = 1.0 - light.ambient / lit
     factor = (1.0 - thrown * np.float32(depth / 255)) * (1.0 - contact * np.float32(0.6 / 255))
     canvas[top:] = cv2.multiply(canvas[top:], cv2.merge([factor] * 3), dtype=cv2.CV_8U)
-
-
-def own_car(rng: np.random.Generator, height: int, width: int) -> Frame:
-    """The bonnet of the car that carries the camera."""
-    edge, rise, shift = rng.uniform(0.965, 0.985), rng.uniform(0.035, 0.055), rng.uniform(-0.02, 0.02)
-    x = np.linspace(0.0, 1.0, 41)
-    y = edge - rise * (1.0 - np.abs(2.0 * (x - 0.5 - shift)) ** 2.4)
-    points = np.concatenate([np.stack([x, y], axis=1), [(1.0, 1.0), (0.0, 1.0)]])
-    return Frame(None, "ego vehicle", points * (width - 1, height - 1))
-
-
-def borders(rng: np.random.Generator, height: int, width: int) -> list[Frame]:
-    """Strips at the edges that a rectified stereo picture does not fill."""
-    strip = 0.0024 * width * rng.uniform(0.8, 1.2)
-    right = width - 1 - strip
-    boxes = [(0, 0, strip, height), (right, 0, width, height), (0, 0, width, strip)]
-    frames = []
-    for x0, y0, x1, y1 in boxes:
-        points = np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1)], float)
-        frames.append(Frame(None, "rectification border", np.clip(points, 0, (width - 1, height - 1))))
-    return frames
-
-
-def _paint_own_car(canvas: np.ndarray, frame: Frame, light: Light) -> None:
-    """Dark paint that mirrors the sky, more so towards the far edge."""
-    rows, columns = _box(frame.outline, canvas.shape)
-    h, w = rows.stop - rows.start, columns.stop - columns.start
-    down = np.linspace(0.0, 1.0, h, dtype=np.float32)[:, None]
-    across = np.linspace(-1.0, 1.0, w, dtype=np.float32)[None, :]
-    gloss = 0.34 * np.exp(-3.0 * (down + 0.35 * across**2)) + 0.1 * np.exp(
-        -(((np.abs(across) - 0.52 - 0.1 * down) / 0.03) ** 2)
-    )
-    rgb = 0.055 + gloss[..., None] * light.sky_low
-    layer = np.clip(rgb * 255.0, 0, 255).astype(np.uint8)
-    _blend(canvas, rows, columns, layer, _mask(frame.outline, rows, columns))
-
-
-def _paint_border(canvas: np.ndarray, frame: Frame) -> None:
-    rows, columns = _box(frame.outline, canvas.shape)
-    layer = (canvas[rows, columns] * np.float32(0.25)).astype(np.uint8)
-    _blend(canvas, rows, columns, layer, _mask(frame.outline, rows, columns))

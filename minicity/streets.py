@@ -11,7 +11,7 @@ from minicity import furniture, people, traffic, vehicles
 from minicity.geometry import Light, Surface
 from minicity.materials import Asphalt, Fence, Grass, Paving, Rails
 from minicity.mesh import Pose
-from minicity.plans import LANE, PLANS, Plan, Street, free
+from minicity.plans import BACKDROP, LANE, NEAR, PLANS, Plan, Street, free
 
 
 def build(rng: np.random.Generator, light: Light) -> Street:
@@ -24,7 +24,8 @@ def build(rng: np.random.Generator, light: Light) -> Street:
         if rng.random() < 0.75
         else float(rng.choice((-1.0, 1.0)) * rng.uniform(0.004, 0.009))
     )
-    street = Street(rng, light, bend, float(max(rng.normal(0.0, 0.35), 0.0)))
+    shift = float(rng.normal(0.0, 0.35)) + (float(rng.uniform(-2.5, 1.5)) if rng.random() < 0.15 else 0.0)
+    street = Street(rng, light, bend, float(max(rng.normal(0.0, 0.35), 0.0)), bool(rng.random() < plan.green), shift)
     junction = float(rng.uniform(17.0, 48.0)) if rng.random() < 0.5 else None
     end = float(rng.uniform(60.0, 150.0))
 
@@ -49,10 +50,9 @@ def _ground(
 ) -> list[tuple]:
     """Lay road, verges, pavements and tracks; returns for each side the places of kerb, pavement and lot front."""
     rng = street.rng
-    base = Grass((0.33, 0.36, 0.2), 0.3, 0.1)
-    street.ground.append(
-        Surface("terrain", 900.0, np.array([(-900, 0, 1.6), (-900, 0, 900), (900, 0, 900), (900, 0, 1.6)], float), base)
-    )
+    earth = Grass((0.33, 0.36, 0.2), 0.3, 0.1) if street.green else Paving((0.42, 0.42, 0.41), (0.3, 0.3))
+    outline = np.array([(-900, 0, NEAR), (-900, 0, 900), (900, 0, 900), (900, 0, NEAR)], float)
+    street.ground.append(Surface("terrain" if street.green else "ground", BACKDROP, outline, earth))
     tint = rng.uniform(0.85, 1.1)
     stone = (
         tuple(np.array((0.47, 0.46, 0.45)) * tint) if rng.random() < 0.75 else tuple(np.array((0.5, 0.4, 0.36)) * tint)
@@ -66,24 +66,14 @@ def _ground(
         inner = kerb + side * verge
         front = inner + side * pavement
         if garden:
-            grass = Grass(
-                tuple(np.array((0.28, 0.36, 0.15)) * rng.uniform(0.8, 1.15)),
-                float(rng.uniform(0.0, 0.35)),
-                float(rng.random()),
-            )
-            street.strip("terrain", *sorted((front, front + side * garden)), grass)
+            street.soil(*sorted((front, front + side * garden)), (0.28, 0.36, 0.15))
         street.strip(
             "sidewalk",
             *sorted((inner - side * 0.02, front + side * 0.3)),
             Paving(stone, slab, inner if not verge else None, 0.0, float(rng.random())),
         )
         if verge:
-            grass = Grass(
-                tuple(np.array((0.27, 0.34, 0.15)) * rng.uniform(0.8, 1.15)),
-                float(rng.uniform(0.0, 0.5)),
-                float(rng.random()),
-            )
-            street.strip("terrain", *sorted((kerb, inner)), grass)
+            street.soil(*sorted((kerb, inner)), (0.27, 0.34, 0.15))
         edges.append((kerb, (inner, front), front + side * garden))
     lines: list[tuple[float, float, float]] = []
     middle = -0.5 * LANE
@@ -170,15 +160,14 @@ def _open_lot(street: Street, plan: Plan, side: float, front: float, z: float, s
     """A lot without a house: trees behind a wall, fence or hedge, or parked cars."""
     rng = street.rng
     outside = front + side * 16.0
-    label = "parking" if rng.random() < 0.35 else "terrain"
-    material = (
-        Paving((0.36, 0.36, 0.36), (0.2, 0.2), None, 2.6, 0.4)
-        if label == "parking"
-        else Grass((0.29, 0.34, 0.17), 0.25, float(rng.random()))
-    )
-    street.strip(label, *sorted((front, outside)), material, z, stop)
+    parking = rng.random() < 0.35
+    if parking:
+        slabs = Paving((0.36, 0.36, 0.36), (0.2, 0.2), None, 2.6, 0.4)
+        street.strip("parking", *sorted((front, outside)), slabs, z, stop)
+    else:
+        street.soil(*sorted((front, outside)), (0.29, 0.34, 0.17), z, stop)
     street.barrier(plan, (street.x(front, z), z), (street.x(front, stop), stop))
-    if label == "parking":
+    if parking:
         at = z + 1.5
         while at < stop - 1.0:
             if rng.random() < 0.7:
@@ -187,7 +176,7 @@ def _open_lot(street: Street, plan: Plan, side: float, front: float, z: float, s
             at += 2.6
     for _ in range(int(rng.integers(2, 6))):
         at, height = float(rng.uniform(z, stop)), float(rng.uniform(6.0, 15.0))
-        x = front + side * rng.uniform(6.0 if label == "parking" else 1.5, 13.0)
+        x = front + side * rng.uniform(6.0 if parking else 1.5, 13.0)
         street.tree(x, at, height, height * rng.uniform(0.5, 0.85), height * rng.uniform(0.08, 0.25))
     for _ in range(int(rng.integers(0, 4))):
         at, height = float(rng.uniform(z, stop)), float(rng.uniform(1.0, 3.0))
