@@ -39,7 +39,7 @@ def lay_over(image: np.ndarray, found: list[Overlay], sky: np.ndarray) -> None:
         cover = np.zeros((h, w), np.uint8)
         cv2.fillPoly(cover, [to_fixed(outline - (left, top))], 255, cv2.LINE_AA, SHIFT)
         if label == "ego vehicle":
-            down, across = np.mgrid[0.0:1.0:h * 1j, -1.0 : 1.0 : w * 1j].astype(np.float32)
+            down, across = np.mgrid[0.0 : 1.0 : h * 1j, -1.0 : 1.0 : w * 1j].astype(np.float32)
             gloss = 0.34 * np.exp(-3.0 * (down + 0.35 * across**2))
             gloss += 0.1 * np.exp(-(((np.abs(across) - 0.52 - 0.1 * down) / 0.03) ** 2))
             layer = np.clip(255.0 * (np.array(color) + gloss[..., None] * sky), 0, 255).astype(np.uint8)

@@ -41,7 +41,9 @@ def draw_light(rng: np.random.Generator) -> Light:
     wet = float(rng.uniform(0.3, 1.0)) if clouds > 0.4 and rng.random() < 0.35 else 0.0
     haze = float(rng.choice((0.0008, 0.003, 0.008), p=(0.5, 0.37, 0.13)))
     ambient = (0.9 - 0.32 * direct) * level
-    return Light(sun, float(direct * level), float(ambient), haze, top.clip(0, 1), sky_low.clip(0, 1), clouds, dusk, wet)
+    return Light(
+        sun, float(direct * level), float(ambient), haze, top.clip(0, 1), sky_low.clip(0, 1), clouds, dusk, wet
+    )
 
 
 def draw_look(rng: np.random.Generator, light: Light) -> Look:

@@ -158,7 +158,9 @@ def _seen(frame: Frame, front: np.ndarray, number: int) -> tuple[slice, slice]:
     )
 
 
-def paint_all(frames: list[Frame], street: Street, camera: Camera, sky_seed: float, size: tuple[int, int]) -> np.ndarray:
+def paint_all(
+    frames: list[Frame], street: Street, camera: Camera, sky_seed: float, size: tuple[int, int]
+) -> np.ndarray:
     """Paint the frames from far to near, each inside its own outline: the canvas (H, W, 3) uint8 of a given size."""
     light = street.light
     canvas = np.empty((*size, 3), np.uint8)

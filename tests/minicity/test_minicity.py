@@ -24,6 +24,7 @@ from minicity import (
 )
 from minicity.geometry import Camera, clip, inset
 from minicity.materials import Asphalt, Grass, Masonry, Paving, Rails
+from minicity.sensor import _speckle
 from minicity.textures import View, band, noise, stripes
 from minicity.trees import Foliage
 
@@ -206,7 +207,57 @@ def test_classes_lie_where_they_lie_in_a_street():
     assert sky_x < building_x
 
 
+def test_earth_and_grass_are_in_about_half_of_the_scenes():
+    _, present, _ = class_pixels()
+    assert 0.4 < present[CLASS_NAMES.index("terrain")] / SHARE_SCENES < 0.7
+
+
+def test_nothing_is_labelled_that_shows_fewer_than_four_pixels():
+    for seed in range(8):
+        made = scene(seed)
+        numbered = Image.new("I", (256, 128), -1)
+        draw = ImageDraw.Draw(numbered)
+        for number, thing in enumerate(made.objects):
+            draw.polygon(thing.polygon.ravel().tolist(), fill=number)
+        shown = np.bincount(np.array(numbered).ravel(), minlength=len(made.objects))
+        for thing, count in zip(made.objects, shown, strict=True):
+            assert count >= 4 or thing.label == "static", thing.label
+
+
 # ---- Picture
+
+
+def test_no_class_can_be_told_by_brightness_or_colour_alone():
+    """Exposure, tint and the brightness of road, houses and sky vary from scene to scene, and overlap."""
+    mean, warm, tones = [], [], {name: [] for name in ("road", "building", "sky")}
+    for seed in range(40):
+        image, ids = scene(seed).image.astype(float), label_ids(seed)
+        mean.append(image.mean())
+        warm.append(np.log((image[..., 0].mean() + 1) / (image[..., 2].mean() + 1)))
+        for name, found in tones.items():
+            inside = ids == BY_NAME[name].id
+            if inside.sum() > 50:
+                found.append(image[inside].mean())
+    assert np.percentile(mean, 90) > 1.8 * np.percentile(mean, 10)
+    assert np.std(warm) > 0.08
+    for found in tones.values():
+        assert np.ptp(np.percentile(found, (10, 90))) > 50
+    assert np.percentile(tones["road"], 90) > np.percentile(tones["building"], 25)
+
+
+def test_the_camera_varies_from_scene_to_scene():
+    """The lowest sky or highest road, as a stand-in for the horizon, and the height of the bonnet."""
+    horizon = [np.flatnonzero((label_ids(seed) == BY_NAME["road"].id).any(axis=1))[0] / 128 for seed in range(40)]
+    assert np.std(horizon) > 0.03
+    bonnets = [any(thing.label == "ego vehicle" for thing in scene(seed).objects) for seed in range(40)]
+    assert 0.5 < np.mean(bonnets) < 0.95
+
+
+def test_noise_is_correlated_between_neighbours_and_colours_as_after_demosaicing():
+    noise = _speckle()
+    assert noise.shape == (512, 512, 3) and noise.std(axis=(0, 1)) == pytest.approx(1.0, abs=0.02)
+    assert np.corrcoef(noise[:, 1:, 0].ravel(), noise[:, :-1, 0].ravel())[0, 1] > 0.3
+    assert abs(np.corrcoef(noise[:, 8:, 0].ravel(), noise[:, :-8, 0].ravel())[0, 1]) < 0.05
 
 
 def test_colours_change_where_labels_change():
@@ -292,7 +343,8 @@ def test_people_whose_feet_are_lower_in_the_picture_are_taller():
                 feet.append(int(y.max()))
                 tall.append(int(np.ptp(y)))
     assert len(feet) > 50
-    assert np.corrcoef(feet, tall)[0, 1] > 0.8
+    # Cameras hang at different heights and have different angles of view: the law is exact only within one scene.
+    assert np.corrcoef(feet, tall)[0, 1] > 0.7
 
 
 def test_clip_and_inset_by_hand():
@@ -328,5 +380,5 @@ def test_noise_fades_with_distance():
 def test_labels_cover_what_a_street_has():
     seen = {thing.label for seed in range(SHARE_SCENES) for thing in scene(seed).objects}
     assert set(CLASS_NAMES) <= seen
-    assert {"ego vehicle", "rectification border", "static", "parking", "rail track"} <= seen
+    assert {"ego vehicle", "rectification border", "static", "ground", "parking", "rail track"} <= seen
     assert seen <= {label.name for label in LABELS}
