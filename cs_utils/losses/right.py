@@ -1,4 +1,4 @@
-"""The losses of the loss journey, done right: cross entropy, Dice, focal, and cross entropy plus Dice.
+"""The losses of the loss journey, done right: cross entropy, Dice, focal, cross entropy plus Dice, and Lovász.
 
 All of them take the network's raw logits and the class of every pixel, and keep the same five promises:
 
@@ -137,6 +137,39 @@ def combined_loss(
     ) + dice_share * dice_loss(logits, target, weight=weight, ignore_index=ignore_index)
 
 
+def lovasz_loss(logits: Tensor, target: Tensor, *, weight: Tensor | None = None, ignore_index: int = VOID) -> Tensor:
+    """Lovász-softmax: for each class a piecewise linear loss that is 1 - IoU where p is 0 or 1, then the classes' mean.
+
+    Berman et al., arXiv 1705.08790, over the whole batch and the classes that occur in it. The pixels of a class are
+    sorted by their error, |g - p|; each error counts as much as 1 - IoU grows when its pixel joins the wrong ones.
+
+    Args:
+        logits: (N, C, H, W) float, any value.
+        target: (N, H, W) int64, 0..C-1 or ``ignore_index``.
+        weight: (C,); how much each class counts in the mean over the classes.
+        ignore_index: the value of void pixels.
+
+    Raises:
+        ValueError: wrong shapes or types; on the CPU also target values without a channel.
+    """
+    logits, weight = _prepare(logits, target, weight, ignore_index)
+    channels = torch.arange(logits.shape[1], device=target.device)[:, None]
+    flat = target.flatten()  # (P,) the pixels of all images
+    valid = flat != ignore_index
+    truth = ((flat == channels) & valid).to(logits.dtype)  # (C, P)
+    p = logits.softmax(dim=1).movedim(1, 0).flatten(1)  # (N, C, H, W) -> (C, P)
+    # Without an error a void pixel comes last, where it changes nothing.
+    errors, order = ((truth - p).abs() * valid).sort(dim=1, descending=True)
+    truth = truth.gather(1, order)
+    pixels = truth.sum(dim=1, keepdim=True)  # (C, 1)
+    missed, wrong = truth.cumsum(dim=1), (1 - truth).cumsum(dim=1)  # among the pixels up to each one
+    distance = 1 - (pixels - missed) / (pixels + wrong).clamp_min(1)  # (C, P) 1 - IoU
+    steps = torch.cat([distance[:, :1], distance.diff(dim=1)], dim=1)
+    losses = (errors * steps).sum(dim=1)  # (C,)
+    share = (pixels[:, 0] > 0).to(losses) if weight is None else (pixels[:, 0] > 0) * weight
+    return (share * losses).sum() / share.sum().clamp_min(TINY)
+
+
 LOSSES: dict[str, Callable[..., Tensor]] = {
     "cross_entropy": cross_entropy,
     "dice": dice_loss,
@@ -155,6 +188,20 @@ def inverse_log_weights(shares: Tensor) -> Tensor:
         shares: (C,) float, each class's share of all pixels, 0..1.
     """
     return 1 / torch.log(1.10 + shares)
+
+
+def median_frequency_weights(counts: Tensor) -> Tensor:
+    """Class weights median(f) / f, where f is a class's share of the pixels of the images that it is in.
+
+    Eigen and Fergus, arXiv 1411.4734. A class that is in no image weighs 0: no pixel will ask for its weight.
+
+    Args:
+        counts: (images, C), pixels of each class in each image.
+    """
+    there = counts > 0
+    frequency = counts.sum(dim=0) / (there * counts.sum(dim=1, keepdim=True)).sum(dim=0).clamp_min(1)  # (C,)
+    median = frequency[frequency > 0].quantile(0.5)
+    return torch.where(frequency > 0, median / frequency, 0.0)
 
 
 def _prepare(logits: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int) -> tuple[Tensor, Tensor | None]:

@@ -3,15 +3,25 @@ import math
 import pytest
 import torch
 import torch.nn.functional as F
-from segmentation_models_pytorch.losses import DiceLoss, FocalLoss
+from segmentation_models_pytorch.losses import DiceLoss, FocalLoss, LovaszLoss
 from segmentation_models_pytorch.losses._functional import softmax_focal_loss_with_logits
 
 from cs_utils.labels import REAL_PIXELS, SLIDE_CHANNELS, SLIDE_VOID, VOID
 from cs_utils.losses import broken as beginners
 from cs_utils.losses.broken import BEGINNER_LOSSES
-from cs_utils.losses.right import LOSSES, combined_loss, cross_entropy, dice_loss, focal_loss, inverse_log_weights
+from cs_utils.losses.right import (
+    LOSSES,
+    combined_loss,
+    cross_entropy,
+    dice_loss,
+    focal_loss,
+    inverse_log_weights,
+    lovasz_loss,
+    median_frequency_weights,
+)
 
-every_loss = pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
+ALL_LOSSES = LOSSES | {"lovasz": lovasz_loss}
+every_loss = pytest.mark.parametrize("loss", ALL_LOSSES.values(), ids=ALL_LOSSES)
 
 
 def row(*pixels):
@@ -53,6 +63,12 @@ IN_BETWEEN = row((0.5, 0.5), (0.2, 0.8)), truth(0, 1)
 def test_cross_entropy_by_hand():
     # (-ln 0.5 - ln 0.8) / 2
     assert cross_entropy(*IN_BETWEEN).item() == pytest.approx((0.6931472 + 0.2231436) / 2, abs=1e-6)
+
+
+def test_lovasz_by_hand():
+    # class 0: errors 0.5 (its pixel) and 0.2; 1 - IoU is 1 and 1 with one and two of them: 0.5 * 1 + 0.2 * 0 = 0.5
+    # class 1: errors 0.5 and 0.2 (its pixel); 1 - IoU is 1/2 and 1: 0.5 * 0.5 + 0.2 * 0.5 = 0.35
+    assert lovasz_loss(*IN_BETWEEN).item() == pytest.approx((0.5 + 0.35) / 2, abs=1e-9)
 
 
 def test_dice_by_hand():
@@ -165,12 +181,35 @@ def test_a_class_of_weight_zero_might_as_well_be_void(loss):
     assert loss(logits, only, weight=weight).item() == 0
 
 
+def test_median_frequency_weights_by_hand():
+    # Class 0: 3 + 5 of the 10 + 10 pixels of its images, 0.4; class 1: 7 of 10; class 2: 5 of 10; class 3 is nowhere.
+    counts = torch.tensor([[3, 7, 0, 0], [5, 0, 5, 0]])
+    torch.testing.assert_close(median_frequency_weights(counts), torch.tensor([0.5 / 0.4, 0.5 / 0.7, 1.0, 0.0]))
+
+
 def test_inverse_log_weights_are_those_of_erfnet():
     pixels = torch.tensor(list(REAL_PIXELS.values()), dtype=torch.float64)
     weights = inverse_log_weights(pixels / pixels.sum())
     # road, sidewalk, building, bicycle, as published with ERFNet; counted there on smaller images
     published = torch.tensor([2.8149201869965, 6.9850029945374, 3.7890393733978, 10.138095855713], dtype=torch.float64)
     torch.testing.assert_close(weights[[0, 1, 2, 18]], published, rtol=1e-3, atol=0)
+
+
+# ------------------------------------------------------------------------------------------------------------- Lovász
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_lovasz_is_that_of_another_library(seed):
+    logits, target = random_batch(seed=seed)
+    other = LovaszLoss("multiclass", ignore_index=VOID)
+    torch.testing.assert_close(lovasz_loss(logits, target), other(logits, target))
+    torch.testing.assert_close(gradient(lovasz_loss, logits, target), gradient(other, logits, target))
+
+
+def test_lovasz_of_a_sure_prediction_is_one_minus_the_mean_iou():
+    target, predicted = truth(0, 0, 0, 1, 1, VOID), truth(0, 0, 1, 1, 2, 0)
+    # Class 0: 2 of 3; class 1: 1 hit, a union of 3; class 2 is not there, and left out.
+    assert lovasz_loss(sure(predicted, 3), target).item() == pytest.approx(1 - (2 / 3 + 1 / 3) / 2)
 
 
 # ------------------------------------------------------------------------------------------------- void and batches
