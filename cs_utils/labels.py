@@ -14,8 +14,10 @@ Source of the table: Cordts et al., CVPR 2016, and the public ``cityscapesscript
 
 from typing import NamedTuple
 
-import cv2
 import numpy as np
+from numpy.typing import ArrayLike
+
+from cs_utils.exceptions import CourseError
 
 VOID = 255
 """trainId of every pixel that is not evaluated; also the ``ignore_index`` of the losses."""
@@ -139,43 +141,90 @@ for _label in _DRAWN:
 ID_PALETTE.flags.writeable = False
 
 
-def id_to_train_id(ids: np.ndarray) -> np.ndarray:
-    """Map label ids to trainIds: uint8 array of any shape -> uint8 array of that shape, void = 255."""
-    # OpenCV's look-up is five times as fast as an index, and each photo of Cityscapes has two million pixels.
-    return cv2.LUT(ids.reshape(-1, 1), _ID_TO_TRAIN_ID).reshape(ids.shape)
+def find_label(name: str) -> Label | None:
+    """The label that a polygon's name stands for: "cargroup" is a group of cars; None: no label has this name.
 
-
-def train_id_to_id(train_ids: np.ndarray) -> np.ndarray:
-    """Map trainIds to label ids, as the official evaluator wants them; what has no class becomes 0, "unlabeled".
-
-    Takes the slide encoding as well, since its void (20) and its unused channel (19) have no class either.
+    "polegroup" is a label of its own, and void.
     """
-    return _TRAIN_ID_TO_ID[train_ids]
+    return BY_NAME.get(name) or BY_NAME.get(name.removesuffix("group"))
 
 
-def train_id_to_slide(train_ids: np.ndarray) -> np.ndarray:
-    """Map trainIds to the slide encoding: void 255 becomes 20."""
-    return _TRAIN_ID_TO_SLIDE[train_ids]
+def instance_to_id(instances: np.ndarray) -> np.ndarray:
+    """Map instance ids to label ids: id * 1000 + number becomes id, a plain id stays; any shape, same dtype."""
+    return np.where(instances < 1000, instances, instances // 1000)
 
 
-def slide_to_train_id(slide: np.ndarray) -> np.ndarray:
-    """Map the slide encoding back to trainIds: 20, and the unused 19, become 255."""
-    return _SLIDE_TO_TRAIN_ID[slide]
-
-
-def one_hot(values: np.ndarray, channels: int = SLIDE_CHANNELS) -> np.ndarray:
-    """Turn class indices into one-hot vectors along a new last axis: (...) -> (..., channels) uint8.
+def _indices(values: ArrayLike, what: str, highest: int, also: int | None = None) -> np.ndarray:
+    """Values as an array of integers, each 0 to ``highest`` or ``also``.
 
     Raises:
-        ValueError: a value is not below ``channels`` (void 255 must be encoded first).
+        CourseError: a value is not one of these, or no integer.
     """
-    if values.size and values.max() >= channels:
-        raise ValueError(
-            f"value {values.max()} does not fit into {channels} channels: encode void first, with train_id_to_slide()"
-        )
-    return (values[..., None] == np.arange(channels, dtype=values.dtype)).astype(np.uint8)
+    found = np.asarray(values)
+    if found.size and found.dtype.kind not in "iu":
+        raise CourseError(f"{what} are integers, and these are {found.dtype}: convert them first")
+    wrong = found[((found < 0) | (found > highest)) & (found != (highest if also is None else also))]
+    if wrong.size:
+        ends = f"0 to {highest}" + ("" if also is None else f" or {also}")
+        raise CourseError(f"{what} are {ends}, and {wrong.flat[0]} is among these: is it another encoding?")
+    return found.astype(np.intp)
 
 
-def colorize(train_ids: np.ndarray) -> np.ndarray:
-    """Paint trainIds in the Cityscapes colours: (H, W) uint8 -> (H, W, 3) uint8 RGB."""
-    return PALETTE[train_ids]
+def id_to_train_id(ids: ArrayLike) -> np.ndarray:
+    """Map label ids to trainIds: integers 0..33 of any shape and dtype -> uint8 of that shape, void = 255.
+
+    Raises:
+        CourseError: a value is no label id.
+    """
+    return _ID_TO_TRAIN_ID[_indices(ids, "label ids", MAX_ID)]
+
+
+def train_id_to_id(train_ids: ArrayLike) -> np.ndarray:
+    """Map trainIds to label ids, as the official evaluator wants them; what has no class becomes 0, "unlabeled".
+
+    Takes integers 0..20 and 255 of any shape and dtype, so the slide encoding as well: its void (20) and its unused
+    channel (19) have no class either. Returns uint8 of that shape.
+
+    Raises:
+        CourseError: a value is no trainId.
+    """
+    return _TRAIN_ID_TO_ID[_indices(train_ids, "trainIds", SLIDE_VOID, VOID)]
+
+
+def train_id_to_slide(train_ids: ArrayLike) -> np.ndarray:
+    """Map trainIds, integers 0..18 and 255, to the slide encoding: void 255 becomes 20; uint8 of the same shape.
+
+    Raises:
+        CourseError: a value is no trainId.
+    """
+    return _TRAIN_ID_TO_SLIDE[_indices(train_ids, "trainIds", NUM_CLASSES - 1, VOID)]
+
+
+def slide_to_train_id(slide: ArrayLike) -> np.ndarray:
+    """Map the slide encoding, integers 0..20, back to trainIds: 20, and the unused 19, become 255; uint8.
+
+    Takes trainIds as well, whose void is 255 already.
+
+    Raises:
+        CourseError: a value is in neither encoding.
+    """
+    return _SLIDE_TO_TRAIN_ID[_indices(slide, "values of the slide encoding", SLIDE_VOID, VOID)]
+
+
+def one_hot(values: ArrayLike, channels: int = SLIDE_CHANNELS) -> np.ndarray:
+    """Turn class indices into one-hot vectors along a new last axis: (...) integers -> (..., channels) uint8.
+
+    Raises:
+        CourseError: a value is not below ``channels`` (void 255 must be encoded first, with `train_id_to_slide`).
+    """
+    indices = _indices(values, "class indices", channels - 1)
+    return (indices[..., None] == np.arange(channels)).astype(np.uint8)
+
+
+def colorize(train_ids: ArrayLike) -> np.ndarray:
+    """Paint trainIds in the Cityscapes colours: (H, W) integers 0..255 -> (H, W, 3) uint8 RGB; black without a class.
+
+    Raises:
+        CourseError: a value is below 0 or above 255, or no integer.
+    """
+    return PALETTE[_indices(train_ids, "trainIds", VOID)]

@@ -7,9 +7,9 @@ import pytest
 from cs_utils.settings import ROOT
 
 FLOORS = [
+    "cs_utils.exceptions",
     "cs_utils.labels",
     "minicity",
-    "cs_utils.exceptions",
     "cs_utils.settings",
     "cs_utils.data",
     "cs_utils.losses",

@@ -1,8 +1,10 @@
 import numpy as np
 import pytest
+import torch
 from cityscapesscripts.helpers.labels import labels as official
 
 from cs_utils import labels as ours
+from cs_utils.exceptions import CourseError
 
 
 def test_the_table_is_the_official_one():
@@ -43,9 +45,41 @@ def test_mappings_take_any_shape_and_stay_uint8(shape):
     assert ours.one_hot(values).shape == (*shape, 21)
 
 
-def test_one_hot_refuses_unencoded_void():
-    with pytest.raises(ValueError, match="encode void first"):
-        ours.one_hot(np.array([0, 255], dtype=np.uint8))
+@pytest.mark.parametrize("dtype", [np.int8, np.int64, np.uint16, list, torch.tensor])
+def test_mappings_take_integers_of_every_kind(dtype):
+    values = dtype([7, 11]) if not isinstance(dtype, type) or dtype is list else np.array([7, 11], dtype)
+    assert ours.id_to_train_id(values).tolist() == [0, 2]
+    assert ours.train_id_to_id(values).tolist() == [20, 24]
+    assert ours.train_id_to_slide(values).tolist() == ours.slide_to_train_id(values).tolist() == [7, 11]
+    assert ours.one_hot(values).argmax(axis=-1).tolist() == [7, 11]
+    assert ours.colorize(values).tolist() == [[220, 220, 0], [220, 20, 60]]
+
+
+@pytest.mark.parametrize(
+    ("mapping", "wrong"),
+    [
+        (ours.id_to_train_id, [-1, 34, 255, 1000]),
+        (ours.train_id_to_id, [-1, 21, 254, 256]),
+        (ours.train_id_to_slide, [-1, 19, 20, 256]),
+        (ours.slide_to_train_id, [-1, 21, 256]),
+        (ours.one_hot, [-1, 21, 255]),
+        (ours.colorize, [-1, 256]),
+    ],
+)
+def test_a_wrong_value_is_named_in_one_line(mapping, wrong):
+    for value in wrong:
+        with pytest.raises(CourseError, match=f"{value} is among these") as error:
+            mapping(np.array([[7, value]]))
+        assert len(str(error.value).splitlines()) == 1
+    for values in (np.array([0.5]), np.array([True])):
+        with pytest.raises(CourseError, match=f"integers, and these are {values.dtype}"):
+            mapping(values)
+
+
+def test_a_group_is_its_class_but_polegroup_is_a_label_of_its_own():
+    assert ours.find_label("cargroup") == ours.find_label("car") == ours.BY_NAME["car"]
+    assert ours.find_label("polegroup").train_id == ours.VOID
+    assert ours.find_label("lorry") is None
 
 
 def test_colours_are_those_of_the_classes_and_void_is_black():

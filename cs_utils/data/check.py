@@ -19,14 +19,15 @@ from cs_utils.data.cityscapes import (
     list_begun,
     list_frames,
     pair,
+    read_as_stored,
     read_color,
     read_instances,
     read_mask,
-    read_photo,
     read_polygons,
 )
+from cs_utils.data.files import image_kind, read_bytes
 from cs_utils.exceptions import CourseError
-from cs_utils.labels import BY_NAME
+from cs_utils.labels import find_label, instance_to_id
 
 CITYSCAPES_COUNTS = {
     "train": {
@@ -98,19 +99,18 @@ def check_frame(frame: Frame, size: tuple[int, int] | None = None) -> list[str]:
         except CourseError as error:
             problems.append(str(error))
 
-    photo, ids = attempt(read_photo, frame.image), attempt(read_mask, frame.label_ids)
+    image, ids = attempt(read_as_stored, frame.image), attempt(read_mask, frame.label_ids)
     instances, color = attempt(read_instances, frame.instance_ids), attempt(read_color, frame.color)
     polygons = attempt(read_polygons, frame.polygons)
-    if photo is None or ids is None or attempt(pair, frame, photo[0], ids) is None:
+    if image is None or ids is None or attempt(pair, frame, image, ids) is None:
         return problems
-    image, kind = photo
     shown = f"{image.shape[1]}x{image.shape[0]}"
-    if kind != PHOTO:
+    if (kind := image_kind(read_bytes(frame.image))) != PHOTO:
         # It is read as it is meant here; other programs would cut 16 bits off, or give four channels.
         problems.append(f"{frame.image} is {kind}, and must be {PHOTO}: restore it, or save it as that")
     if size and image.shape[:2] != size:
         problems.append(f"{frame.image} is {shown}, and not {size[1]}x{size[0]}: restore it")
-    if instances is not None and not _shows(instances, ids):
+    if instances is not None and not np.array_equal(instance_to_id(instances), ids):
         problems.append(f"{frame.instance_ids} does not show the same labels as {frame.label_ids.name}: restore both")
     if color is not None and color.shape[:2] != ids.shape:
         problems.append(f"{frame.color} is for another size than {shown}: restore it")
@@ -119,14 +119,9 @@ def check_frame(frame: Frame, size: tuple[int, int] | None = None) -> list[str]:
     return problems
 
 
-def _shows(instances: np.ndarray, ids: np.ndarray) -> bool:
-    return np.array_equal(np.where(instances < 1000, instances, instances // 1000), ids)
-
-
 def _polygon_problems(path: Path, polygons: dict[str, Any], size: tuple[int, ...]) -> list[str]:
     names = {item["label"] for item in polygons["objects"]}
-    # A group of things that cannot be told apart is named after them: "cargroup".
-    unknown = sorted(name for name in names if not {name, name.removesuffix("group")} & BY_NAME.keys())
+    unknown = sorted(name for name in names if find_label(name) is None)
     problems = [f"{path} names {name!r}, which is no label: restore it" for name in unknown]
     if (polygons["imgHeight"], polygons["imgWidth"]) != size:
         problems.append(f"{path} is for another size than {size[1]}x{size[0]}: restore it")

@@ -127,8 +127,8 @@ def find_frames(root: Path, split: str) -> list[Frame]:
             f"no photos in {root / 'leftImg8bit' / split}: run `python -m cs_utils data check --data {root}`"
         )
     labelled = list_labelled(root, split)
-    for frame in sorted(set(frames) ^ set(labelled)):
-        missing = frame.image if frame in set(labelled) else frame.label_ids
+    if halves := sorted(set(frames) ^ set(labelled)):
+        missing = halves[0].image if halves[0] in labelled else halves[0].label_ids
         raise CourseError(f"{missing} is missing: restore it, or take its other half away")
     for frame in frames:
         if problem := file_problem(frame.image) or file_problem(frame.label_ids):
@@ -136,28 +136,25 @@ def find_frames(root: Path, split: str) -> list[Frame]:
     return frames
 
 
-def read_image(path: Path) -> np.ndarray:
-    """Read a photo: (H, W, 3) uint8 RGB, turned upright as its EXIF data says.
+def read_upright(path: Path) -> np.ndarray:
+    """Read a photo as a person sees it: (H, W, 3) uint8 RGB, turned upright as its EXIF data says.
 
     Raises:
         CourseError: the file is missing, truncated or not an image.
     """
-    return cv2.cvtColor(decode(path, read_bytes(path), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+    return decode(path, read_bytes(path), cv2.IMREAD_COLOR_RGB)
 
 
-def read_photo(path: Path) -> tuple[np.ndarray, str]:
-    """Read the photo of a frame: (H, W, 3) uint8 RGB, and what its file is, in the words of `image_kind`.
-
-    It is not turned upright: its labels were drawn on the pixels as they are stored.
+def read_as_stored(path: Path) -> np.ndarray:
+    """Read a photo that has labels: (H, W, 3) uint8 RGB, not turned, because they were drawn on the pixels as stored.
 
     Raises:
         CourseError: the file is missing, truncated, not an image, or grey.
     """
     data = read_bytes(path)
-    kind = image_kind(data)
-    if "grey" in kind:
+    if "grey" in (kind := image_kind(data)):
         raise CourseError(f"{path} is no photo: it is {kind}; restore it, or save a photo without colours as {PHOTO}")
-    return cv2.cvtColor(decode(path, data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION), cv2.COLOR_BGR2RGB), kind
+    return decode(path, data, cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION)
 
 
 def _read_labels(path: Path, kind: str, mend: str) -> np.ndarray:
@@ -226,7 +223,7 @@ def read_frame(frame: Frame) -> tuple[np.ndarray, np.ndarray]:
     Raises:
         CourseError: a file is unreadable, the two differ in size, or the mask holds a number that is no label id.
     """
-    image, _ = read_photo(frame.image)
+    image = read_as_stored(frame.image)
     return image, pair(frame, image, read_mask(frame.label_ids))
 
 

@@ -30,15 +30,29 @@ def file_problem(path: Path) -> str | None:
         # Asked before it is opened: a pipe in a file's place would be waited on for ever.
         is_file = stat.S_ISREG(path.stat().st_mode)
     except (FileNotFoundError, NotADirectoryError):
+        if path.parts[:1] in (("http:",), ("https:",)):
+            return f"{path} is a web address: download the file, and give the place where it lies"
         state = "is a link that leads nowhere" if path.is_symlink() else "is missing"
         return f"{path} {state}: restore it"
     except OSError as error:
         return _unreadable(path, error)
-    return None if is_file else f"{path} is not a file: take away what has its name, and restore it"
+    return None if is_file else f"{path} is not a file: give the path of a file, or restore it"
 
 
 def _unreadable(path: Path, error: OSError) -> str:
     return f"{path} cannot be read ({error.strerror}): give yourself the right to read it, or restore it"
+
+
+def stamp(path: Path) -> tuple[int, int]:
+    """Size in bytes, and time of the last change in nanoseconds: others as soon as a file has changed.
+
+    Raises:
+        CourseError: the file is missing, no file, or not ours to read.
+    """
+    if problem := file_problem(path):
+        raise CourseError(problem)
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns
 
 
 def is_folder(path: Path) -> bool:
@@ -90,7 +104,7 @@ def image_kind(data: np.ndarray) -> str:
 
 
 def decode(path: Path, data: np.ndarray, flags: int) -> np.ndarray:
-    """Decode the bytes of an image file by OpenCV: (N,) uint8 -> (H, W) or (H, W, C), uint8 or uint16, BGR.
+    """Decode the bytes of an image file by OpenCV: (N,) uint8 -> (H, W) or (H, W, C), colours ordered as in ``flags``.
 
     Raises:
         CourseError: the file, which ``path`` names, is truncated or not an image.
@@ -104,6 +118,8 @@ def decode(path: Path, data: np.ndarray, flags: int) -> np.ndarray:
         pixels = cv2.imdecode(data, flags) if whole else None
     except cv2.error:  # a size beyond its limits
         pixels = None
+    if pixels is None and data[4:8].tobytes() == b"ftyp":
+        raise CourseError(f"{path} is HEIC or a video, or it is truncated: save it as JPEG or PNG")
     if pixels is None:
         raise CourseError(f"{path} is truncated or not an image: restore the file")
     return pixels

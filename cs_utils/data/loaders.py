@@ -6,7 +6,8 @@ same with any number of loader processes, and a resumed run sees what the uninte
 
 import signal
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -14,9 +15,10 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from cs_utils.data.cache import ResizedFrames, resize_frames
-from cs_utils.data.cityscapes import Frame, find_frames, read_frame, read_polygons
+from cs_utils.data.cityscapes import Frame, find_frames, read_frame, read_mask, read_polygons
+from cs_utils.data.files import stamp
 from cs_utils.data.transforms import Augmentation, Preprocessing
-from cs_utils.labels import CLASSES
+from cs_utils.labels import BY_ID, CLASSES, find_label
 from cs_utils.settings import Settings
 
 Transform = Callable[[np.ndarray, np.ndarray, np.random.Generator], tuple[Tensor, Tensor]]
@@ -87,15 +89,27 @@ class EpochSampler(Sampler[int]):
         return len(range(self.rank, len(self.dataset), self.processes))
 
 
-@cache
 def present_classes(frame: Frame) -> frozenset[int]:
-    """trainIds of the classes that a frame's polygons name; quicker than reading its label image, and read only once.
+    """trainIds of the classes that a frame shows, void left out.
+
+    They are those that its polygons name, which is quicker than to read its label image. Without a polygon file, as in
+    some partial downloads, they are read from the label ids.
 
     Raises:
-        CourseError: the polygon file is missing or broken.
+        CourseError: the file is broken.
     """
-    names = {item["label"].removesuffix("group") for item in read_polygons(frame.polygons)["objects"]}
-    return frozenset(label.train_id for label in CLASSES if label.name in names)
+    path = frame.polygons if frame.polygons.exists() else frame.label_ids
+    return _classes_in(path, *stamp(path))
+
+
+@lru_cache(maxsize=8192)
+def _classes_in(path: Path, size: int, changed: int) -> frozenset[int]:
+    # A changed file has another size or time, and is read again.
+    if path.suffix == ".json":
+        labels = {find_label(item["label"]) for item in read_polygons(path)["objects"]}
+    else:
+        labels = {BY_ID.get(value) for value in np.unique(read_mask(path)).tolist()}
+    return frozenset(label.train_id for label in labels & set(CLASSES))
 
 
 def choose_subset(frames: list[Frame], count: int | None) -> list[Frame]:

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from cs_utils.data.cityscapes import SPLITS, Frame, list_begun, read_mask, read_photo, write_png
+from cs_utils.data.cityscapes import SPLITS, Frame, list_begun, read_as_stored, read_mask, write_png
 from cs_utils.data.files import write_atomic
 from cs_utils.exceptions import CourseError
 from cs_utils.labels import BY_NAME, ID_PALETTE, LABELS
@@ -162,7 +162,7 @@ def mask_polygons(ids: np.ndarray) -> tuple[SceneObject, ...]:
 
 
 def _convert_camvid_frame(photo: Path, annotation: Path, frame: Frame) -> None:
-    (image, _), classes = read_photo(photo), read_mask(annotation)
+    image, classes = read_as_stored(photo), read_mask(annotation)
     if image.shape[:2] != classes.shape:
         raise CourseError(f"{annotation} is {classes.shape[1]}x{classes.shape[0]}, its photo is not: restore both")
     if classes.max() >= len(CAMVID_LABELS):

@@ -16,7 +16,8 @@ import pandas as pd
 from PIL import Image, ImageDraw
 from tqdm import tqdm
 
-from cs_utils.data.cityscapes import Frame, read_frame, read_instances, read_polygons
+from cs_utils.data.cityscapes import Frame, pair, read_as_stored, read_instances, read_mask, read_polygons
+from cs_utils.data.files import stamp
 from cs_utils.labels import BY_ID, BY_NAME, CLASS_NAMES, CLASSES, LABELS, NUM_CLASSES, REAL_PIXELS, VOID
 
 NAMES = (*CLASS_NAMES, "void")
@@ -53,7 +54,8 @@ class Statistics:
 def gather(frames: Sequence[Frame]) -> Statistics:
     """Count all of it, in one pass over photos, labels, instances and polygons.
 
-    The answer is kept: asked again for the same frames, the same process does not read them again.
+    The answer is kept: asked again for the same frames, the same process reads them again only if a file has changed.
+    Without instance images and polygons, as in some partial downloads, no objects are told apart.
 
     Raises:
         ValueError: there are no frames.
@@ -61,11 +63,12 @@ def gather(frames: Sequence[Frame]) -> Statistics:
     """
     if not frames:
         raise ValueError("no frames: there is nothing to count")
-    return _gather(tuple(frames))
+    files = (path for frame in frames for path in (frame.image, frame.label_ids, frame.instance_ids, frame.polygons))
+    return _gather(tuple(frames), tuple(stamp(path) if path.exists() else None for path in files))
 
 
 @lru_cache(maxsize=4)
-def _gather(frames: tuple[Frame, ...]) -> Statistics:
+def _gather(frames: tuple[Frame, ...], stamps: tuple[tuple[int, int] | None, ...]) -> Statistics:
     # Threads are enough: OpenCV decodes outside Python's lock.
     with ThreadPoolExecutor() as pool:
         work = pool.map(_measure, frames)
@@ -102,12 +105,12 @@ class _Part:
 
 
 def _measure(frame: Frame) -> _Part:
-    image, mask = read_frame(frame)
-    instances = read_instances(frame.instance_ids)
-    counts = np.bincount(instances.ravel(), minlength=1 << 16)
-    values = np.flatnonzero(counts)
-    ids = np.where(values < 1000, values, values // 1000)
-    labels = np.bincount(ids, weights=counts[values], minlength=256).astype(np.int64)
+    image, ids = read_as_stored(frame.image), read_mask(frame.label_ids)
+    mask = pair(frame, image, ids)
+    # Label ids are instance ids in which nothing is told apart.
+    instances = read_instances(frame.instance_ids) if frame.instance_ids.exists() else ids
+    polygons = read_polygons(frame.polygons) if frame.polygons.exists() else {"objects": []}
+    labels = np.bincount(ids.ravel(), minlength=256)
 
     height, width = GRID[0] * SAMPLES[0], GRID[1] * SAMPLES[1]
     small = cv2.resize(mask, (width, height), interpolation=cv2.INTER_NEAREST)
@@ -123,7 +126,7 @@ def _measure(frame: Frame) -> _Part:
         positions.reshape(len(NAMES), *GRID),
         np.stack(sums, axis=1),
         np.array(cv2.mean(image)[:3]),
-        object_table(instances, read_polygons(frame.polygons)),
+        object_table(instances, polygons),
     )
 
 

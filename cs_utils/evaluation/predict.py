@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from cs_utils.data.cityscapes import Frame, read_frame, read_image, read_instances, write_png
+from cs_utils.data.cityscapes import Frame, read_frame, read_instances, read_upright, write_png
 from cs_utils.data.transforms import normalize, resize_image
 from cs_utils.exceptions import CourseError
 from cs_utils.labels import NUM_CLASSES, VOID, colorize, slide_to_train_id, train_id_to_id
@@ -190,7 +190,7 @@ def predict_files(photos: Iterable[Path], model: nn.Module, settings: Settings, 
             raise CourseError(f"two photos are named {photo.stem}: their masks would overwrite each other; rename one")
     overlays = []
     for photo in tqdm(photos, desc="predict", disable=None, leave=False):
-        image = read_image(photo)
+        image = read_upright(photo)
         mask = predict(model, image, settings)
         write_png(out / f"{photo.stem}_labelIds.png", train_id_to_id(mask))
         write_png(out / f"{photo.stem}_color.png", colorize(mask))

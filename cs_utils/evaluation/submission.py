@@ -15,7 +15,7 @@ from torch import nn
 from tqdm import tqdm
 
 from cs_utils.data.check import CITYSCAPES_COUNTS, CITYSCAPES_SIZE
-from cs_utils.data.cityscapes import Frame, list_frames, list_labelled, read_photo
+from cs_utils.data.cityscapes import Frame, list_frames, list_labelled, read_as_stored
 from cs_utils.data.files import file_problem
 from cs_utils.evaluation.predict import export_name, predict
 from cs_utils.exceptions import CourseError
@@ -92,7 +92,7 @@ def write_submission(out: Path, model: nn.Module, root: Path, split: str, settin
     try:
         with zipfile.ZipFile(temporary, "w") as archive:
             for frame in tqdm(frames, desc="predict", disable=None, leave=False):
-                mask = predict(model, read_photo(frame.image)[0], settings)
+                mask = predict(model, read_as_stored(frame.image), settings)
                 _, encoded = cv2.imencode(".png", train_id_to_id(mask))
                 # With a date of its own, so that the same predictions give the same archive.
                 entry = zipfile.ZipInfo(export_name(frame))

@@ -74,18 +74,19 @@ def count_instances(instances: np.ndarray, prediction: np.ndarray) -> list[Insta
     if not single.any():
         return []
     values, predicted = instances[single], prediction[single]
-    true = id_to_train_id((values // 1000).astype(np.uint8))
     pixels = np.bincount(values)
-    hits = np.bincount(values[predicted == true], minlength=len(pixels))
-    category_hits = np.bincount(values[_CATEGORY[predicted] == _CATEGORY[true]], minlength=len(pixels))
-    found = []
-    for value in np.flatnonzero(pixels).tolist():
-        label = BY_ID.get(value // 1000)
+    labels = {value: BY_ID.get(value // 1000) for value in np.flatnonzero(pixels).tolist()}
+    for value, label in labels.items():
         if label is None or (label.train_id != VOID and not label.has_instances):
             raise ValueError(f"value {value} is an instance of what has no instances")
-        if label.train_id != VOID:
-            found.append(Instance(label.train_id, *(int(count[value]) for count in (pixels, hits, category_hits))))
-    return found
+    true = id_to_train_id(values // 1000)
+    hits = np.bincount(values[predicted == true], minlength=len(pixels))
+    category_hits = np.bincount(values[_CATEGORY[predicted] == _CATEGORY[true]], minlength=len(pixels))
+    return [
+        Instance(label.train_id, *(int(count[value]) for count in (pixels, hits, category_hits)))
+        for value, label in labels.items()
+        if label.train_id != VOID
+    ]
 
 
 def instance_iou(found: Sequence[Instance], matrix: Tensor) -> pd.Series:

@@ -7,7 +7,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from torch import nn
 
-from cs_utils.data.cityscapes import Frame, read_frame, read_image
+from cs_utils.data.cityscapes import Frame, read_as_stored, read_frame
 from cs_utils.evaluation.errors import Predicted
 from cs_utils.evaluation.predict import overlay, predict
 from cs_utils.labels import VOID, colorize
@@ -69,7 +69,7 @@ def plot_errors(predicted: Sequence[Predicted], labels: Sequence[str]) -> Figure
     """Image | Ground Truth | Prediction | Errors, a labelled row for each predicted frame."""
     rows = []
     for item in predicted:
-        image = read_image(item.frame.image)
+        image = read_as_stored(item.frame.image)
         wrong = paint_errors(image, item.target, item.mask)
         rows.append((image, colorize(item.target), colorize(item.mask), wrong))
     masks = [mask for item in predicted for mask in (item.target, item.mask)]

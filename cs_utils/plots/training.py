@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 
-from cs_utils.data.cityscapes import read_image
+from cs_utils.data.cityscapes import read_upright
 from cs_utils.plots.style import ACCENT, BEHIND_TEXT, FOURTH, INK, SECOND, THIRD, show, styled
 
 COLORS = (SECOND, ACCENT, THIRD, FOURTH, INK)
@@ -168,7 +168,7 @@ def plot_schedules(rates: pd.DataFrame) -> Figure:
 @styled
 def plot_pictures(paths: Sequence[Path]) -> Figure:
     """Pictures that a run has written, one below the other, each with its file's name."""
-    pictures = [read_image(path) for path in paths]
+    pictures = [read_upright(path) for path in paths]
     height = sum(13 * picture.shape[0] / picture.shape[1] + 0.4 for picture in pictures)
     figure = Figure(figsize=(13, height), layout="constrained")
     for axes, picture, path in zip(figure.subplots(len(paths), 1, squeeze=False).flat, pictures, paths, strict=True):

@@ -1,14 +1,17 @@
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
 
 from cs_utils.data.cityscapes import (
     find_frames,
+    read_as_stored,
     read_frame,
-    read_image,
     read_instances,
     read_mask,
     read_polygons,
+    read_upright,
     write_png,
 )
 from cs_utils.data.files import write_atomic
@@ -35,7 +38,7 @@ def test_png_round_trip_of_every_kind(tmp_path):
     rgb = rng.integers(0, 256, (5, 7, 3), dtype=np.uint8)
     grey = rng.integers(0, 256, (5, 7), dtype=np.uint8)
     deep = rng.integers(0, 33001, (5, 7), dtype=np.uint16)
-    for name, pixels, read in (("a", rgb, read_image), ("b", grey, read_mask), ("c", deep, read_instances)):
+    for name, pixels, read in (("a", rgb, read_upright), ("b", grey, read_mask), ("c", deep, read_instances)):
         write_png(tmp_path / f"{name}.png", pixels)
         assert np.array_equal(read(tmp_path / f"{name}.png"), pixels)
 
@@ -83,12 +86,12 @@ def test_what_macos_leaves_beside_its_files_is_no_frame(data_root):
 
 
 def test_a_file_is_judged_by_its_content_not_by_its_name(data_root, tmp_path):
-    image = read_image(find_frames(data_root, "train")[0].image)
+    image = read_upright(find_frames(data_root, "train")[0].image)
     (tmp_path / "really.png").write_bytes(cv2.imencode(".jpg", image)[1].tobytes())
-    assert read_image(tmp_path / "really.png").shape == image.shape
+    assert read_upright(tmp_path / "really.png").shape == image.shape
     whole = cv2.imencode(".png", image)[1].tobytes()
     (tmp_path / "trailing.png").write_bytes(whole + b"0")
-    assert np.array_equal(read_image(tmp_path / "trailing.png")[..., ::-1], image)
+    assert np.array_equal(read_upright(tmp_path / "trailing.png")[..., ::-1], image)
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"imgHeight": 1, "imgWidth": 1}', '{"objects": []}'])
@@ -112,7 +115,7 @@ def test_a_damaged_file_is_named(data_root, damage):
         garbage = whole[:middle] + bytes(50) + whole[middle + 50 :]
         path.write_bytes({"truncated": whole[:-20], "empty": b"", "garbage": garbage}[damage])
     with pytest.raises(CourseError, match=f"{path.name} (is truncated or not an image|is missing)"):
-        read_image(path)
+        read_upright(path)
 
 
 @pytest.mark.parametrize("pixels", [np.zeros((4, 4, 3), np.uint8), np.zeros((4, 4), np.uint16)])
@@ -152,5 +155,38 @@ def test_photos_are_turned_upright(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6  # turn by 90 degrees to look at it
     Image.fromarray(np.zeros((10, 20, 3), np.uint8)).save(tmp_path / "photo.jpg", exif=exif)
-    assert read_image(tmp_path / "photo.jpg").shape == (20, 10, 3)
+    assert read_upright(tmp_path / "photo.jpg").shape == (20, 10, 3)
     assert cv2.imread(str(tmp_path / "photo.jpg"), cv2.IMREAD_UNCHANGED).shape == (10, 20, 3)
+    assert read_as_stored(tmp_path / "photo.jpg").shape == (10, 20, 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "start", "message"),
+    [
+        ("IMG_0001.HEIC", b"\0\0\0\x18ftypheic", "save it as JPEG or PNG"),
+        ("clip.mp4", b"\0\0\0\x18ftypisom", "save it as JPEG or PNG"),
+        ("https:/example.com/street.jpg", None, "is a web address: download"),
+    ],
+)
+def test_what_people_take_for_a_photo_is_told_by_its_kind(tmp_path, monkeypatch, name, start, message):
+    monkeypatch.chdir(tmp_path)
+    if start:
+        Path(name).write_bytes(start + bytes(100))
+    with pytest.raises(CourseError, match=message):
+        read_upright(Path(name))
+
+
+def test_a_folder_in_a_photos_place_is_not_to_be_taken_away(tmp_path):
+    with pytest.raises(CourseError, match="is not a file") as error:
+        read_upright(tmp_path)
+    assert "take away" not in str(error.value)
+
+
+@pytest.mark.parametrize("ending", [".jpg", ".webp", ".png"])
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.99])
+def test_a_photo_that_was_cut_off_is_refused_in_every_format(tmp_path, ending, share):
+    image = np.random.default_rng(0).integers(0, 256, (64, 96, 3), dtype=np.uint8)
+    whole = cv2.imencode(ending, image)[1].tobytes()
+    (tmp_path / "photo").write_bytes(whole[: int(len(whole) * share)])
+    with pytest.raises(CourseError, match="is truncated or not an image"):
+        read_upright(tmp_path / "photo")

@@ -97,10 +97,23 @@ def test_a_subset_covers_the_classes_and_is_always_the_same(data_root):
     assert len(set(choose_subset(frames, 4))) == 4
 
 
+def test_without_polygons_the_classes_are_those_of_the_label_ids(data_root):
+    frames = find_frames(data_root, "train")
+    mask = read_mask(frames[4].label_ids)
+    mask[0, 0] = 31  # a train
+    write_png(frames[4].label_ids, mask)
+    for frame in frames:
+        frame.polygons.unlink()
+    assert [sorted(present_classes(frame)) for frame in frames] == [[0, 10, 13]] * 4 + [[0, 10, 13, 16], [0, 10, 13]]
+    assert choose_subset(frames, 1) == [frames[4]]
+
+
 def test_groups_count_as_their_class(data_root):
     frame = find_frames(data_root, "train")[0]
     frame.polygons.write_text(frame.polygons.read_text().replace('"car"', '"cargroup"'))
     assert 13 in present_classes(frame)
+    frame.polygons.write_text(frame.polygons.read_text().replace('"road"', '"polegroup"'))
+    assert present_classes(frame) == {10, 13}, "polegroup is void, and no pole"
 
 
 def test_training_batches_are_all_whole(settings):

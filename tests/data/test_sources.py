@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from torchvision.datasets import Cityscapes
 
-from cs_utils.data.cityscapes import Frame, find_frames, read_image, read_instances, read_mask, write_png
+from cs_utils.data.cityscapes import Frame, find_frames, read_instances, read_mask, read_upright, write_png
 from cs_utils.data.sources import (
     CAMVID_LABELS,
     convert_camvid,
@@ -15,7 +15,7 @@ from cs_utils.data.sources import (
     write_frame,
 )
 from cs_utils.exceptions import CourseError
-from cs_utils.labels import BY_NAME
+from cs_utils.labels import BY_NAME, instance_to_id
 from cs_utils.settings import Settings
 from minicity import Scene, draw_label_ids
 
@@ -36,9 +36,9 @@ def test_minicity_is_written_in_the_official_layout(tmp_path):
     assert len(dataset) == 2
     for frame in find_frames(tmp_path, "train"):
         ids, instances = read_mask(frame.label_ids), read_instances(frame.instance_ids)
-        assert read_image(frame.image).shape == (*SIZE, 3)
+        assert read_upright(frame.image).shape == (*SIZE, 3)
         assert ids.shape == SIZE
-        assert np.array_equal(np.where(instances < 1000, instances, instances // 1000), ids)
+        assert np.array_equal(instance_to_id(instances), ids)
         assert cv2.imread(str(frame.color), cv2.IMREAD_UNCHANGED).shape == (*SIZE, 4)
         polygons = json.loads(frame.polygons.read_text())
         assert (polygons["imgHeight"], polygons["imgWidth"]) == SIZE
@@ -193,4 +193,4 @@ def test_a_photo_of_camvid_stays_as_its_labels_are(camvid, tmp_path):
     pixels, exif[0x0112] = np.array(Image.open(path)), 3  # turned by 180 degrees, for who looks at it
     Image.fromarray(pixels).save(path, exif=exif)
     convert_camvid(camvid, tmp_path / "out")
-    assert np.array_equal(read_image(find_frames(tmp_path / "out", "train")[0].image), pixels)
+    assert np.array_equal(read_upright(find_frames(tmp_path / "out", "train")[0].image), pixels)

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cs_utils.data.cityscapes import find_frames, read_frame, read_image, write_png
+from cs_utils.data.cityscapes import find_frames, read_frame, read_upright, write_png
 from cs_utils.data.statistics import (
     GRID,
     NAMES,
@@ -70,7 +70,7 @@ def test_places_and_colours_are_those_of_the_class(frames):
 
 def test_brightness_weighs_the_colours(frames):
     photos = gather(frames).photos
-    red, green, blue = read_image(frames[0].image).reshape(-1, 3).mean(axis=0)
+    red, green, blue = read_upright(frames[0].image).reshape(-1, 3).mean(axis=0)
     assert photos.iloc[0].to_dict() == pytest.approx(
         {"brightness": 0.299 * red + 0.587 * green + 0.114 * blue, "red": red, "green": green, "blue": blue}
     )
@@ -138,10 +138,22 @@ def test_the_real_shares_are_those_of_the_paper():
     assert real_shares()["void"] == pytest.approx(0.1147, abs=1e-4)
 
 
-def test_the_files_are_read_once(frames):
+def test_the_files_are_read_once_and_again_when_one_has_changed(frames):
     before = gather(frames)
-    write_png(frames[0].image, np.zeros((32, 64, 3), np.uint8))
     assert gather(list(frames)) is before
+    write_png(frames[0].image, np.zeros((32, 64, 3), np.uint8))
+    assert gather(frames).photos["brightness"].iloc[0] == 0
+
+
+def test_partial_downloads_can_be_counted(frames):
+    whole = gather(frames)
+    for frame in frames:
+        frame.polygons.unlink()
+        frame.instance_ids.unlink()
+    partial = gather(frames)
+    assert partial.pixels.equals(whole.pixels)
+    assert partial.void.equals(whole.void)
+    assert partial.objects.empty
 
 
 def test_nothing_cannot_be_counted():

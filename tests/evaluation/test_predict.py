@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from cs_utils.data.cityscapes import find_frames, read_frame, read_image, read_mask, write_png
+from cs_utils.data.cityscapes import find_frames, read_frame, read_mask, read_upright, write_png
 from cs_utils.data.loaders import loaders
 from cs_utils.data.transforms import normalize, resize_image
 from cs_utils.evaluation.predict import evaluate, export_label_ids, overlay, predict, predict_files, upsample_argmax
@@ -117,10 +117,10 @@ def test_photos_give_mask_colours_and_overlay_at_their_own_size(settings, tmp_pa
     ids = read_mask(tmp_path / "out" / "mein Foto_labelIds.png")
     assert ids.shape == (32, 64)
     assert set(np.unique(ids)) <= {7, 23, 26}
-    image = read_image(photo)
+    image = read_upright(photo)
     mask = predict(ByColour(), image, settings)
-    assert np.array_equal(read_image(tmp_path / "out" / "mein Foto_color.png"), colorize(mask))
-    assert np.array_equal(read_image(paths[0]), overlay(image, mask))
+    assert np.array_equal(read_upright(tmp_path / "out" / "mein Foto_color.png"), colorize(mask))
+    assert np.array_equal(read_upright(paths[0]), overlay(image, mask))
 
 
 def test_photos_that_would_overwrite_each_other_are_refused(settings, tmp_path):

@@ -11,7 +11,7 @@ from cityscapesscripts.evaluation import evalPixelLevelSemanticLabeling as offic
 from PIL import Image
 from torch import nn
 
-from cs_utils.data.cityscapes import list_frames, read_image, write_png
+from cs_utils.data.cityscapes import list_frames, read_upright, write_png
 from cs_utils.evaluation.predict import predict
 from cs_utils.evaluation.submission import write_submission
 from cs_utils.exceptions import CourseError
@@ -63,7 +63,7 @@ def test_the_server_accepts_the_archive(test_split, settings, tmp_path):
     assert ids <= EVALUATED
     assert len(ids) > 5 and max(ids) > 18  # regular ids, for trainIds end at 18
     for frame in list_frames(test_split, "test"):
-        expected = train_id_to_id(predict(make_model(), read_image(frame.image), settings))
+        expected = train_id_to_id(predict(make_model(), read_upright(frame.image), settings))
         assert np.array_equal(found[frame.image.name], expected)
     assert [path.name for path in out.parent.iterdir()] == ["out.zip"]
 
@@ -138,7 +138,7 @@ def test_a_split_that_is_not_whole_is_refused_and_nothing_is_written(
         photo.unlink()
         photo.symlink_to(data_root / "nowhere")
     elif fault == "size":
-        write_png(photo, read_image(photo)[:, :62])
+        write_png(photo, read_upright(photo)[:, :62])
     elif fault == "truncated head":
         photo.write_bytes(photo.read_bytes()[:20])
     elif fault == "truncated":

@@ -28,7 +28,7 @@ from torch import Tensor
 
 from cs_utils.cli import main
 from cs_utils.data.check import verify
-from cs_utils.data.cityscapes import Frame, find_frames, read_frame, read_image, read_mask, write_png
+from cs_utils.data.cityscapes import Frame, find_frames, read_frame, read_mask, read_upright, write_png
 from cs_utils.data.loaders import StreetScenes, split_loader
 from cs_utils.data.transforms import Preprocessing
 from cs_utils.exceptions import CourseError
@@ -412,7 +412,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("whole") / "data"
     for number in range(4):
         frame = draw_frame(root, "val", ("alpha", "beta")[number % 2], number)
-        write_png(frame.image, read_image(frame.image) // 32 * 32)
+        write_png(frame.image, read_upright(frame.image) // 32 * 32)
     return root
 
 
@@ -589,7 +589,7 @@ def test_no_room_is_made_for_what_a_header_claims(whole: Path, place: Path, monk
     frame.image.write_bytes(claim_size(frame.image, 30_000, 20_000))
     monkeypatch.setattr(cv2, "imdecode", lambda *_: pytest.fail("decoded"))
     with pytest.raises(CourseError, match=NO_IMAGE):
-        read_image(frame.image)
+        read_upright(frame.image)
 
 
 def test_a_swap_of_labels_between_frames_is_found_by_the_check(whole: Path, place: Path) -> None:
