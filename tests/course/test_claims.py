@@ -234,9 +234,7 @@ def test_a_first_epoch_is_half_right_if_only_some_classes_are_learned(tmp_path):
 def test_slow_is_in_seconds_to_the_same_iou(tmp_path):
     arms = {"unet": 0.5 + NOISE, "fcn": 0.5 - NOISE, "segformer": 0.5 - NOISE}
     noise = {"unet": 30.0, "fcn": 20.0, "segformer": 40.0}
-    rows = write_rows(
-        tmp_path, "toy", arms, **{f"seconds_to_{goal}": noise if goal == 30 else np.nan for goal in TARGETS}
-    )
+    write_rows(tmp_path, "toy", arms, **{f"seconds_to_{goal}": noise if goal == 30 else np.nan for goal in TARGETS})
     chosen = {"folder": tmp_path, "grid": "toy", "arm": "unet"}
     assert RULES["slowest"](**chosen, others=["fcn"]).word == "right"
     assert RULES["slowest"](**chosen, others=["segformer"]).word == "wrong"
