@@ -16,7 +16,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from cs_utils.exceptions import CourseError
+from cs_utils.exceptions import CourseError, unknown
 from cs_utils.settings import ROOT
 
 NOTEBOOKS = ROOT / "notebooks"
@@ -146,5 +146,5 @@ def draw_figure(name: str) -> Figure:
     """
     figures = list_figures()
     if name not in figures:
-        raise CourseError(f"figure {name!r} is unknown: give one of {', '.join(figures)}")
+        raise unknown("figure", name, figures)
     return run_section(figures[name])[name]

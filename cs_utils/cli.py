@@ -1,298 +1,394 @@
-"""The command line: ``python -m cs_utils {data,train,evaluate,predict,figure,course}``."""
+"""The command line: ``python -m cs_utils {data,train,evaluate,predict,figure,course}``.
+
+A command is a function below, entered in `COMMANDS`; tyro makes flags of its parameters and help of its docstring. A
+parameter that is named like a setting, such as ``data``, has that setting's value in the chosen profile as its default.
+"""
 
 # Each command imports what it needs by itself: PyTorch takes seconds, and --help should answer at once.
 
+import inspect
 import os
 import signal
 import sys
-from contextlib import nullcontext
-from dataclasses import dataclass, field
-from itertools import pairwise
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Literal
+from typing import Annotated, Any, Literal
 
 import tyro
-from tyro.conf import FlagCreatePairsOff, OmitArgPrefixes, Positional
+from tyro.conf import Positional
+from tyro.extras import SubcommandApp
 
-from cs_utils.exceptions import CourseError
+from cs_utils.exceptions import CourseError, unknown
 from cs_utils.settings import PROFILES, ROOT, Accelerator, Profile, Settings
 
-AllSettings = OmitArgPrefixes[Settings]
-
-
+PROGRAM = "python -m cs_utils"
 MOST_PROBLEMS = 20
 """Lines that ``data check`` prints before it sums up."""
+BROKEN_PIPE = 141
+"""Exit status of a program whose reader has gone, 128 + SIGPIPE, as shells give it."""
 
 
-@dataclass(frozen=True)
-class Data:
-    """Get data into the Cityscapes layout, or check a folder that has it.
+def make_scenes(
+    *,
+    data: Path,
+    train_images: int | None,
+    val_images: int | None,
+    scene_size: tuple[int, int],
+    processes: int | None = None,
+    profile: Profile,
+) -> int:
+    """Make the built-in street scenes; those that are there already stay.
 
-    minicity: make the built-in street scenes; those that are there already stay.
-    camvid: convert CamVid from --source, a folder with train/, trainannot/, val/, valannot/.
-    check: say what a download lacks, what cannot be read, and how to mend it.
+    Args:
+        data: folder to write them to, in the Cityscapes layout.
+        train_images: how many training scenes; None: as many as Cityscapes has.
+        val_images: how many validation scenes.
+        scene_size: height and width, in this order, in pixels.
+        processes: scenes to make at a time; None: one for each core.
+        profile: whose scenes; it sets the defaults of the others.
     """
+    from cs_utils.data.sources import make_minicity, minicity_counts
 
-    action: Positional[Literal["minicity", "camvid", "check"]]
-    """What to do."""
-    source: Path | None = None
-    """CamVid's folder, for camvid."""
-    processes: int | None = None
-    """Scenes to make at a time, for minicity; None: one for each core."""
-    settings: AllSettings = field(default_factory=Settings.from_env)
+    chosen = Settings.from_env(
+        profile=profile, data=data, train_images=train_images, val_images=val_images, scene_size=scene_size
+    )
+    counts = minicity_counts(chosen)
+    written = make_minicity(chosen.data, *counts, chosen.scene_size, processes)
+    print(f"{chosen.data}: {counts[0]} training and {counts[1]} validation scenes, {written} of them new")
+    return 0
 
-    def run(self) -> int:
-        """Do it."""
-        return {"minicity": self._minicity, "camvid": self._camvid, "check": self._check}[self.action]()
 
-    def _minicity(self) -> int:
-        from cs_utils.data.sources import make_minicity, minicity_counts
+def convert(source: Path, data: Path) -> int:
+    """Convert CamVid to the Cityscapes layout.
 
-        settings = self.settings
-        train_count, val_count = minicity_counts(settings)
-        written = make_minicity(settings.data, train_count, val_count, settings.scene_size, self.processes)
-        print(f"{settings.data}: {train_count} training and {val_count} validation scenes, {written} of them new")
+    Args:
+        source: CamVid's folder, with train/, trainannot/, val/, valannot/.
+        data: folder to write to, of its own: data/camvid.
+    """
+    from cs_utils.data.sources import convert_camvid
+
+    folder = Settings(data=data).data
+    if folder in (Settings.of_profile(profile).data for profile in PROFILES):
+        raise CourseError("CamVid needs a folder of its own: add --data data/camvid")
+    counts = convert_camvid(source, folder)
+    print(f"{folder}: " + ", ".join(f"{count} {split} frames" for split, count in counts.items()))
+    return 0
+
+
+def check_data(data: Path) -> int:
+    """Say what a download lacks, what cannot be read, and how to fix it; exit status 1 if there is a problem.
+
+    Args:
+        data: folder in the Cityscapes layout.
+    """
+    from cs_utils.data.check import DOWNLOAD, verify
+
+    report = verify(Settings(data=data).data)
+    print(report.counts.to_string(index=False))
+    print("\n".join(report.problems[:MOST_PROBLEMS]))
+    if (more := len(report.problems) - MOST_PROBLEMS) > 0:
+        print(f"… and {more} more")
+    print(f"{report.counts['found'].sum()} frames, problems: {len(report.problems)}")
+    if report.problems and report.is_cityscapes:
+        print(DOWNLOAD)
+    return 1 if report.problems else 0
+
+
+def train(settings: Settings, resume: bool = False) -> int:
+    """Train a model: history, best weights, pictures and a checkpoint go to RUNS/RUN.
+
+    Args:
+        settings: what the run depends on.
+        resume: go on after the last whole epoch of this run; where there is no run yet, a new one starts.
+    """
+    from cs_utils.data.loaders import loaders
+    from cs_utils.data.sources import ensure_minicity
+    from cs_utils.models.zoo import build
+    from cs_utils.training.checkpoints import holds_run
+    from cs_utils.training.loop import fit
+
+    folder = settings.run_folder
+    if holds_run(folder) and not resume:
+        raise CourseError(f"{folder} holds a run: go on with it by --resume, or name another by --run")
+    if resume and not holds_run(folder):
+        print(f"{folder} holds no run to go on with: a new one starts", flush=True)
+    ensure_minicity(settings)
+    run = fit(build(settings.model, settings), *loaders(settings), settings, resume)
+    if run.is_main:
+        print(f"best weights: {run.best}")
+    return 0
+
+
+def evaluate(
+    *,
+    weights: Path,
+    data: Path,
+    split: Literal["train", "val"] = "val",
+    images: int | None = None,
+    export: Path | None = None,
+    official: bool = False,
+    accelerator: Accelerator,
+) -> int:
+    """Score weights on labelled photos, at the full size of their ground truth, by the official rules.
+
+    Args:
+        weights: weights file, best.safetensors of a run.
+        data: folder in the Cityscapes layout.
+        split: which of its splits.
+        images: score a fixed subset of this many images; None: all.
+        export: folder to write each prediction to, as label ids, for the official evaluator.
+        official: run the official evaluator too, and say whether all scores agree; exit status 1 if they do not.
+        accelerator: kind of device to compute on.
+    """
+    from cs_utils.data.loaders import split_loader
+    from cs_utils.evaluation.official import compare, load_evaluator
+    from cs_utils.evaluation.predict import evaluate
+    from cs_utils.models.zoo import load_weights
+
+    if official:
+        # Found missing now, and not when all has been predicted.
+        load_evaluator()
+    chosen = Settings(data=data, accelerator=accelerator, val_images=images)
+    model, settings = load_weights(weights, chosen)
+    val = split_loader(settings, split, settings.val_images, cached=False)
+    if not official:
+        print(evaluate(model, val, settings, export))
         return 0
-
-    def _camvid(self) -> int:
-        from cs_utils.data.sources import convert_camvid
-
-        if self.source is None:
-            raise CourseError("say where CamVid is: data camvid --source FOLDER --data FOLDER_TO_WRITE")
-        if self.settings.data in (Settings.of_profile(profile).data for profile in PROFILES):
-            raise CourseError("CamVid needs a folder of its own: add --data data/camvid")
-        counts = convert_camvid(self.source, self.settings.data)
-        print(f"{self.settings.data}: " + ", ".join(f"{count} {split} frames" for split, count in counts.items()))
-        return 0
-
-    def _check(self) -> int:
-        from cs_utils.data.check import DOWNLOAD, verify
-
-        report = verify(self.settings.data)
-        print(report.counts.to_string(index=False))
-        print("\n".join(report.problems[:MOST_PROBLEMS]))
-        if (more := len(report.problems) - MOST_PROBLEMS) > 0:
-            print(f"… and {more} more")
-        print(f"{report.counts['found'].sum()} frames, problems: {len(report.problems)}")
-        if report.problems and report.is_cityscapes:
-            print(DOWNLOAD)
-        return 1 if report.problems else 0
+    with nullcontext(export) if export else TemporaryDirectory() as folder:
+        evaluation = evaluate(model, val, settings, Path(folder))
+        print(evaluation, flush=True)
+        comparison = compare(evaluation, val.dataset.frames, Path(folder))
+    print(comparison)
+    return 0 if comparison.differing.empty else 1
 
 
-@dataclass(frozen=True)
-class Train:
-    """Train a model: history, best weights, pictures and a checkpoint go to RUNS/RUN."""
-
-    resume: FlagCreatePairsOff[bool] = False
-    """Go on after the last whole epoch of this run."""
-    settings: AllSettings = field(default_factory=Settings.from_env)
-
-    def run(self) -> int:
-        """Train."""
-        from cs_utils.data.loaders import loaders
-        from cs_utils.data.sources import ensure_minicity
-        from cs_utils.models.zoo import build
-        from cs_utils.training.checkpoints import holds_run
-        from cs_utils.training.loop import fit
-
-        settings = self.settings
-        if holds_run(settings.run_folder) and not self.resume:
-            raise CourseError(f"{settings.run_folder} holds a run: go on with it by --resume, or name another by --run")
-        ensure_minicity(settings)
-        run = fit(build(settings.model, settings), *loaders(settings), settings, self.resume)
-        if run.is_main:
-            print(f"best weights: {run.best}")
-        return 0
-
-
-@dataclass(frozen=True)
-class Evaluate:
-    """Score weights on labelled photos, at the full size of their ground truth, by the official rules."""
-
-    weights: Path
-    """Weights file, best.safetensors of a run."""
-    data: Path = field(default_factory=lambda: Settings.from_env().data)
-    """Folder in the Cityscapes layout."""
-    split: Literal["train", "val"] = "val"
-    """Which of its splits."""
-    images: int | None = None
-    """Score a fixed subset of this many images; None: all."""
-    export: Path | None = None
-    """Folder to write each prediction to, as label ids, for the official evaluator."""
-    official: FlagCreatePairsOff[bool] = False
-    """Run the official evaluator too, if cityscapesscripts is installed, and say whether all scores agree."""
-    accelerator: Accelerator = "auto"
-    """Kind of device to compute on."""
-
-    def run(self) -> int:
-        """Evaluate, and print the table; give 1 if the official evaluator does not agree."""
-        from cs_utils.data.loaders import split_loader
-        from cs_utils.evaluation.official import compare, load_evaluator
-        from cs_utils.evaluation.predict import evaluate
-        from cs_utils.models.zoo import load_weights
-
-        if self.official:
-            # Found missing now, and not when all has been predicted.
-            load_evaluator()
-        chosen = Settings(data=self.data, accelerator=self.accelerator, val_images=self.images)
-        model, settings = load_weights(self.weights, chosen)
-        val = split_loader(settings, self.split, settings.val_images, cached=False)
-        if not self.official:
-            print(evaluate(model, val, settings, self.export))
-            return 0
-        with nullcontext(self.export) if self.export else TemporaryDirectory() as folder:
-            evaluation = evaluate(model, val, settings, Path(folder))
-            print(evaluation, flush=True)
-            comparison = compare(evaluation, val.dataset.frames, Path(folder))
-        print(comparison)
-        return 0 if comparison.differing.empty else 1
-
-
-@dataclass(frozen=True)
-class Predict:
+def predict(
+    photos: Positional[tuple[Path, ...]],
+    *,
+    weights: Path,
+    out: Path = Path("predictions"),
+    submission: Path | None = None,
+    data: Path,
+    split: Literal["test", "val"] = "test",
+    accelerator: Accelerator,
+) -> int:
     """Predict photos: for each a mask of label ids, a coloured mask and an overlay, at the photo's own size.
 
     With --submission instead of photos: predict a whole split into one archive for the benchmark server.
+
+    Args:
+        photos: photos, PNG or JPEG.
+        weights: weights file, best.safetensors of a run.
+        out: folder to write the pictures of photos to.
+        submission: archive to write for the benchmark server, .zip.
+        data: folder in the Cityscapes layout, for a submission.
+        split: which of its splits, for a submission; the server scores test.
+        accelerator: kind of device to compute on.
     """
+    from cs_utils.evaluation.predict import predict_files
+    from cs_utils.evaluation.submission import write_submission
+    from cs_utils.models.zoo import load_weights
 
-    photos: Positional[tuple[Path, ...]]
-    """Photos, PNG or JPEG."""
-    weights: Path
-    """Weights file, best.safetensors of a run."""
-    out: Path = Path("predictions")
-    """Folder to write the pictures of photos to."""
-    submission: Path | None = None
-    """Archive to write for the benchmark server, .zip."""
-    data: Path = field(default_factory=lambda: Settings.from_env().data)
-    """Folder in the Cityscapes layout, for a submission."""
-    split: Literal["test", "val"] = "test"
-    """Which of its splits, for a submission; the server scores test."""
-    accelerator: Accelerator = "auto"
-    """Kind of device to compute on."""
-
-    def run(self) -> int:
-        """Predict."""
-        from cs_utils.evaluation.predict import predict_files
-        from cs_utils.evaluation.submission import write_submission
-        from cs_utils.models.zoo import load_weights
-
-        if self.photos and self.submission:
-            raise CourseError("name photos or --submission, not both: a submission takes all photos of --data")
-        if not self.photos and not self.submission:
-            raise CourseError("name at least one photo: predict PHOTO… --weights FILE; or --submission FILE.zip")
-        model, settings = load_weights(self.weights, Settings(data=self.data, accelerator=self.accelerator))
-        if self.submission:
-            count = write_submission(self.submission, model, settings.data, self.split, settings)
-            print(f"{self.submission}: {count} predictions of {self.split}")
-            return 0
-        for path in predict_files(self.photos, model, settings, self.out):
-            print(path)
+    if photos and submission:
+        raise CourseError("name photos or --submission, not both: a submission takes all photos of --data")
+    if not photos and not submission:
+        raise CourseError("name at least one photo: predict PHOTO… --weights FILE; or --submission FILE.zip")
+    model, settings = load_weights(weights, Settings(data=data, accelerator=accelerator))
+    if submission:
+        count = write_submission(submission, model, settings.data, split, settings)
+        print(f"{submission}: {count} predictions of {split}")
         return 0
+    for path in predict_files(photos, model, settings, out):
+        print(path)
+    return 0
 
 
-@dataclass(frozen=True)
-class Figure:
-    """Draw one figure of the course, by running its section of a notebook; without a name, list them."""
+def figure(
+    name: Positional[str | None] = None,
+    *,
+    list_all: Annotated[bool, tyro.conf.arg(name="list")] = False,
+    draw_all: Annotated[bool, tyro.conf.arg(name="all")] = False,
+    out: Path | None = None,
+    profile: Profile,
+    data: Path,
+) -> int:
+    """Draw one figure of the course, by running its section of a notebook; without a name, list them.
 
-    name: Positional[str | None] = None
-    """Which figure."""
-    list: FlagCreatePairsOff[bool] = False
-    """List the figures."""
-    all: FlagCreatePairsOff[bool] = False
-    """Draw all of them, into the folder that --out names."""
-    out: Path | None = None
-    """File to write, .png, .svg or .pdf; None: NAME.png, or build/figures for all."""
-    profile: Profile = field(default_factory=lambda: Settings.from_env().profile)
-    """How much to compute."""
-    data: Path = field(default_factory=lambda: Settings.from_env().data)
-    """Folder in the Cityscapes layout."""
+    Args:
+        name: which figure.
+        list_all: list the figures.
+        draw_all: draw all of them, into the folder that --out names.
+        out: file to write, .png, .svg or .pdf; None: NAME.png, or build/figures for all.
+        profile: how much to compute.
+        data: folder in the Cityscapes layout.
+    """
+    from course.sections import draw_figure, list_figures, run_section
+    from cs_utils.plots.style import check_ending, save_figure
 
-    def run(self) -> int:
-        """Draw it, or list all."""
-        from course.sections import draw_figure, list_figures, run_section
-        from cs_utils.plots.style import check_ending, save_figure
-
-        _set_environment(self.profile, self.data)
-        figures = list_figures()
-        if self.all:
+    _require_notebooks()
+    figures = list_figures()
+    with _notebooks_use(profile, data):
+        if draw_all:
             for section in dict.fromkeys(figures.values()):
-                for name, figure in run_section(section).items():
-                    path = (self.out or ROOT / "build" / "figures") / f"{name}.png"
-                    save_figure(figure, path)
+                for found, drawn in run_section(section).items():
+                    path = (out or ROOT / "build" / "figures") / f"{found}.png"
+                    save_figure(drawn, path)
                     print(path, flush=True)
-        elif self.list or self.name is None:
+        elif list_all or name is None:
             width = max(map(len, figures))
-            print("\n".join(f"{name:{width}}  {section}" for name, section in figures.items()))
+            print("\n".join(f"{found:{width}}  {section}" for found, section in figures.items()))
         else:
-            path = self.out or Path(f"{self.name}.png")
+            path = out or Path(f"{name}.png")
             check_ending(path)
-            save_figure(draw_figure(self.name), path)
+            save_figure(draw_figure(name), path)
             print(path)
-        return 0
+    return 0
 
 
-@dataclass(frozen=True)
-class Course:
-    """Run all notebooks in order; executed copies go to build/notebooks, their figures to build/figures."""
+def course(*, store: bool = False, profile: Profile, data: Path) -> int:
+    """Run all notebooks in order; executed copies go to build/notebooks, their figures to build/figures.
 
-    store: FlagCreatePairsOff[bool] = False
-    """Run the solutions too, and store all outputs in the notebooks themselves."""
-    profile: Profile = field(default_factory=lambda: Settings.from_env().profile)
-    """How much to compute."""
-    data: Path = field(default_factory=lambda: Settings.from_env().data)
-    """Folder in the Cityscapes layout."""
+    Args:
+        store: run the solutions too, and store all outputs in the notebooks themselves.
+        profile: how much to compute.
+        data: folder in the Cityscapes layout.
+    """
+    from course.execution import BUILD, run_course
+    from course.sections import list_notebooks, list_solutions
 
-    def run(self) -> int:
-        """Run the course."""
-        from course.execution import BUILD, run_course
-        from course.sections import list_notebooks, list_solutions
-
-        _set_environment(self.profile, self.data)
-        run_course([*list_notebooks(), *(list_solutions() if self.store else [])], self.store)
-        print(f"executed notebooks and figures: {BUILD}")
-        return 0
+    _require_notebooks()
+    with _notebooks_use(profile, data):
+        run_course([*list_notebooks(), *(list_solutions() if store else [])], store)
+    print(f"executed notebooks and figures: {BUILD}")
+    return 0
 
 
-def _set_environment(profile: str, data: Path) -> None:
-    # Notebooks choose their settings by it.
-    os.environ.update(CS_PROFILE=profile, CS_DATA=str(data.expanduser().resolve()))
+def _require_notebooks() -> None:
+    from course.sections import NOTEBOOKS, list_notebooks
+
+    if not list_notebooks():
+        raise CourseError(
+            f"{NOTEBOOKS} holds no notebooks: call this in a clone of the course, installed by `pip install -e .`"
+        )
 
 
-def _find_profile(arguments: list[str]) -> str | None:
-    for argument, following in pairwise([*arguments, ""]):
-        if argument.startswith("--profile="):
-            return argument.partition("=")[2]
-        if argument == "--profile":
-            return following
-    return None
+@contextmanager
+def _notebooks_use(profile: str, data: Path) -> Iterator[None]:
+    """Name profile and data in the environment, by which notebooks and their kernels choose their settings."""
+    named = {"CS_PROFILE": profile, "CS_DATA": str(data.expanduser().resolve())}
+    before = {name: os.environ.get(name) for name in named}
+    os.environ.update(named)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+Command = Callable[..., int]
+COMMANDS: dict[str, Command | dict[str, Command]] = {
+    "data": {"minicity": make_scenes, "camvid": convert, "check": check_data},
+    "train": train,
+    "evaluate": evaluate,
+    "predict": predict,
+    "figure": figure,
+    "course": course,
+}
+"""Every command by name; a dictionary holds the commands of a group."""
+GROUPS = {"data": "Get data into the Cityscapes layout, or check a folder that has it."}
+"""What each group is for."""
+
+
+def choose_defaults(arguments: list[str]) -> Settings:
+    """The settings of the profile that the arguments name, or else the environment: the defaults of all flags."""
+
+    def profile(profile: str = "") -> str:
+        return profile
+
+    # Looked at before the command: the profile decides the defaults that its help shows.
+    named, _ = tyro.cli(profile, args=arguments, return_unknown_args=True, add_help=False)
+    return Settings.from_env(profile=named)
+
+
+def make_app(commands: dict[str, Any], defaults: Settings) -> SubcommandApp:
+    """The command line of some commands, with these defaults."""
+    given = vars(defaults) | {"settings": defaults}
+    app = SubcommandApp()
+    for name, command in commands.items():
+        if isinstance(command, dict):
+            app.command(make_app(command, defaults), name=name, help=GROUPS[name])
+        else:
+            wanted = given.keys() & inspect.signature(command).parameters.keys()
+            app.command(partial(command, **{key: given[key] for key in wanted}), name=name)
+    return app
+
+
+def check_command(arguments: list[str], commands: dict[str, Any] = COMMANDS) -> None:
+    """Refuse a command that there is not, and name the nearest.
+
+    Raises:
+        CourseError: the first argument, or the second after a group, is no command.
+    """
+    if not arguments or arguments[0].startswith("-"):
+        return
+    name, *rest = arguments
+    if name not in commands:
+        raise unknown("command", name, commands)
+    if isinstance(commands[name], dict):
+        check_command(rest, commands[name])
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command that the arguments name; give its exit status."""
+    check_command(arguments)
+    return make_app(COMMANDS, choose_defaults(arguments)).cli(
+        prog=PROGRAM,
+        description="Semantic segmentation of street scenes: data, training, evaluation, prediction, figures.",
+        args=arguments,
+        config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff),
+    )
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; give its exit status. A mistake of the user is one line on stderr, and status 2."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    environment = dict(os.environ)
+    _prepare_streams()
     try:
-        # Looked at first, because the profile decides the defaults of all the other settings.
-        if profile := _find_profile(arguments):
-            os.environ["CS_PROFILE"] = profile
-        command = tyro.cli(
-            Data | Train | Evaluate | Predict | Figure | Course,
-            prog="python -m cs_utils",
-            description="Semantic segmentation of street scenes: data, training, evaluation, prediction, figures.",
-            args=arguments,
-        )
-        return command.run()
+        try:
+            return run(arguments)
+        finally:
+            # Here, and not when Python ends: a reader that has gone is found where it can be passed over.
+            sys.stdout.flush()
     except CourseError as error:
         print(f"error: {error}", file=sys.stderr)
+    except BrokenPipeError:
+        # What is still to be written goes nowhere, so that Python does not complain when it ends.
+        with Path(os.devnull).open("w") as nowhere:
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())
+        return BROKEN_PIPE
     except OSError as error:
         reason = f"{error.filename}: {error.strerror}" if error.filename else str(error)
-        print(f"error: {reason}; mend that and call again", file=sys.stderr)
+        print(f"error: {reason}; fix that and call again", file=sys.stderr)
     except KeyboardInterrupt as stop:
-        print(str(stop) or "interrupted; a training goes on after its last whole epoch with --resume", file=sys.stderr)
+        how = "; --resume goes on after the last whole epoch" if arguments[:1] == ["train"] else ""
+        print(str(stop) or f"interrupted{how}", file=sys.stderr)
         # As shells do it; without a number it was Ctrl-C.
         return 128 + getattr(stop, "signal", signal.SIGINT)
-    finally:
-        os.environ.clear()
-        os.environ.update(environment)
     return 2
+
+
+def _prepare_streams() -> None:
+    """Let no output stream be missing, as for a service, or fail at a letter that it cannot encode."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            # Progress bars ask it what it is. It stays open as long as the program.
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115
+        elif hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")

@@ -1,16 +1,24 @@
-"""What the course raises: a mistake that the user can mend, and an end that was asked for."""
+"""What the course raises: a mistake that the user can fix, and an end that was asked for."""
 
+import difflib
 import signal
+from collections.abc import Iterable
 
 
 class CourseError(Exception):
-    """A mistake that the user can mend; its message is one line that names what is wrong and the mend."""
+    """A mistake that the user can fix; its message is one line that names what is wrong and the remedy."""
 
     def __init__(self, message: str) -> None:
-        # Raised in a loader process, it is raised again here with that process's traceback before the message.
-        if message.startswith(f"Caught {type(self).__name__} in "):
-            message = message.rstrip().rpartition(f"{type(self).__module__}.{type(self).__name__}: ")[2]
-        super().__init__(message)
+        # From a loader process it comes again with that process's traceback, which ends in this name and the message.
+        super().__init__(message.rstrip().rpartition(f"{type(self).__name__}: ")[2])
+
+
+def unknown(what: str, name: object, choices: Iterable[str]) -> CourseError:
+    """The error of a name that there is not: it names the nearest of the choices, or all where none is near."""
+    choices = list(choices)
+    near = difflib.get_close_matches(str(name), choices, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"give one of {', '.join(choices)}"
+    return CourseError(f"{what} {name!r} is unknown: {hint}")
 
 
 class Halted(KeyboardInterrupt):

@@ -9,7 +9,6 @@ A profile is chosen by the environment variable ``CS_PROFILE``, the data folder 
 """
 
 import dataclasses
-import difflib
 import json
 import os
 from dataclasses import dataclass
@@ -17,11 +16,15 @@ from pathlib import Path, PureWindowsPath
 from types import UnionType
 from typing import Any, Literal, get_args, get_origin
 
-from cs_utils.exceptions import CourseError
+from cs_utils.exceptions import CourseError, unknown
 from cs_utils.labels import NUM_CLASSES, SLIDE_CHANNELS, SLIDE_VOID, VOID
 
-ROOT = Path(__file__).resolve().parent.parent
-"""Folder of the project: default data and runs lie below it, wherever a notebook is started from."""
+_PLACE = Path(__file__).resolve().parent.parent
+ROOT = _PLACE if (_PLACE / "notebooks").is_dir() else Path.cwd()
+"""Folder of the project: default data and runs lie below it, wherever a notebook is started from.
+
+A package that was installed without its notebooks uses the working folder, and never writes among other packages.
+"""
 
 Profile = Literal["tiny", "laptop", "slides"]
 Accelerator = Literal["auto", "cpu", "cuda", "mps"]
@@ -167,7 +170,7 @@ class Settings:
             CourseError: an unknown profile, setting or value; the message names the right ones.
         """
         if not isinstance(profile, str) or profile not in PROFILES:
-            raise CourseError(f"profile {profile!r} is unknown: give one of {', '.join(PROFILES)}")
+            raise unknown("profile", profile, PROFILES)
         check_names(changes)
         return cls(**{"profile": profile, **PROFILES[profile], **changes})
 
@@ -247,9 +250,7 @@ def check_names(changes: dict[str, Any]) -> None:
     names = [field.name for field in dataclasses.fields(Settings)]
     for key in changes:
         if key not in names:
-            near = difflib.get_close_matches(key, names, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"the settings are {', '.join(names)}"
-            raise CourseError(f"setting {key!r} is unknown: {hint}")
+            raise unknown("setting", key, names)
 
 
 def _resolve(name: str, folder: str | Path) -> Path:

@@ -1,5 +1,8 @@
+import dataclasses
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -9,9 +12,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cs_utils.cli import main
+from cs_utils.cli import COMMANDS, main
 from cs_utils.data.cityscapes import find_frames
 from cs_utils.models.zoo import build, save_weights
+from cs_utils.settings import ROOT, Settings
 from cs_utils.training.loop import BEST
 
 
@@ -24,18 +28,48 @@ def flags(settings, monkeypatch):
     return ["--runs", str(settings.runs), "--accelerator", "cpu", *small]
 
 
-@pytest.mark.parametrize("command", ["", "data", "train", "evaluate", "predict", "figure", "course"])
-def test_help_is_there_and_complete(command, capsys):
+def help_of(command, capsys):
     with pytest.raises(SystemExit) as stop:
         main([*command.split(), "--help"])
     assert stop.value.code == 0
-    text = capsys.readouterr().out
-    if not command:
-        for name in ("data", "train", "evaluate", "predict", "figure", "course"):
-            assert name in text
-    if command == "train":
-        for name in ("--resume", "--epochs", "--patience", "--batch-size", "--loss", "--activation", "--profile"):
-            assert name in text
+    return capsys.readouterr().out
+
+
+def flags_in(text):
+    return set(re.findall(r"^[│|]? *(--[a-z][a-z-]*)", text, flags=re.MULTILINE))
+
+
+def test_help_names_every_command(capsys):
+    assert set(COMMANDS) <= set(re.findall(r"• (\w+)", help_of("", capsys)))
+    assert set(COMMANDS["data"]) <= set(re.findall(r"• (\w+)", help_of("data", capsys)))
+
+
+def test_every_command_shows_its_own_flags_and_no_others(capsys):
+    assert flags_in(help_of("data check", capsys)) == {"--data"}
+    assert flags_in(help_of("data camvid", capsys)) == {"--source", "--data"}
+    assert flags_in(help_of("course", capsys)) == {"--store", "--profile", "--data"}
+    settings = {f"--{field.name.replace('_', '-')}" for field in dataclasses.fields(Settings)}
+    assert flags_in(help_of("train", capsys)) == settings | {"--resume"}
+
+
+def test_a_profile_named_anywhere_sets_the_defaults_of_the_flags(monkeypatch, capsys):
+    monkeypatch.setenv("CS_PROFILE", "slides")
+    for command, epochs in (("train", 100), ("train --profile=tiny", 6), ("train --width 9 --profile laptop", 30)):
+        text = " ".join(help_of(command, capsys).replace("│", " ").split())
+        assert f"at most this many epochs. (default: {epochs})" in text
+    assert os.environ["CS_PROFILE"] == "slides"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "nearest"),
+    [("trian", "'train'"), ("data chek", "'check'"), ("figure scenez", "'scenes'"), ("train --epoch 3", "--epochs")],
+)
+def test_a_name_that_there_is_not_brings_the_nearest(arguments, nearest, capsys):
+    try:
+        assert main(arguments.split()) == 2
+    except SystemExit as stop:  # of the flags' own parser
+        assert stop.code == 2
+    assert nearest in capsys.readouterr().err
 
 
 def test_from_training_to_prediction(flags, settings, capsys, tmp_path):
@@ -143,10 +177,10 @@ def test_figures_are_listed_and_drawn_in_any_format(lesson, data_root, capsys, t
 
 
 def test_check_tells_a_whole_folder_from_a_broken_one(flags, settings, capsys):
-    assert main(["data", "check", *flags]) == 0
+    assert main(["data", "check"]) == 0
     assert "8 frames, problems: 0" in capsys.readouterr().out
     find_frames(settings.data, "val")[0].label_ids.unlink()
-    assert main(["data", "check", *flags]) == 1
+    assert main(["data", "check"]) == 1
     assert "problems: 1" in capsys.readouterr().out
 
 
@@ -156,7 +190,8 @@ def test_check_tells_a_whole_folder_from_a_broken_one(flags, settings, capsys):
         (["train", "--epochs", "-3"], "setting epochs=-3 is out of range: give 1 to 100000"),
         (["train", "--data", "nowhere"], "nowhere is missing: make it with"),
         (["train", "--profile", "tyni"], "profile 'tyni' is unknown: give one of tiny, laptop, slides"),
-        (["data", "camvid"], "say where CamVid is"),
+        (["data", "camvid", "--source", "x", "--data", str(ROOT / "data" / "minicity")], "a folder of its own"),
+        (["nonsense"], "command 'nonsense' is unknown: give one of data, train"),
         (["predict", "--weights", "x"], "name at least one photo"),
         (["predict", "a.png", "--weights", "nowhere.safetensors"], "weights file nowhere.safetensors is missing"),
         (["figure", "mona-lisa"], "figure 'mona-lisa' is unknown: give one of"),
@@ -186,13 +221,21 @@ def test_a_fault_in_a_loader_process_is_one_line_too(flags, settings, capsys):
     )
 
 
-def test_ctrl_c_says_how_to_go_on(flags, monkeypatch, capsys):
-    def interrupt(*_):
+def test_ctrl_c_says_how_to_go_on_where_one_can(flags, monkeypatch, capsys):
+    def interrupt(*_, **__):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("cs_utils.training.loop.train_epoch", interrupt)
     assert main(["train", *flags]) == 130
     assert "--resume" in capsys.readouterr().err
+    monkeypatch.setattr("cs_utils.data.check.verify", interrupt)
+    assert main(["data", "check"]) == 130
+    assert capsys.readouterr().err == "interrupted\n"
+
+
+def test_resuming_what_is_not_there_is_said(flags, settings, capsys):
+    assert main(["train", *flags, "--run", "typo", "--epochs", "1", "--resume"]) == 0
+    assert f"{settings.runs / 'typo'} holds no run to go on with" in capsys.readouterr().out
 
 
 def test_a_full_disk_is_one_line_even_without_a_name(flags, monkeypatch, capsys):
@@ -201,26 +244,50 @@ def test_a_full_disk_is_one_line_even_without_a_name(flags, monkeypatch, capsys)
 
     monkeypatch.setattr("cs_utils.training.loop.train_epoch", fail)
     assert main(["train", *flags]) == 2
-    assert capsys.readouterr().err.strip().splitlines()[-1] == "error: no space left; mend that and call again"
+    assert capsys.readouterr().err.strip().splitlines()[-1].startswith("error: no space left; ")
 
 
-def test_the_profile_of_one_call_does_not_outlive_it(monkeypatch, capsys):
-    monkeypatch.delenv("CS_PROFILE", raising=False)
-    with pytest.raises(SystemExit):
-        main(["train", "--profile=tiny", "--help"])
-    assert "default: 24" in capsys.readouterr().out.replace("\n", " ").replace("  ", " ")
-    assert "CS_PROFILE" not in os.environ
+CALL = [sys.executable, "-m", "cs_utils"]
 
 
-def test_a_typo_in_an_option_is_named(capsys):
-    with pytest.raises(SystemExit) as stop:
-        main(["train", "--epoch", "3"])
-    assert stop.value.code == 2
-    assert "--epochs" in capsys.readouterr().err
+def test_a_reader_that_has_gone_ends_it_without_a_word():
+    reading, writing = os.pipe()
+    os.close(reading)
+    for arguments in (["figure", "--list"], ["train", "--help"]):
+        done = subprocess.run([*CALL, *arguments], stdout=writing, stderr=subprocess.PIPE)
+        assert (done.returncode, done.stderr) == (141, b"")
+    os.close(writing)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="closes streams by a shell")
+def test_it_works_without_output_streams_and_in_any_encoding(settings):
+    command = f"'{sys.executable}' -m cs_utils data check --data '{settings.data}'"
+    assert subprocess.run(f"{command} >&- 2>&-", shell=True).returncode == 0
+    for frame in find_frames(settings.data, "train") + find_frames(settings.data, "val"):
+        for path in (frame.label_ids, frame.color, frame.polygons):
+            path.unlink()
+    plain = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(command, shell=True, env=plain, capture_output=True, text=True)
+    assert "? and 4 more" in done.stdout  # instead of an ellipsis
+    assert done.returncode == 1
+
+
+def test_a_package_without_notebooks_says_so_and_works_in_the_current_folder(tmp_path):
+    for package in ("cs_utils", "course", "minicity"):
+        shutil.copytree(ROOT / package, tmp_path / "site" / package, ignore=shutil.ignore_patterns("__pycache__"))
+    here = tmp_path / "here"
+    here.mkdir()
+    alone = {**os.environ, "PYTHONPATH": str(tmp_path / "site")}
+    done = subprocess.run([*CALL, "figure", "--list"], cwd=here, env=alone, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "clone" in done.stderr
+    program = "from cs_utils.settings import Settings; print(Settings().runs)"
+    done = subprocess.run([sys.executable, "-c", program], cwd=here, env=alone, capture_output=True, text=True)
+    assert done.stdout.strip() == str(here.resolve() / "runs")
 
 
 def test_it_is_a_module_that_runs():
-    done = subprocess.run([sys.executable, "-m", "cs_utils", "figure", "--list"], capture_output=True, text=True)
+    done = subprocess.run([*CALL, "figure", "--list"], capture_output=True, text=True)
     assert done.returncode == 0
     assert "confusion-matrix" in done.stdout
 

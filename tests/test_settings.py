@@ -48,7 +48,7 @@ def test_a_typo_in_a_setting_names_the_nearest():
         Settings.of_profile("tiny", epoch=3)
     with pytest.raises(CourseError, match="'epoch' is unknown: did you mean 'epochs'"):
         Settings().replace(epoch=3)
-    with pytest.raises(CourseError, match="'zzz' is unknown: the settings are profile, data"):
+    with pytest.raises(CourseError, match="'zzz' is unknown: give one of profile, data"):
         Settings().replace(zzz=3)
 
 
