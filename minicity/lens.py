@@ -24,7 +24,7 @@ EDGE_STEPS = 20
 
 @dataclass(frozen=True)
 class Lens:
-    """A turned camera with a bending lens. ``focal`` is in pixels, ``turn`` is the (3, 3) rotation to the level axes."""
+    """A turned camera with a bending lens: ``focal`` in pixels, ``turn`` the (3, 3) rotation to the level axes."""
 
     focal: float
     turn: np.ndarray
