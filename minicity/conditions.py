@@ -49,13 +49,13 @@ def draw_light(rng: np.random.Generator) -> Light:
 def draw_look(rng: np.random.Generator, light: Light) -> Look:
     """Exposure, white balance, tone curve, sharpness and noise of the camera."""
     # The camera makes up for some of what the light lacks, and not always well.
-    exposure = float(np.exp(rng.normal(0.12, 0.24))) * (light.ambient + 0.5 * light.direct) ** -0.65
+    exposure = float(np.exp(rng.normal(0.24, 0.26))) * (light.ambient + 0.5 * light.direct) ** -0.65
     balance = np.exp(rng.normal(0.0, (0.07, 0.02, 0.08)))
     offset = tuple(int(n) for n in rng.integers(0, TILE, 2))
     shaken = bool(rng.random() < 0.18)
     return Look(
         gains=exposure * balance,
-        contrast=float(np.exp(rng.normal(0.1, 0.2))),
+        contrast=float(np.exp(rng.normal(0.06, 0.2))),
         gamma=float(np.exp(rng.normal(0.0, 0.22))),
         black=float(rng.uniform(0.0, 0.07) if rng.random() < 0.5 else 0.0),
         shoulder=float(rng.uniform(0.02, 0.35)),

@@ -27,7 +27,8 @@ from minicity.geometry import (
 from minicity.lens import Lens
 from minicity.materials import Fence
 from minicity.plans import BACKDROP, Street
-from minicity.textures import View, noise, tint
+from minicity.sky import mirror_in_road, paint_sky
+from minicity.textures import View
 from minicity.trees import Foliage
 
 COVER_ROWS = 128
@@ -50,8 +51,8 @@ SHADOWS_WITHIN = 90.0
 class Frame:
     """A thing as the camera shows it: its float outline on the canvas and, for a solid, the corners of its faces.
 
-    ``polygon`` is the outline in the picture, in whole pixels; ``seen`` are the rows and columns of the canvas to paint:
-    beyond them, nearer things cover it. The sky has no ``thing``.
+    ``polygon`` is the outline in the picture, in whole pixels; ``seen`` are the rows and columns of the canvas to
+    paint: beyond them, nearer things cover it. The sky has no ``thing``.
     """
 
     thing: Surface | Solid | None
@@ -175,7 +176,13 @@ def paint_all(
         elif isinstance(frame.thing, Solid):
             _paint_solid(canvas, frame, light)
         else:
-            _paint_sky(canvas, frame, light, camera, sky_seed)
+            canvas[frame.seen] = _bytes(paint_sky(*frame.seen, light, camera, sky_seed))
+    if light.wet:
+        flat = np.zeros(size, np.uint8)
+        for frame in frames:
+            wet = isinstance(frame.thing, Surface) and frame.thing.plane is None and frame.label != "terrain"
+            cv2.fillPoly(flat, [to_fixed(frame.outline)], 255 if wet else 0, cv2.LINE_AA, SHIFT)
+        mirror_in_road(canvas, flat, light, camera, sky_seed)
     return canvas
 
 
@@ -200,23 +207,6 @@ def _mask(outline: np.ndarray, rows: slice, columns: slice) -> np.ndarray:
 def _blend(canvas: np.ndarray, rows: slice, columns: slice, layer: np.ndarray, cover: np.ndarray) -> None:
     below = canvas[rows, columns]
     canvas[rows, columns] = cv2.blendLinear(np.ascontiguousarray(below), layer, 1.0 - cover, cover)
-
-
-def _paint_sky(canvas: np.ndarray, frame: Frame, light: Light, camera: Camera, seed: float) -> None:
-    """Brighter towards the horizon, with clouds on a plane far above."""
-    rows, columns = frame.seen
-    y = np.arange(rows.start, rows.stop, dtype=np.float32)[:, None]
-    up = np.clip((camera.horizon - y) / camera.focal, 0.002, None)
-    distance = 1.0 / (up + 0.06)
-    across = (np.arange(columns.start, columns.stop, dtype=np.float32)[None, :] - camera.cx) / camera.focal
-    feet = distance / camera.focal, distance**2 / camera.focal
-    view = View(across * distance, distance, *feet, 1.0, light.sky_low, (len(y), across.shape[1]))
-    fluff = noise(view, "cloud", 9.0, 1.3, seed)
-    blue = np.clip(up * 2.6, 0.0, 1.0)
-    rgb = tint(blue, light.sky_top - light.sky_low) + light.sky_low.astype(np.float32)[:, None, None]
-    bright = (0.95 - 0.13 * light.clouds) * (1.0 + 0.05 * (0.4 + light.clouds) * fluff)
-    cover = 0.85 * np.clip(0.75 * fluff + (2.6 * light.clouds - 1.5), 0.0, 1.0)
-    canvas[rows, columns] = _bytes(rgb + cover * (tint(bright, (0.985, 1.0, 1.01)) - rgb))
 
 
 def _bytes(rgb: np.ndarray) -> np.ndarray:
@@ -313,5 +303,7 @@ def _cast_shadows(canvas: np.ndarray, street: Street, camera: Camera) -> None:
     contact, thrown = cv2.GaussianBlur(contact, (0, 0), spread), cv2.GaussianBlur(thrown, (0, 0), 0.6 * spread)
     lit = light.ambient + light.direct * sun[1]
     depth = 1.0 - light.ambient / lit
-    factor = (1.0 - thrown * np.float32(depth / 255)) * (1.0 - contact * np.float32(0.6 / 255))
-    canvas[top:] = cv2.multiply(canvas[top:], cv2.merge([factor] * 3), dtype=cv2.CV_8U)
+    contact = 1.0 - contact * np.float32(0.6 / 255)
+    # What the sun does not reach is lit by the blue sky.
+    factors = [(1.0 - thrown * np.float32(depth * share / 255)) * contact for share in (1.05, 1.0, 0.92)]
+    canvas[top:] = cv2.multiply(canvas[top:], cv2.merge(factors), dtype=cv2.CV_8U)

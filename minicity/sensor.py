@@ -74,7 +74,7 @@ def _tones(look: Look) -> np.ndarray:
     knee = 1.0 - look.shoulder
     bent = knee + look.shoulder * np.tanh((levels - knee) / look.shoulder)
     levels = np.minimum(np.where(levels > knee, bent, levels), 1.0) ** look.gamma
-    levels = np.clip(0.42 + look.contrast * (levels - 0.42), 0.0, 1.0)
+    levels = np.clip(0.36 + look.contrast * (levels - 0.36), 0.0, 1.0)
     return (255.0 * (look.black + (1.0 - look.black) * levels))[None].astype(np.float32)
 
 

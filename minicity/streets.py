@@ -9,9 +9,19 @@ import numpy as np
 
 from minicity import furniture, people, traffic, vehicles
 from minicity.geometry import Light, Surface
-from minicity.materials import Asphalt, Fence, Grass, Paving, Rails
+from minicity.materials import Asphalt, Fence, Grass, Paving, Rails, Wear
 from minicity.mesh import Pose
 from minicity.plans import BACKDROP, LANE, NEAR, PLANS, Plan, Street, free
+
+PAVEMENTS = (
+    (1.0, 0.98, 0.95),
+    (1.0, 1.0, 1.0),
+    (0.96, 0.99, 1.05),
+    (1.08, 0.96, 0.9),
+    (1.15, 0.93, 0.8),
+    (1.05, 1.0, 0.86),
+)
+"""Casts of pavements: sandy, grey, bluish, pink, red and yellowish."""
 
 
 def build(rng: np.random.Generator, light: Light) -> Street:
@@ -53,11 +63,10 @@ def _ground(
     earth = Grass((0.33, 0.36, 0.2), 0.3, 0.1) if street.green else Paving((0.42, 0.42, 0.41), (0.3, 0.3))
     outline = np.array([(-900, 0, NEAR), (-900, 0, 900), (900, 0, 900), (900, 0, NEAR)], float)
     street.ground.append(Surface("terrain" if street.green else "ground", BACKDROP, outline, earth))
-    tint = rng.uniform(0.85, 1.1)
-    stone = (
-        tuple(np.array((0.47, 0.46, 0.45)) * tint) if rng.random() < 0.75 else tuple(np.array((0.5, 0.4, 0.36)) * tint)
-    )
-    slab = ((0.5, 0.5), (0.3, 0.3), (0.2, 0.1), (1.0, 1.0))[int(rng.integers(4))]
+    tone, pick = rng.uniform(0.24, 0.62), int(rng.integers(5))
+    stone = tuple(tone * np.array(PAVEMENTS[int(rng.integers(len(PAVEMENTS)))]) * (1.0 + rng.normal(0.0, 0.03, 3)))
+    slab = ((0.5, 0.5), (0.3, 0.3), (0.2, 0.1), (1.0, 1.0), (0.0, 0.0))[pick]
+    kerb_tone = float(rng.uniform(0.32, 0.68))
     edges = []
     for side, kerb in ((-1.0, left), (1.0, right)):
         verge = max(float(rng.uniform(*plan.verge)), 0.0) if rng.random() < 0.75 else 0.0
@@ -70,7 +79,7 @@ def _ground(
         street.strip(
             "sidewalk",
             *sorted((inner - side * 0.02, front + side * 0.3)),
-            Paving(stone, slab, inner if not verge else None, 0.0, float(rng.random())),
+            Paving(stone, slab, inner if not verge else None, 0.0, float(rng.random()), kerb_tone),
         )
         if verge:
             street.soil(*sorted((kerb, inner)), (0.27, 0.34, 0.15))
@@ -87,22 +96,18 @@ def _ground(
         lines.append((right - 2.1, 0.0, 0.0))
     if rng.random() < 0.25:
         lines.append((right - 0.25, 0.0, 0.0))
+    if rng.random() < 0.2:
+        lines += [
+            (kerb + inwards, 0.0, 0.0)
+            for kerb, sign in ((left, 1), (right, -1))
+            for inwards in (0.3 * sign, 0.55 * sign)
+        ]
     crossings = (junction - 5.5,) if junction is not None and rng.random() < 0.7 else ()
     if rng.random() < 0.12:
         crossings = (*crossings, float(rng.uniform(9.0, 16.0)))
     arrows = ((0.0, junction - 15.0),) if junction is not None and plan.lanes == 2 and rng.random() < 0.6 else ()
-    tone = float(rng.uniform(0.3, 0.44))
-    road = Asphalt(
-        tone,
-        left,
-        right,
-        tuple(lines),
-        crossings,
-        bool(rng.random() < plan.cobbles),
-        arrows,
-        float(rng.uniform(0.05, 0.5)),
-        float(rng.random()),
-    )
+    kind = "cobbles" if rng.random() < plan.cobbles else ("concrete" if rng.random() < 0.08 else "asphalt")
+    road = Asphalt(left, right, _wear(rng, left, right), tuple(lines), crossings, kind, arrows, float(rng.random()))
     street.strip("road", left, right, road)
     if plan.track:
         for track in (-0.5 * LANE - 1.6, -0.5 * LANE - 1.6 - 3.2) if rng.random() < 0.3 else (-LANE,):
@@ -113,6 +118,30 @@ def _ground(
             bays = Paving((0.4, 0.39, 0.38), (0.2, 0.1), None, 6.0, float(rng.random()))
             street.strip("parking", *sorted((kerb, kerb - side * 2.0)), bays)
     return edges
+
+
+def _wear(rng: np.random.Generator, left: float, right: float) -> Wear:
+    """The age of a road: from nearly white concrete to black new asphalt, blue, brown or red."""
+    cast = 1.0 + rng.normal(0.0, (0.03, 0.012, 0.04)) + np.array([-1.0, 0.0, 1.0]) * rng.normal(0.015, 0.03)
+    patches = []
+    for _ in range(int(rng.poisson(2.2))):
+        u, v, wide = rng.uniform(left, right), 3.0 + 35.0 * rng.random() ** 1.5, rng.uniform(0.4, 2.5)
+        patches.append((u, u + wide, v, v + rng.uniform(0.6, 9.0), rng.uniform(0.68, 1.25)))
+    holes = [(rng.uniform(left + 0.5, right - 0.5), 4.0 + 26.0 * rng.random()) for _ in range(int(rng.poisson(1.4)))]
+    yellow = rng.random() < 0.12
+    paint = (0.8, 0.66, 0.25) if yellow else tuple(rng.uniform(0.68, 0.9) * np.array([1.0, 1.0, 0.96]))
+    return Wear(
+        tone=float(np.exp(rng.uniform(np.log(0.17), np.log(0.6)))),
+        cast=tuple(cast),
+        grain=float(rng.uniform(0.03, 0.14)),
+        blotches=float(rng.uniform(0.03, 0.15)),
+        cracks=float(rng.uniform(0.1, 0.4) if rng.random() < 0.6 else 0.0),
+        tracks=float(rng.normal(0.03, 0.06)),
+        worn=float(rng.uniform(0.0, 0.7)),
+        paint=paint,
+        patches=tuple(patches),
+        manholes=tuple(holes),
+    )
 
 
 def _lots(
@@ -271,8 +300,8 @@ def _junction(street: Street, plan: Plan, edges: list[tuple], junction: float) -
         part = far_walk.copy()
         part[:, 0] = (a, a, b, b)
         street.ground.append(Surface("sidewalk", junction + 11.0, part, Paving((0.46, 0.45, 0.44), (0.5, 0.5))))
-    tone = float(rng.uniform(0.32, 0.42))
-    street.ground.append(Surface("road", junction + 8.0, outline, Asphalt(tone, -75.0, 75.0, seed=float(rng.random()))))
+    crossing = Asphalt(-75.0, 75.0, _wear(rng, -9.0, 9.0), seed=float(rng.random()))
+    street.ground.append(Surface("road", junction + 8.0, outline, crossing))
     for side, (_, _, front) in zip((-1.0, 1.0), edges, strict=True):
         x, z = street.x(front, junction + 11.5) + side * 11.0, junction + 12.0
         while abs(x) < 60.0:

@@ -287,7 +287,7 @@ def test_edges_of_the_picture_fit_the_labels_to_the_pixel():
 @pytest.mark.parametrize(
     "material",
     [
-        Asphalt(0.4, -5.0, 5.0),
+        Asphalt(-5.0, 5.0),
         Paving((0.5, 0.5, 0.5), (0.5, 0.5)),
         Grass((0.3, 0.4, 0.2)),
         Rails(0.0, (0.4, 0.4, 0.4)),
