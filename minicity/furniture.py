@@ -1,13 +1,14 @@
 """What stands along a MiniCity street: poles, lamps, traffic lights, signs, bins and benches.
 
-All are `people.Cutout` shapes in an upright plane. Lengths in metres.
+All are `figures.Cutout` shapes in an upright plane. Lengths in metres.
 """
 
 import numpy as np
 
+from minicity.dress import cloth
+from minicity.figures import METAL, Cutout
 from minicity.geometry import Light, Solid
 from minicity.mesh import CIRCLE, RUBBER, pick
-from minicity.people import CLOTHES, METAL, Cutout
 
 
 def pole(x: float, z: float, light: Light, height: float, radius: float, color: tuple = METAL) -> Solid:
@@ -132,12 +133,12 @@ def street_furniture(rng: np.random.Generator, x: float, z: float, light: Light)
         thing.rectangle(-0.5, 0.0, 0.5, 1.25, color, 0.9 * thing.front)
         thing.rectangle(-0.01, 0.1, 0.01, 1.2, (0.2, 0.2, 0.2))
         thing.rectangle(-0.53, 1.22, 0.53, 1.3, color, 1.15 * thing.front)
-        thing.rectangle(-0.4, 0.45, -0.1, 0.9, pick(rng, CLOTHES))
+        thing.rectangle(-0.4, 0.45, -0.1, 0.9, cloth(rng, 0.3))
     elif kind == 3:
         thing.rectangle(-0.6, 0.0, 0.6, 2.9, (0.5, 0.5, 0.48), 0.85 * thing.front)
         for i in range(4):
             left = -0.55 + 0.28 * i
-            thing.rectangle(left, 0.6, left + 0.26, 2.6, pick(rng, (*CLOTHES, (0.8, 0.75, 0.6))))
+            thing.rectangle(left, 0.6, left + 0.26, 2.6, cloth(rng, 0.5))
         thing.rectangle(-0.68, 2.8, 0.68, 3.0, (0.3, 0.34, 0.32))
     elif kind == 4:
         thing.polygon([(-0.5, 0.55), (0.5, 0.55), (0.4, 0.0), (-0.4, 0.0)], (0.5, 0.47, 0.42))
@@ -146,7 +147,7 @@ def street_furniture(rng: np.random.Generator, x: float, z: float, light: Light)
             thing.disc(rng.uniform(-0.4, 0.4), rng.uniform(0.62, 0.85), 0.12, (0.2, rng.uniform(0.28, 0.4), 0.14))
     else:
         thing.limb((-0.3, 0.95), (0.25, 0.6), 0.025, 0.025, METAL)
-        thing.polygon([(-0.25, 0.35), (-0.3, 0.75), (0.35, 0.7), (0.3, 0.35)], pick(rng, CLOTHES))
+        thing.polygon([(-0.25, 0.35), (-0.3, 0.75), (0.35, 0.7), (0.3, 0.35)], cloth(rng, 0.3))
         for wheel in (-0.22, 0.25):
             thing.disc(wheel, 0.12, 0.12, RUBBER)
             thing.limb((wheel, 0.12), (0.5 * wheel, 0.5), 0.02, 0.02, METAL)

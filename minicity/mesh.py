@@ -109,14 +109,47 @@ class Mesh:
         normal = np.array([np.sign(x) * along, 0.0, np.sign(z) * across]) / max(np.hypot(across, along), 1e-9)
         self.detail(points, tuple(normal), color)
 
-    def pane(self, corners: list[tuple], normal: tuple) -> None:
-        """A window of a car: dark, with the sky mirrored in its upper part. ``corners``: low, high, high, low."""
+    def pane(self, corners: list[tuple], normal: tuple, gloss: float = 0.4, seats: tuple[float, ...] = ()) -> None:
+        """A window of a car. ``corners``: low, high, high, low.
+
+        It is darkest in the middle, mirrors the sky in its upper part by ``gloss`` and the street in its lower part.
+        Behind it stand ``seats`` at those shares of its length, and daylight falls in through the windows opposite.
+        """
         low_a, high_a, high_b, low_b = (np.array(c, float) for c in corners)
-        cuts, colors = (0.0, 0.34, 0.62, 0.85, 1.0), (0.0, 0.14, 0.36, 0.62)
-        for start, stop, share in zip(cuts[:-1], cuts[1:], colors, strict=True):
-            strip = [low_a + start * (high_a - low_a), low_a + stop * (high_a - low_a),
-                     low_b + stop * (high_b - low_b), low_b + start * (high_b - low_b)]  # fmt: skip
-            self.detail(strip, normal, (0.045, 0.05, 0.055, 0.0, 0.45 * share))
+
+        def at(along: float, up: float) -> np.ndarray:
+            return (1 - along) * (low_a + up * (high_a - low_a)) + along * (low_b + up * (high_b - low_b))
+
+        def patch(color: tuple, *places: tuple[float, float]) -> None:
+            self.detail([at(*place) for place in places], normal, color)
+
+        cuts, mirrored = (0.0, 0.16, 0.4, 0.6, 0.78, 0.9, 1.0), (0.12, 0.03, 0.1, 0.25, 0.5, 0.75)
+        for start, stop, share in zip(cuts[:-1], cuts[1:], mirrored, strict=True):
+            color = (0.05, 0.055, 0.06, 0.0, gloss * share)
+            patch(color, (0.0, start), (0.0, stop), (1.0, stop), (1.0, start))
+        for seat in seats:
+            # The view through to the other side, the back of the seat before it, and its head rest.
+            half = 0.36 / (len(seats) + 0.5)
+            patch((0.1, 0.1, 0.1, 0.0, 0.22), (seat - half, 0.2), (seat - half, 0.72), (seat + half, 0.72),
+                  (seat + half, 0.2))  # fmt: skip
+            wide = 0.5 * half
+            patch((0.035, 0.035, 0.04), (seat - wide, 0.0), (seat - wide, 0.34), (seat - 0.5 * wide, 0.42),
+                  (seat - 0.45 * wide, 0.62), (seat + 0.45 * wide, 0.62), (seat + 0.5 * wide, 0.42),
+                  (seat + wide, 0.34), (seat + wide, 0.0))  # fmt: skip
+
+    def occupant(self, corners: list[tuple], normal: tuple, along: float, colors: tuple[tuple, tuple, tuple]) -> None:
+        """Somebody behind a window: shoulders, face and hair of those colours, dimmed by the glass."""
+        low_a, high_a, high_b, low_b = (np.array(c, float) for c in corners)
+        length = float(np.linalg.norm(low_b - low_a))
+
+        def at(right: float, up: float) -> np.ndarray:
+            share = along + right / length
+            return (1 - share) * (low_a + up * (high_a - low_a)) + share * (low_b + up * (high_b - low_b))
+
+        top, skin, hair = (tuple(0.45 * c + 0.03 for c in color) for color in colors)
+        self.detail([at(-0.2, 0.0), at(-0.16, 0.3), at(0.16, 0.3), at(0.2, 0.0)], normal, top)
+        for color, up, half in ((hair, 0.56, 0.095), (skin, 0.5, 0.075)):
+            self.detail([at(half * x, up + 0.21 * y) for x, y in CIRCLE[::2].tolist()], normal, color)
 
     def disc(self, x: float, y: float, z: float, radius: float, color: tuple) -> None:
         """A circle that looks sideways: a tyre, a rim."""
@@ -124,23 +157,27 @@ class Mesh:
         self.detail(ring, (1.0 if x > 0 else -1.0, 0.0, 0.0), color)
 
     def wheel(
-        self, half_width: float, z: float, radius: float, rim: tuple = (0.42, 0.43, 0.45), fine: bool = True
-    ) -> None:
+        self, half_width: float, z: float, radius: float, rim: tuple = (0.42, 0.43, 0.45), fine: bool = True,
+        spokes: int = 5,
+    ) -> None:  # fmt: skip
         """A pair of wheels: arch, tyre, rim and hub on either side, the treads seen from ahead and behind."""
         for side in (-half_width, half_width):
             self.disc(side, radius * 1.04, z, radius * 1.17, (0.03, 0.03, 0.03))
             self.disc(side * 1.003, radius, z, radius, RUBBER)
-            self.disc(side * 1.005, radius, z, radius * 0.66, rim)
-            self.disc(side * 1.006, radius, z, radius * 0.56, (0.12, 0.12, 0.12))
-            for turn in np.arange(5 * fine) * (2 * np.pi / 5) + 0.3:
-                spoke = np.array([(0.1, -0.09), (0.6, -0.13), (0.6, 0.13), (0.1, 0.09)]) * radius
+            self.disc(side * 1.005, radius, z, radius * 0.68, rim)
+            if spokes:
+                self.disc(side * 1.006, radius, z, radius * 0.58, (0.1, 0.1, 0.1))
+            for turn in np.arange(spokes * fine) * (2 * np.pi / max(spokes, 1)) + 0.3:
+                wide = 0.6 / spokes
+                spoke = np.array([(0.1, -0.7 * wide), (0.6, -wide), (0.6, wide), (0.1, 0.7 * wide)]) * radius
                 turned = spoke @ np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
                 points = [(side * 1.007, radius + py, z + pl) for pl, py in turned.tolist()]
                 self.detail(points, (1.0 if side > 0 else -1.0, 0.0, 0.0), rim)
-            self.disc(side * 1.008, radius, z, radius * 0.16, rim)
+            self.disc(side * 1.008, radius, z, radius * 0.16, rim if spokes else (0.2, 0.2, 0.2))
             low, high = min(side * 0.76, side * 0.99), max(side * 0.76, side * 0.99)
             tread = [
-                [(low, 0.0, at), (low, 0.5, at), (high, 0.5, at), (high, 0.0, at)] for at in (z - radius, z + radius)
+                [(low, 0.0, at), (low, 0.4, at), (high, 0.4, at), (high, 0.0, at)]
+                for at in (z - 0.85 * radius, z + 0.85 * radius)
             ]
             self.add(np.array(tread), np.full(2, DARK), RUBBER)
 
@@ -188,6 +225,8 @@ class Model:
         kept = kept[np.argsort(0.05 * (self.materials[kept] == GLASS) - distance[kept], kind="stable")]
         toward = toward[kept] / distance[kept, None]
         shades = _lit(self.colors[kept] @ mixing, self.materials[kept], normals[kept], toward, light)
+        # Less and less of the sky reaches what is close to the road.
+        shades *= np.clip(0.55 + 0.5 * world[kept, :, 1].mean(axis=1) / 0.75, 0.0, 1.0)[:, None]
 
         placed = pose.place(self.details)
         normals = _turn(self.detail_normals, pose.heading)
@@ -222,14 +261,15 @@ def _footprint(pose: Pose, size: tuple[float, float, float]) -> tuple[float, flo
 
 
 def _lit(color: np.ndarray, material: np.ndarray, normal: np.ndarray, toward: np.ndarray, light: Light) -> np.ndarray:
-    """Colours (n, 3) of faces: dull light, and on paint and glass the mirrored sky or, below the horizon, street."""
+    """Colours (n, 3) of faces: dull light, and on paint and glass the mirrored street, houses, or sky."""
     base = color * light.shade(normal)[:, None]
     facing = np.sum(normal * toward, axis=1)
     mirrored = 2.0 * facing[:, None] * normal - toward
-    sky = np.clip(0.35 + 2.2 * mirrored[:, 1:2], 0.0, 1.0)
-    scene = sky * light.sky_low + (1.0 - sky) * np.array([0.2, 0.2, 0.19])
-    grazing = (1.0 - facing) ** 3
-    strength = np.where(material == GLASS, 0.1 + 0.6 * grazing, np.where(material == PAINT, 0.13 + 0.45 * grazing, 0.0))
+    # Below the horizon lies the road, above it stand dark houses and trees, and only above them is sky.
+    sky = np.interp(mirrored[:, 1], (-0.3, -0.02, 0.05, 0.25, 0.5), (0.0, 0.1, 0.0, 0.25, 1.0))[:, None]
+    scene = sky * light.sky_low + (1.0 - sky) * np.array([0.16, 0.16, 0.155])
+    grazing = (1.0 - np.clip(facing, 0.0, 1.0)) ** 3
+    strength = np.where(material == GLASS, 0.1 + 0.6 * grazing, np.where(material == PAINT, 0.17 + 0.5 * grazing, 0.0))
     gleam = light.direct * np.maximum(mirrored @ light.sun, 0.0) ** 40 * (material != DARK)
     return base * (1.0 - strength[:, None]) + strength[:, None] * scene + 0.6 * gleam[:, None]
 

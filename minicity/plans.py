@@ -98,16 +98,6 @@ SIGNS = (
 )
 
 
-LEAVES = (
-    (0.24, 0.32, 0.14),
-    (0.2, 0.29, 0.14),
-    (0.28, 0.34, 0.15),
-    (0.22, 0.27, 0.15),
-    (0.32, 0.34, 0.16),
-    (0.18, 0.25, 0.13),
-)
-
-
 @dataclass
 class Street:
     """A street while it is being built: the ground from below to above, and all that stands on it."""
@@ -116,6 +106,9 @@ class Street:
     light: Light
     bend: float
     season: float
+    """0 in summer, 1 in autumn."""
+    bare: float
+    """Share of the trees without leaves."""
     green: bool = True
     shift: float = 0.0
     """How far the lane of the camera lies to the right of the camera, in metres."""
@@ -220,19 +213,29 @@ class Street:
             len(self.things) - 1, Surface("building", max(a[1], b[1]), np.array(outline), stack, ((x, z), (x + 1, z)))
         )
 
-    def tree(self, x: float, z: float, height: float, width: float, clear: float) -> None:
-        """A tree: trunk, and a crown from ``clear`` to ``height``."""
+    def tree(self, x: float, z: float, height: float, tall: bool) -> None:
+        """A tree with its crown, or a bare one in winter; a ``tall`` one leaves room for people below its branches."""
         rng = self.rng
         x = self.x(x, z)
-        self.things.append(trees.trunk(rng, x, z, self.light, clear + 0.25 * (height - clear), rng.uniform(0.1, 0.22)))
-        self.leaves(x, z, width, clear, height, rng.uniform(3.0, 4.5))
+        kind = str(rng.choice(trees.KINDS[:4], p=(0.48, 0.3, 0.1, 0.12) if not tall else (0.6, 0.34, 0.06, 0.0)))
+        if kind != "conifer" and rng.random() < self.bare:
+            kind = "bare"
+        grown = trees.growth(kind, tall, int(rng.integers(trees.GROWTHS)))
+        width = height * float(rng.uniform(0.75, 1.15))
+        flip = float(rng.choice((-1.0, 1.0)))
+        side = float(np.sign(self.light.sun[0]) * min(self.light.direct, 0.8))
+        leaf = trees.leaf_color(rng, 0.0 if kind == "conifer" else self.season)
+        material = trees.Tree(grown, width, height, leaf, trees.bark_color(rng), side, float(rng.random()), flip)
+        outline = grown.outline * (flip * width, height)
+        world = np.stack([x + outline[:, 0], np.maximum(outline[:, 1], 0.0), np.full(len(outline), z)], axis=1)
+        self.things.append(Surface("vegetation", z, world, material, ((x, z), (x + 1.0, z))))
 
     def leaves(self, x: float, z: float, width: float, low: float, high: float, grain: float) -> None:
         """A crown, bush or wood edge around (x, z)."""
         rng = self.rng
         outline = trees.crown_outline(rng, width, low, high)
         outline[:, 1] = np.maximum(outline[:, 1], 0.0)
-        color = np.array(self.pick(LEAVES)) * rng.uniform(0.8, 1.2) + self.season * np.array([0.2, 0.07, -0.04])
+        color = np.array(trees.leaf_color(rng, 0.7 * self.season + 0.5 * self.bare))
         side = float(np.sign(self.light.sun[0]) * min(self.light.direct, 0.8))
         material = trees.Foliage(
             tuple(np.clip(color, 0.02, 1)), low, high, grain, float(rng.random()), side, 0.5 * width, 0.9
@@ -247,7 +250,7 @@ class Street:
         top = height * (1.0 + rng.uniform(-0.05, 0.05, 40))
         x, z = a[0] + share * (b[0] - a[0]), a[1] + share * (b[1] - a[1])
         outline = np.concatenate([np.stack([x, top, z], axis=1), np.array([(b[0], 0.0, b[1]), (a[0], 0.0, a[1])])])
-        color = np.array(self.pick(LEAVES)) * rng.uniform(0.75, 1.1)
+        color = np.array(trees.leaf_color(rng, 0.4 * self.bare)) * rng.uniform(0.75, 1.1)
         material = trees.Foliage(tuple(color), -0.5 * height, height, 1.4, float(rng.random()), 0.0)
         self.things.append(Surface("vegetation", max(a[1], b[1]), outline, material, (a, b)))
 

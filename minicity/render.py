@@ -29,7 +29,7 @@ from minicity.materials import Fence
 from minicity.plans import BACKDROP, Street
 from minicity.sky import mirror_in_road, paint_sky
 from minicity.textures import View
-from minicity.trees import Foliage
+from minicity.trees import Foliage, Tree
 
 COVER_ROWS = 128
 """Rows of the coarse picture in which hidden things are looked for."""
@@ -138,7 +138,7 @@ def drop_hidden(
 
 def _is_opaque(frame: Frame) -> bool:
     if isinstance(frame.thing, Surface):
-        return not isinstance(frame.thing.material, Fence | Foliage)
+        return not isinstance(frame.thing.material, Fence | Foliage | Tree)
     return frame.thing is None or frame.label in VEHICLES
 
 

@@ -7,7 +7,7 @@ yard, a park, a car park). Far to near is decided later: here, order does not ma
 
 import numpy as np
 
-from minicity import furniture, people, traffic, vehicles
+from minicity import cars, cycles, furniture, people, traffic, vehicles
 from minicity.geometry import Light, Surface
 from minicity.materials import Asphalt, Fence, Grass, Paving, Rails, Wear
 from minicity.mesh import Pose
@@ -35,7 +35,9 @@ def build(rng: np.random.Generator, light: Light) -> Street:
         else float(rng.choice((-1.0, 1.0)) * rng.uniform(0.004, 0.009))
     )
     shift = float(rng.normal(0.0, 0.35)) + (float(rng.uniform(-2.5, 1.5)) if rng.random() < 0.15 else 0.0)
-    street = Street(rng, light, bend, float(max(rng.normal(0.0, 0.35), 0.0)), bool(rng.random() < plan.green), shift)
+    season, green = float(max(rng.normal(0.0, 0.35), 0.0)), bool(rng.random() < plan.green)
+    bare = float(rng.uniform(0.2, 1.0)) if rng.random() < 0.3 else 0.0
+    street = Street(rng, light, bend, season, bare, green, shift)
     junction = float(rng.uniform(17.0, 48.0)) if rng.random() < 0.5 else None
     end = float(rng.uniform(60.0, 150.0))
 
@@ -178,7 +180,7 @@ def _lots(
                 x = pavement[1] + side * rng.uniform(0.25, 0.8) * abs(front - pavement[1])
                 if rng.random() < 0.45:
                     height = float(rng.uniform(4.0, 9.0))
-                    street.tree(x, at, height, height * rng.uniform(0.5, 0.8), height * rng.uniform(0.15, 0.3))
+                    street.tree(x, at, height, tall=False)
                 else:
                     height = float(rng.uniform(0.9, 2.4))
                     street.leaves(street.x(x, at), at, height * rng.uniform(1.0, 1.8), -0.1, height, 1.6)
@@ -201,12 +203,12 @@ def _open_lot(street: Street, plan: Plan, side: float, front: float, z: float, s
         while at < stop - 1.0:
             if rng.random() < 0.7:
                 pose = Pose(street.x(front + side * 4.0, at), at, float(np.pi / 2 * rng.choice((-1.0, 1.0))))
-                street.things.append(vehicles.car(rng, pose, street.light))
+                street.things.append(cars.car(rng, pose, street.light))
             at += 2.6
     for _ in range(int(rng.integers(2, 6))):
         at, height = float(rng.uniform(z, stop)), float(rng.uniform(6.0, 15.0))
         x = front + side * rng.uniform(6.0 if parking else 1.5, 13.0)
-        street.tree(x, at, height, height * rng.uniform(0.5, 0.85), height * rng.uniform(0.08, 0.25))
+        street.tree(x, at, height, tall=False)
     for _ in range(int(rng.integers(0, 4))):
         at, height = float(rng.uniform(z, stop)), float(rng.uniform(1.0, 3.0))
         street.leaves(
@@ -232,13 +234,7 @@ def _kerbside(
         while z < end:
             if rng.random() < 0.85 and free(z, z, junction):
                 tall = height * rng.uniform(0.85, 1.15)
-                street.tree(
-                    0.5 * (kerb + inner) + side * 0.5,
-                    z,
-                    tall,
-                    tall * rng.uniform(0.55, 0.8),
-                    tall * rng.uniform(0.25, 0.38),
-                )
+                street.tree(0.5 * (kerb + inner) + side * 0.5, z, tall, tall=True)
             z += spacing * rng.uniform(0.85, 1.15)
     if rng.random() < 0.6:
         spacing, height, phase = (
@@ -265,8 +261,8 @@ def _kerbside(
         z = float(9.0 + 32.0 * rng.random() ** 1.3)
         x = outer - side * 0.5 if rng.random() < 0.6 else at_kerb
         for k in range(int(rng.integers(1, 5))):
-            turn = float(rng.choice((-1.0, 1.0)) * rng.uniform(0.3, 1.0))
-            machine = people.motorcycle if rng.random() < 0.14 else people.bicycle
+            turn = float(rng.uniform(-np.pi, np.pi))
+            machine = cycles.motorcycle if rng.random() < 0.14 else cycles.bicycle
             street.things.append(machine(rng, street.x(x, z) + 0.2 * k, z + 0.7 * k, light, turn))
     for _ in range(int(rng.poisson(2.6))):
         z = float(9.0 + 40.0 * rng.random() ** 1.3)
@@ -321,7 +317,7 @@ def _junction(street: Street, plan: Plan, edges: list[tuple], junction: float) -
         pose = Pose(
             shift + float(rng.uniform(-14.0, 14.0)), junction + (2.0 if toward > 0 else 6.0), toward * np.pi / 2
         )
-        maker = vehicles.truck if rng.random() < 0.2 * plan.trucks else vehicles.car
+        maker = vehicles.truck if rng.random() < 0.2 * plan.trucks else cars.car
         street.things.append(maker(rng, pose, light))
     for _ in range(int(rng.poisson(0.1 * plan.people))):
         z = junction - 4.0 + float(rng.uniform(-1.5, 1.5))

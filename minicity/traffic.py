@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from minicity import furniture, people, vehicles
+from minicity import cars, cycles, furniture, vehicles
 from minicity.mesh import Pose
 from minicity.plans import LANE, Plan, Street, free
 
@@ -16,7 +16,7 @@ def parked_cars(street: Street, plan: Plan, x: float, side: float, junction: flo
         if rng.random() < density and free(z - 4.0, z + 4.0, junction):
             heading = float(np.pi * (side < 0) + rng.normal(0.0, 0.02)) - street.bend * z
             pose = Pose(street.x(x + rng.normal(0.0, 0.08), z), z, heading)
-            street.things.append(vehicles.car(rng, pose, street.light))
+            street.things.append(cars.car(rng, pose, street.light))
         z += float(rng.uniform(5.0, 6.4))
 
 
@@ -58,7 +58,7 @@ def under_way(
         while z < min(end, 100.0):
             if rng.random() < 0.1 * plan.cars:
                 pose = Pose(street.x(x + rng.normal(0.0, 0.15), z), z, heading + street.bend * z)
-                street.things.append(vehicles.car(rng, pose, light))
+                street.things.append(cars.car(rng, pose, light))
             z += float(rng.uniform(7.0, 16.0))
     if tram_comes:
         z = float(rng.uniform(16.0, 45.0))
@@ -70,8 +70,9 @@ def under_way(
     for _ in range(int(rng.poisson(0.12 * plan.bicycles))):
         z, ahead = float(9.0 + 26.0 * rng.random()), rng.random() < 0.7
         x = right - 0.6 - 2.1 * parked[1] if ahead else left + 0.6 + 2.1 * parked[0]
-        turn = float(rng.uniform(-0.35, 0.35)) if rng.random() < 0.8 else float(rng.choice((-0.9, 0.9)))
+        turn = float(rng.normal(0.0, 0.25)) if rng.random() < 0.8 else float(rng.uniform(-np.pi, np.pi))
+        turn += 0.0 if ahead else np.pi
         motor = bool(rng.random() < 0.25)
-        machine = people.motorcycle if motor else people.bicycle
+        machine = cycles.motorcycle if motor else cycles.bicycle
         street.things.append(machine(rng, street.x(x, z), z, light, turn))
-        street.things.append(people.rider(rng, street.x(x, z), z, light, turn, motor))
+        street.things.append(cycles.rider(rng, street.x(x, z), z, light, turn, motor))
