@@ -7,11 +7,13 @@ such a moment hits all of them. What counts is the median of the rounds.
 
 import math
 import multiprocessing
+import os
 import statistics
 import sys
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -28,6 +30,8 @@ class Contestant:
 
     make: Callable[..., Action]
     arguments: Mapping[str, Any]
+    environment: Mapping[str, str | None] = field(default_factory=dict)
+    """Variables that its process starts with; None: without it."""
 
 
 def take_turns(contestants: Mapping[str, Contestant], rounds: int, warm_up: int = 1) -> pd.DataFrame:
@@ -48,7 +52,8 @@ def take_turns(contestants: Mapping[str, Contestant], rounds: int, warm_up: int 
         for name, contestant in contestants.items():
             pipes[name], theirs = context.Pipe()
             processes[name] = context.Process(target=_work, args=(theirs, contestant), daemon=False)
-            processes[name].start()
+            with _environment(contestant.environment):
+                processes[name].start()
             theirs.close()
             _answer(name, pipes[name])
         for _ in range(warm_up + rounds):
@@ -64,6 +69,22 @@ def take_turns(contestants: Mapping[str, Contestant], rounds: int, warm_up: int 
             process.kill()
     rows = [(name, statistics.median(times[warm_up:]), peaks[name]) for name, times in seconds.items()]
     return pd.DataFrame(rows, columns=["name", "seconds", "peak_gb"]).set_index("name")
+
+
+@contextmanager
+def _environment(changes: Mapping[str, str | None]) -> Iterator[None]:
+    # Libraries such as OpenMP read a variable when they are loaded, so it must be there when the process starts.
+    before = dict(os.environ)
+    for name, value in changes.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def _answer(name: str, pipe: Connection) -> float:

@@ -1,48 +1,159 @@
 """Execute whole notebooks, keep their outputs, take their figures out."""
 
-import ast
+import asyncio
 import base64
-import hashlib
 import json
-import os
-import shutil
+import re
+import tempfile
 import time
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
-import cs_utils
-import minicity
-from course.sections import FIGURE
+from course import sections
+from course.digest import digest_notebook
+from cs_utils.data.files import write_atomic
 from cs_utils.exceptions import CourseError
-from cs_utils.settings import ROOT
+from cs_utils.settings import HOME, ROOT, Settings
 
-BUILD = ROOT / "build"
-PACKAGE = Path(cs_utils.__file__).resolve().parent
+if TYPE_CHECKING:
+    from nbclient import NotebookClient
+    from nbformat import NotebookNode
+
+BUILD = HOME / "build"
+DIGESTS = "digests.json"
+"""The digest of what made each notebook's stored outputs. A file of its own: outputs that stay touch no notebook."""
+SANITIZE = ROOT / "sanitize.cfg"
+"""What may differ from run to run in an output."""
 IMAGE_TYPES = {"image/png": "png", "image/jpeg": "jpg"}
+MADE = "cs_utils"
+"""Where an executed copy says what it was made by; one that did not come to its end says nothing."""
 
 
-def run_course(paths: Iterable[Path], store: bool = False) -> None:
-    """Execute notebooks one after the other into ``build/notebooks``, their figures into ``build/figures``.
+def run_course(paths: Iterable[Path], store: bool = False, out: Path = BUILD) -> None:
+    """Execute notebooks one after the other into ``out/notebooks``, their figures into ``out/figures``.
+
+    A notebook whose executed copy is up to date is skipped, so a course that was broken off goes on.
 
     Args:
-        paths: the notebooks.
-        store: when all have run, also put the executed notebooks in the places of the old ones.
+        paths: the notebooks, in the order to run them.
+        store: take only those whose stored outputs are out of date, and store what each shows as soon as it has run.
+        out: folder to write to.
 
     Raises:
-        CourseError: a cell failed.
+        CourseError: a cell failed, a kernel died, nothing can be written to ``out``, or it is not the profile laptop
+            whose outputs would be stored.
+        KeyboardInterrupt: Ctrl-C; its text says how to go on.
     """
-    copies = {}
-    for path in paths:
-        print(f"{path.stem} …", flush=True)
-        copies[path] = BUILD / path.relative_to(ROOT)
-        seconds = run_notebook(path, copies[path])
-        figures = write_figures(copies[path], BUILD / "figures")
-        print(f"{path.stem}: {seconds:.0f} s, {len(figures)} figures", flush=True)
+    check_writable(out)
     if store:
-        for path, copy in copies.items():
-            shutil.copyfile(copy, path)
+        if Settings.from_env() != Settings():
+            raise CourseError("what is stored are outputs of the profile laptop on MiniCity: choose no other")
+        paths = list_stale(paths)
+        print(f"out of date: {', '.join(path.stem for path in paths) or 'none'}", flush=True)
+    for path in paths:
+        copy = find_copy(path, out)
+        if is_up_to_date(path, copy):
+            print(f"{path.stem}: up to date", flush=True)
+        else:
+            print(f"{path.stem}: running", flush=True)
+            try:
+                seconds = run_notebook(path, copy)
+            except KeyboardInterrupt:
+                raise KeyboardInterrupt(f"interrupted in {path.stem}; the same call goes on with it") from None
+            figures = write_figures(copy, out / "figures")
+            print(f"{path.stem}: {seconds:.0f} s, {len(figures)} figures", flush=True)
+        if store:
+            print(f"{path.stem}: {store_copy(path, copy)} cells show something new", flush=True)
+
+
+def list_stale(paths: Iterable[Path]) -> list[Path]:
+    """The notebooks whose stored outputs were made by other code, in the order given."""
+    digests = read_digests()
+    return [path for path in paths if digests.get(name_of(path)) != digest_notebook(path)]
+
+
+def read_digests() -> dict[str, str]:
+    """What made the stored outputs of each notebook."""
+    path = sections.NOTEBOOKS / DIGESTS
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+
+def name_of(path: Path) -> str:
+    """A notebook's name in `DIGESTS`."""
+    return path.relative_to(sections.NOTEBOOKS).with_suffix("").as_posix()
+
+
+def store_copy(path: Path, copy: Path) -> int:
+    """Take over a copy's outputs where they show something else; give the number of such cells.
+
+    A notebook without such cells is not written.
+    """
+    import nbformat
+
+    stored, executed = (nbformat.read(place, as_version=4) for place in (path, copy))
+    changed = 0
+    for old, new in zip(stored.cells, executed.cells, strict=True):
+        if new.cell_type == "code":
+            counts = old.execution_count == new.execution_count
+            if not counts or comparable(old.outputs) != comparable(new.outputs):
+                old.outputs, old.execution_count = new.outputs, new.execution_count
+                changed += 1
+    if changed:
+        stored.metadata.pop(MADE, None)
+        write_atomic(path, (nbformat.writes(stored) + "\n").encode())
+    digests = read_digests() | {name_of(path): executed.metadata[MADE]["digest"]}
+    write_atomic(sections.NOTEBOOKS / DIGESTS, (json.dumps(digests, indent=1, sort_keys=True) + "\n").encode())
+    return changed
+
+
+def comparable(outputs: list["NotebookNode"]) -> str:
+    """Outputs as a text that is the same from run to run: without times, addresses and counts."""
+    plain = [{name: value for name, value in output.items() if name != "execution_count"} for output in outputs]
+    text = json.dumps(plain, sort_keys=True)
+    for pattern in re.findall(r"^regex: (.+)$", SANITIZE.read_text(encoding="utf-8"), re.MULTILINE):
+        text = re.sub(pattern, "", text)
+    return text
+
+
+def find_copy(path: Path, out: Path = BUILD) -> Path:
+    """Where a notebook's executed copy lies."""
+    return out / path.relative_to(sections.NOTEBOOKS.parent)
+
+
+def is_up_to_date(path: Path, copy: Path) -> bool:
+    """Whether an executed copy came to its end, and was made by this code in this environment."""
+    # A cell that is no Python, or a copy that is no notebook: what is wrong shows when it is run.
+    with suppress(OSError, ValueError, SyntaxError, AttributeError):
+        made = json.loads(copy.read_text(encoding="utf-8"))["metadata"].get(MADE)
+        return made == describe_making(path)
+    return False
+
+
+def describe_making(path: Path) -> dict[str, str]:
+    """What a notebook's outputs depend on."""
+    settings = Settings.from_env()
+    return {"digest": digest_notebook(path), "profile": settings.profile, "data": str(settings.data)}
+
+
+def check_writable(folder: Path) -> None:
+    """Refuse a folder that cannot be written to, before anything is computed.
+
+    Raises:
+        CourseError: it cannot be made, or nothing can be written to it.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise CourseError(
+            f"{folder} cannot be written to ({error.strerror}): name another folder by --out or CS_HOME"
+        ) from None
 
 
 def run_notebook(path: Path, out: Path) -> float:
@@ -52,21 +163,23 @@ def run_notebook(path: Path, out: Path) -> float:
         How many seconds it took.
 
     Raises:
-        CourseError: a cell failed; the message says which, and how.
+        CourseError: a cell failed or the kernel died; the message says which, and how.
+        KeyboardInterrupt: Ctrl-C; the kernel has ended.
     """
     import nbformat
     from nbclient import NotebookClient
-    from nbclient.exceptions import CellExecutionError
+    from nbclient.exceptions import CellExecutionError, DeadKernelError
 
     notebook = nbformat.read(path, as_version=4)
+    notebook.metadata.pop(MADE, None)
     cells = sum(cell.cell_type == "code" for cell in notebook.cells)
     start = time.perf_counter()
     with tqdm(desc=path.stem, total=cells, unit="cell", leave=False, disable=None) as bar:
         client = NotebookClient(
             notebook,
             kernel_name="python3",
-            # Else each kernel warns that what it says to this process on this machine is not encrypted.
-            extra_arguments=["--IPKernelApp.log_level=ERROR"],
+            # Else each kernel warns that what it says to this process is not encrypted, and of its own end by Ctrl-C.
+            extra_arguments=["--IPKernelApp.log_level=CRITICAL"],
             resources={"metadata": {"path": str(path.parent)}},
             timeout=None,
             record_timing=False,
@@ -74,75 +187,36 @@ def run_notebook(path: Path, out: Path) -> float:
             on_cell_executed=lambda **_: bar.update(),
         )
         try:
-            client.execute()
+            execute(client)
+            notebook.metadata[MADE] = describe_making(path)
         except CellExecutionError as error:
-            reason = f"{error.ename}: {error.evalue}"
+            reason = f"{error.ename}: {error.evalue}".splitlines()[0]
             raise CourseError(f"{path} failed ({reason}); how far it came is in {out}") from None
+        except DeadKernelError:
+            raise CourseError(
+                f"{path} stopped: its kernel died, most likely for want of memory; how far it came is in {out}: "
+                "close other programs, or choose a smaller profile, and call again"
+            ) from None
         finally:
-            seconds = time.perf_counter() - start
             out.parent.mkdir(parents=True, exist_ok=True)
-            # What ran, with what, and for how long; the language's details would differ from machine to machine.
+            # The language's details would differ from machine to machine.
             notebook.metadata.pop("language_info", None)
-            made = {"digest": digest_notebook(path), "profile": os.environ.get("CS_PROFILE") or "laptop"}
-            notebook.metadata["cs_utils"] = made | {"seconds": round(seconds)}
-            nbformat.write(notebook, out)
-    return seconds
+            write_atomic(out, (nbformat.writes(notebook) + "\n").encode())
+    return time.perf_counter() - start
 
 
-def digest_notebook(path: Path) -> str:
-    """A digest of a notebook's code and of the modules that it reaches: outputs with another digest are out of date.
-
-    Comments, docstrings, formatting and prose are not in it: they change no output. MiniCity enters by its version.
-    """
-    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-    code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
-    modules = reached_modules("\n".join(code))
-    parts = [dump_code(text) for text in code] + [
-        part for module in modules for part in (module.name, dump_code(module.read_text(encoding="utf-8")))
-    ]
-    return hashlib.sha256("\0".join([*parts, minicity.VERSION]).encode()).hexdigest()
-
-
-def dump_code(source: str) -> str:
-    """What a source does, as text: its syntax tree without docstrings."""
-    tree = ast.parse(source)
-    for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if isinstance(body, list):
-            # A text that stands alone does nothing: a docstring, or the description of a field.
-            node.body = [part for part in body if not _is_text(part)]
-    return ast.dump(tree)
-
-
-def _is_text(node: ast.AST) -> bool:
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
-
-
-def reached_modules(code: str) -> list[Path]:
-    """Files of `cs_utils` that some code imports, and those that these import, and so on; sorted."""
-    reached: set[Path] = set()
-    waiting = [code]
-    while waiting:
-        for file in _imported(waiting.pop()) - reached:
-            reached.add(file)
-            waiting.append(file.read_text(encoding="utf-8"))
-    return sorted(reached)
-
-
-def _imported(code: str) -> set[Path]:
-    names = set()
-    for node in ast.walk(ast.parse(code)):
-        if isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            # What is imported from a package may be a module of it.
-            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-        elif isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "cs":
-            # By the face of the package: cs.fit is of the module that fit comes from.
-            names.add(cs_utils.HOMES.get(node.attr, f"cs_utils.{node.attr}"))
-    places = [PACKAGE.joinpath(*name.split(".")[1:]) for name in names if name.split(".")[0] == PACKAGE.name]
-    files = {file for place in places for file in (place.with_suffix(".py"), place / "__init__.py")}
-    return {file for file in files if file.is_file() and PACKAGE in file.parents}
+def execute(client: "NotebookClient") -> None:
+    """Execute in another thread: in the main one nbclient takes Ctrl-C for itself, and ends in a traceback."""
+    with asyncio.Runner() as runner, ThreadPoolExecutor(1) as pool:
+        loop = runner.get_loop()
+        future = pool.submit(runner.run, client.async_execute())
+        try:
+            while wait([future], timeout=1).not_done:  # without a timeout, Windows would not hear of Ctrl-C
+                pass
+            future.result()
+        except KeyboardInterrupt:
+            loop.call_soon_threadsafe(lambda: [task.cancel() for task in asyncio.all_tasks(loop)])
+            raise
 
 
 def write_figures(path: Path, folder: Path) -> list[Path]:
@@ -150,7 +224,7 @@ def write_figures(path: Path, folder: Path) -> list[Path]:
     written = []
     for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
         tags = cell["metadata"].get("tags", [])
-        name = next((tag.removeprefix(FIGURE) for tag in tags if tag.startswith(FIGURE)), None)
+        name = next((tag.removeprefix(sections.FIGURE) for tag in tags if tag.startswith(sections.FIGURE)), None)
         for output in cell.get("outputs", []):
             for kind, ending in IMAGE_TYPES.items():
                 if name and kind in output.get("data", {}):

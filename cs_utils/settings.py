@@ -1,7 +1,7 @@
 """Every setting of the course in one frozen dataclass, and the three profiles that fill it.
 
 A profile is chosen by the environment variable ``CS_PROFILE``, the data folder by ``CS_DATA``, the folder for runs by
-``CS_RUNS``:
+``CS_RUNS``; ``CS_HOME`` is the folder that all three lie in, if it is not the project's:
 
 * ``tiny``: seconds; what the tests run;
 * ``laptop``: minutes on two cores; the default;
@@ -26,6 +26,9 @@ ROOT = _PLACE if (_PLACE / "notebooks").is_dir() else Path.cwd()
 A package that was installed without its notebooks uses the working folder, and never writes among other packages.
 """
 
+HOME = (ROOT / Path(os.environ.get("CS_HOME", "")).expanduser()).resolve()
+"""Folder to write to: data, cache, runs and build lie below it. Another than the project's where that is read-only."""
+
 Profile = Literal["tiny", "laptop", "slides"]
 Accelerator = Literal["auto", "cpu", "cuda", "mps"]
 
@@ -37,7 +40,7 @@ class Settings:
     profile: Profile = "laptop"
     """Which set of defaults this started from."""
 
-    data: Path = ROOT / "data" / "minicity"
+    data: Path = HOME / "data" / "minicity"
     """Folder in the Cityscapes layout: leftImg8bit/ and gtFine/ lie in it."""
     scene_size: tuple[int, int] = (512, 1024)
     """Height and width, in this order, of the MiniCity scenes to make, in pixels."""
@@ -46,7 +49,7 @@ class Settings:
     val_images: int | None = 50
     """The same for validation."""
 
-    cache: Path = ROOT / "data" / "cache"
+    cache: Path = HOME / "data" / "cache"
     """Folder that keeps images at the network's size, so that each file is decoded once; may be deleted at any time."""
 
     image_size: tuple[int, int] = (128, 256)
@@ -106,7 +109,7 @@ class Settings:
     """Order of a tensor's numbers in memory; auto: what was faster on such a device."""
     compile: bool = False
     """Let torch.compile make kernels for this network; the first step then takes a minute, and a C++ compiler."""
-    runs: Path = ROOT / "runs"
+    runs: Path = HOME / "runs"
     """Folder that a run's own folder is made in."""
     run: str | None = None
     """Name of the run's folder; None: made from model, profile and data."""
@@ -202,7 +205,7 @@ PROFILES: dict[str, dict[str, Any]] = {
     },
     "laptop": {},
     "slides": {
-        "data": ROOT / "data" / "minicity-slides",
+        "data": HOME / "data" / "minicity-slides",
         "scene_size": (1024, 2048),
         "train_images": None,
         "val_images": None,

@@ -4,26 +4,8 @@ import re
 
 import pytest
 
+from course.readme import FLOORS
 from cs_utils.settings import ROOT
-
-FLOORS = [
-    "cs_utils.exceptions",
-    "cs_utils.labels",
-    "minicity",
-    "cs_utils.settings",
-    "cs_utils.data",
-    "cs_utils.losses",
-    "cs_utils.metrics",
-    "cs_utils.models",
-    "cs_utils.evaluation",
-    "cs_utils.plots",
-    "cs_utils.training",
-    "cs_utils.experiments",
-    "cs_utils.exercises",
-    "course",
-    "cs_utils.cli",
-]
-"""From the ground up; a door is a module, or a folder of them."""
 
 
 def files_of(door):

@@ -1,10 +1,15 @@
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 
 import nbformat
 import pytest
 
-from course import execution
-from course.execution import digest_notebook, run_course, run_notebook, write_figures
+from course import execution, sections
+from course.execution import list_stale, run_course, run_notebook, write_figures
 from cs_utils.exceptions import CourseError
 
 CHART = "from cs_utils.plots.activations import plot_activations\nplot_activations()"
@@ -22,12 +27,48 @@ def write_notebook(path, *sources, tags=()):
     return path
 
 
-def test_an_executed_copy_has_outputs_figures_and_the_digest_of_what_made_it(tmp_path):
+def first_text(path):
+    return nbformat.read(path, as_version=4).cells[0].outputs[0].text
+
+
+@pytest.fixture
+def lessons(tmp_path, monkeypatch):
+    """The folder of a course of its own."""
+    folder = tmp_path / "notebooks"
+    folder.mkdir()
+    monkeypatch.setattr(sections, "NOTEBOOKS", folder)
+    return folder
+
+
+@pytest.fixture
+def calls(lessons, monkeypatch):
+    """What was executed, in a notebook's place: its cells print what ``calls.says`` holds."""
+
+    class Calls(list):
+        says = "42 s\n"
+
+    made = Calls()
+
+    def run(path, copy):
+        made.append(path.stem)
+        notebook = nbformat.read(path, as_version=4)
+        for number, cell in enumerate(notebook.cells, 1):
+            cell.outputs = [nbformat.v4.new_output("stream", text=made.says)]
+            cell.execution_count = number
+        notebook.metadata[execution.MADE] = execution.describe_making(path)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        nbformat.write(notebook, copy)
+        return 1.0
+
+    monkeypatch.setattr(execution, "run_notebook", run)
+    return made
+
+
+def test_an_executed_copy_has_outputs_and_figures(tmp_path):
     path = write_notebook(tmp_path / "a.ipynb", CHART, PHOTO, tags=["figure-f"])
     assert run_notebook(path, tmp_path / "build" / "a.ipynb") > 0
     copy = nbformat.read(tmp_path / "build" / "a.ipynb", as_version=4)
     assert [cell.execution_count for cell in copy.cells] == [1, 2]
-    assert copy.metadata.cs_utils.digest == digest_notebook(path) == digest_notebook(tmp_path / "build" / "a.ipynb")
     kinds = [set(cell.outputs[0].data) for cell in copy.cells]
     assert kinds == [{"image/png", "text/plain"}, {"image/jpeg", "text/plain"}]
     written = write_figures(tmp_path / "build" / "a.ipynb", tmp_path / "figures")
@@ -36,47 +77,136 @@ def test_an_executed_copy_has_outputs_figures_and_the_digest_of_what_made_it(tmp
     assert written[1].read_bytes().startswith(b"\xff\xd8")
 
 
-def test_outputs_are_stored_only_when_all_notebooks_have_run(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(execution, "ROOT", tmp_path)
-    monkeypatch.setattr(execution, "BUILD", tmp_path / "build")
-    good = write_notebook(tmp_path / "notebooks" / "a.ipynb", "print(6 * 7)")
-    bad = write_notebook(tmp_path / "notebooks" / "b.ipynb", "1 / 0")
-    with pytest.raises(
-        CourseError, match=r"b\.ipynb failed \(ZeroDivisionError: division by zero\); how far it came is"
+def test_a_failed_notebook_leaves_a_copy_that_is_not_up_to_date_and_those_before_it_are_not_run_again(
+    lessons, tmp_path, capsys
+):
+    good = write_notebook(lessons / "00_a.ipynb", "print(6 * 7)")
+    bad = write_notebook(lessons / "01_b.ipynb", "1 / 0")
+    for heading in ("00_a: running", "00_a: up to date"):
+        with pytest.raises(CourseError, match=r"01_b\.ipynb failed \(ZeroDivisionError: division by zero\)"):
+            run_course([good, bad], out=tmp_path / "build")
+        assert heading in capsys.readouterr().out
+    assert first_text(tmp_path / "build" / "notebooks" / "00_a.ipynb") == "42\n"
+    assert "ZeroDivisionError" in (tmp_path / "build" / "notebooks" / "01_b.ipynb").read_text()
+
+
+def test_a_lesson_is_run_again_after_a_change_of_code_profile_or_data(lessons, tmp_path, calls, monkeypatch):
+    path = write_notebook(lessons / "00_a.ipynb", "a = 1")
+    out = tmp_path / "build"
+    run_course([path], out=out)
+    run_course([path], out=out)
+    assert len(calls) == 1
+    write_notebook(lessons / "00_a.ipynb", "a = 1  # a comment")
+    run_course([path], out=out)
+    assert len(calls) == 1
+    for change in (
+        lambda: write_notebook(lessons / "00_a.ipynb", "a = 2"),
+        lambda: monkeypatch.setenv("CS_PROFILE", "tiny"),
+        lambda: monkeypatch.setenv("CS_DATA", str(tmp_path)),
+        lambda: execution.find_copy(path, out).write_text("half a file"),
     ):
-        run_course([good, bad], store=True)
-    assert "42" not in json.dumps(json.loads(good.read_text())["cells"][0]["outputs"])
-    assert "ZeroDivisionError" in (tmp_path / "build" / "notebooks" / "b.ipynb").read_text()
-    run_course([good], store=True)
-    assert nbformat.read(good, as_version=4).cells[0].outputs[0].text == "42\n"
-    assert "a: " in capsys.readouterr().out
+        before = len(calls)
+        change()
+        run_course([path], out=out)
+        run_course([path], out=out)
+        assert len(calls) == before + 1
 
 
-def test_the_digest_depends_on_code_and_package_but_not_on_prose(tmp_path, monkeypatch):
-    path = write_notebook(tmp_path / "a.ipynb", "a = 1")
-    first = digest_notebook(path)
+def test_only_what_is_out_of_date_is_stored_and_each_as_soon_as_it_has_run(lessons, tmp_path, calls, monkeypatch):
+    paths = [write_notebook(lessons / f"0{n}_a.ipynb", f"a = {n}") for n in range(3)]
+    run_course(paths, store=True, out=tmp_path / "build")
+    assert list_stale(paths) == []
+    for path in paths[1:]:
+        notebook = nbformat.read(path, as_version=4)
+        notebook.cells[0].source += "\nb = 1"
+        nbformat.write(notebook, path)
+    assert list_stale(paths) == paths[1:]
+    calls.clear()
+    calls.says = "new\n"
+    run = execution.run_notebook
+
+    def stop_at_the_last(path, copy):
+        if path == paths[2]:
+            raise KeyboardInterrupt
+        return run(path, copy)
+
+    monkeypatch.setattr(execution, "run_notebook", stop_at_the_last)
+    with pytest.raises(KeyboardInterrupt, match="interrupted in 02_a; the same call goes on"):
+        run_course(paths, store=True, out=tmp_path / "build")
+    assert calls == ["01_a"]
+    assert [first_text(path) for path in paths] == ["42 s\n", "new\n", "42 s\n"]
+    assert list_stale(paths) == paths[2:]
+
+
+def test_outputs_that_say_the_same_touch_no_notebook(lessons, tmp_path, calls):
+    path = write_notebook(lessons / "00_a.ipynb", "a = 1", "b = 1")
+    run_course([path], store=True, out=tmp_path / "build")
     notebook = nbformat.read(path, as_version=4)
-    notebook.cells.append(nbformat.v4.new_markdown_cell("prose"))
+    notebook.cells[1].source = "b = 2"
     nbformat.write(notebook, path)
-    assert digest_notebook(path) == first
-    assert digest_notebook(write_notebook(tmp_path / "b.ipynb", "a = 2")) != first
+    before = path.read_bytes()
+    calls.says = "43 s\n"  # it took longer, which is nothing new
+    run_course([path], store=True, out=tmp_path / "build")
+    assert len(calls) == 2
+    assert path.read_bytes() == before
+    assert list_stale([path]) == []
 
 
-def test_the_digest_depends_on_the_modules_that_the_notebook_reaches(tmp_path, monkeypatch):
-    package = tmp_path / "cs_utils"
-    (package / "plots").mkdir(parents=True)
-    files = {"near": "from cs_utils.far import x", "far": "x = 1", "other": "", "plots/__init__": "", "plots/bars": ""}
-    for name, text in files.items():
-        (package / f"{name}.py").write_text(text)
-    monkeypatch.setattr(execution, "PACKAGE", package)
+def test_what_is_stored_is_made_by_the_profile_laptop_on_minicity(lessons, tmp_path, monkeypatch):
+    for variable, value in (("CS_PROFILE", "tiny"), ("CS_DATA", "elsewhere")):
+        with monkeypatch.context() as patch, pytest.raises(CourseError, match="laptop"):
+            patch.setenv(variable, value)
+            run_course([], store=True, out=tmp_path / "build")
+
+
+def test_a_folder_that_cannot_be_written_to_is_said_before_anything_runs(lessons, tmp_path, calls):
+    path = write_notebook(lessons / "00_a.ipynb", "a = 1")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(CourseError, match=r"cannot be written to .*--out or CS_HOME"):
+        run_course([path], out=tmp_path / "file" / "build")
+    assert calls == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signal")
+def test_a_kernel_that_dies_is_one_line_and_what_it_did_is_kept(tmp_path):
     path = write_notebook(
-        tmp_path / "a.ipynb", "from cs_utils.near import x", "from cs_utils.plots import bars as plots"
+        tmp_path / "a.ipynb", "print(6 * 7)", "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)"
     )
-    before = digest_notebook(path)
-    (package / "other.py").write_text("y = 2")
-    assert digest_notebook(path) == before
-    for name in ("near", "far", "plots/__init__", "plots/bars"):
-        (package / f"{name}.py").write_text(files[name] + "\nz = 3\n")
-        assert digest_notebook(path) != before, name
-        (package / f"{name}.py").write_text(files[name])
-    assert digest_notebook(path) == before
+    with pytest.raises(CourseError, match="its kernel died") as error:
+        run_notebook(path, tmp_path / "out.ipynb")
+    assert "\n" not in str(error.value)
+    assert first_text(tmp_path / "out.ipynb") == "42\n"
+    assert execution.MADE not in json.loads((tmp_path / "out.ipynb").read_text())["metadata"]
+
+
+STOPPED = """
+import sys
+from pathlib import Path
+from course import sections
+from course.execution import run_course
+sections.NOTEBOOKS = Path(sys.argv[1])
+try:
+    run_course(sections.list_notebooks(), out=Path(sys.argv[2]))
+except KeyboardInterrupt as stop:
+    sys.exit(str(stop))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signal")
+def test_ctrl_c_ends_the_kernel_and_keeps_what_is_done(lessons, tmp_path):
+    begun = tmp_path / "begun"
+    write_notebook(
+        lessons / "00_a.ipynb",
+        "print(6 * 7)",
+        f"import os, pathlib, time\npathlib.Path({str(begun)!r}).write_text(str(os.getpid()))\ntime.sleep(60)",
+    )
+    command = [sys.executable, "-c", STOPPED, str(lessons), str(tmp_path / "build")]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    while not (begun.exists() and begun.read_text()) and process.poll() is None:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    error = process.communicate(timeout=60)[1]
+    assert error.splitlines() == ["interrupted in 00_a; the same call goes on with it"]
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(begun.read_text()), 0)
+    assert first_text(tmp_path / "build" / "notebooks" / "00_a.ipynb") == "42\n"

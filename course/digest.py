@@ -1,0 +1,159 @@
+"""Whether stored outputs are up to date: a digest of the code that made them.
+
+It is taken over what a notebook reaches: its cells, the definitions that these name, those that these name in turn.
+Comments, docstrings, formatting and prose are not in it, and neither is what a notebook does not use: they change no
+output. MiniCity enters by its version, recorded results by their bytes.
+"""
+
+import ast
+import functools
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cs_utils
+import minicity
+from cs_utils.settings import ROOT
+
+PACKAGE = Path(cs_utils.__file__).resolve().parent
+RESULTS = ROOT / "results"
+
+
+@dataclass(frozen=True)
+class Part:
+    """A definition of a module, a field of one of its classes, or a statement of it that defines nothing."""
+
+    names: frozenset[str]
+    """What it is called: it is reached when reached code says one of these. Empty: it is always reached."""
+    code: str
+    """Its syntax tree, as text."""
+    says: frozenset[str]
+    """All names in it: variables, attributes, keywords, and texts that could be names."""
+    imports: frozenset[Path]
+    """Files that it imports inside."""
+
+
+@dataclass(frozen=True)
+class Module:
+    """A module as its parts, with the files that its imports bring in by the name that they are given here."""
+
+    parts: tuple[Part, ...]
+    bound: dict[str, frozenset[Path]]
+
+
+def digest_notebook(path: Path) -> str:
+    """The digest of a notebook's code and of all that it reaches: outputs with another digest are out of date.
+
+    Raises:
+        SyntaxError: a cell is not plain Python.
+    """
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    code = read_module("\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"))
+    says = {name for part in code.parts for name in part.says}
+    files = {file for part in code.parts for file in part.imports} | set().union(*code.bound.values())
+    reached: dict[tuple[str, int], Part] = {}
+    grows = True
+    while grows:
+        grows = False
+        for file in sorted(files):
+            module = read_module(file.read_text(encoding="utf-8"))
+            for number, part in enumerate(module.parts):
+                key = (file.relative_to(PACKAGE).as_posix(), number)
+                if key not in reached and (not part.names or part.names & says):
+                    reached[key] = part
+                    says |= part.says
+                    files |= part.imports.union(*(module.bound[name] for name in part.says & module.bound.keys()))
+                    grows = True
+    codes = [part.code for part in code.parts] + [name + reached[name, number].code for name, number in sorted(reached)]
+    recorded = [file.read_bytes() for file in said_results(codes)]
+    parts = [*(text.encode() for text in codes), minicity.VERSION.encode(), *recorded]
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()
+
+
+def said_results(codes: list[str]) -> Iterator[Path]:
+    """Files of recorded results, in those folders whose name stands as a text in some code."""
+    for file in sorted(RESULTS.glob("*/*")):
+        if any(f"Constant(value={file.parent.name!r})" in code for code in codes):
+            yield file
+
+
+@functools.cache
+def read_module(source: str) -> Module:
+    """Take a module's source apart."""
+    bound: dict[str, frozenset[Path]] = {}
+    parts = []
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            for name, file in imported(node):
+                bound[name] = bound.get(name, frozenset()) | file
+        elif isinstance(node, ast.ClassDef):
+            # A field is a part of its own: a new one changes nothing for those who do not say it.
+            fields = [part for part in node.body if isinstance(part, ast.AnnAssign)]
+            node.body = [part for part in node.body if part not in fields]
+            parts += [make_part(node, {node.name}), *(make_part(field, {field.target.id}) for field in fields)]
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            parts.append(make_part(node, {node.name}))
+        elif not is_text(node):
+            targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+            parts.append(make_part(node, {target.id for target in targets if isinstance(target, ast.Name)}))
+    return Module(tuple(parts), bound)
+
+
+def make_part(node: ast.stmt, names: set[str]) -> Part:
+    """Describe a statement, without the texts in it that stand alone: docstrings, descriptions of fields."""
+    says: set[str] = set()
+    files: set[Path] = set()
+    for inner in ast.walk(node):
+        body = getattr(inner, "body", None)
+        if isinstance(body, list):
+            inner.body = [part for part in body if not is_text(part)]
+        if isinstance(inner, ast.Import | ast.ImportFrom):
+            files |= {file for _, found in imported(inner) for file in found}
+        elif isinstance(inner, ast.Name):
+            says.add(inner.id)
+        elif isinstance(inner, ast.Attribute):
+            says.add(inner.attr)
+            if isinstance(inner.value, ast.Name) and inner.value.id in ("cs", "cs_utils"):
+                files |= files_of(cs_utils.HOMES.get(inner.attr, f"cs_utils.{inner.attr}"))
+        elif isinstance(inner, ast.keyword | ast.alias):
+            says.add(inner.arg or "" if isinstance(inner, ast.keyword) else inner.name)
+        elif isinstance(inner, ast.Constant) and isinstance(inner.value, str) and inner.value.isidentifier():
+            says.add(inner.value)
+    return Part(frozenset(names), dump(node), frozenset(says), frozenset(files))
+
+
+def dump(node: Any) -> str:
+    """A syntax tree as text. Unlike `ast.dump`, the same in each version of Python: what is empty is left out."""
+    if isinstance(node, ast.AST):
+        fields = ((name, value) for name, value in ast.iter_fields(node) if value not in (None, []))
+        return f"{type(node).__name__}({', '.join(f'{name}={dump(value)}' for name, value in fields)})"
+    return f"[{', '.join(map(dump, node))}]" if isinstance(node, list) else repr(node)
+
+
+def is_text(node: ast.AST) -> bool:
+    """Whether a statement is a text that stands alone."""
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+
+
+def imported(node: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, frozenset[Path]]]:
+    """The name that each import gives, and the files of the package that it brings in."""
+    for alias in node.names:
+        if isinstance(node, ast.Import):
+            yield alias.asname or alias.name.split(".")[0], files_of(alias.name)
+        elif node.module and not node.level:
+            home = cs_utils.HOMES.get(alias.name) if node.module == PACKAGE.name else None
+            # What is imported from a package may be a module of it.
+            yield alias.asname or alias.name, files_of(home or node.module) | files_of(f"{node.module}.{alias.name}")
+
+
+def files_of(name: str) -> frozenset[Path]:
+    """The file of a module of the package, or of a folder of modules; none for other packages."""
+    first, *rest = name.split(".")
+    if first != PACKAGE.name:
+        return frozenset()
+    place = PACKAGE.joinpath(*rest)
+    files = (place.with_suffix(".py") if rest else place / "__init__.py", place / "__init__.py")
+    return frozenset(file for file in files if file.is_file())
