@@ -49,6 +49,7 @@ def run_course(paths: Iterable[Path], store: bool = False, out: Path = BUILD) ->
             whose outputs would be stored.
         KeyboardInterrupt: Ctrl-C; its text says how to go on.
     """
+    out = out.resolve()
     check_writable(out)
     if store:
         if Settings.from_env() != Settings():

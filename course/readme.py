@@ -9,7 +9,6 @@ from typing import Any
 
 from course.claims import claims_table
 from course.sections import list_figures
-from cs_utils.cli import COMMANDS
 from cs_utils.data.files import write_atomic
 from cs_utils.exceptions import CourseError
 from cs_utils.settings import ROOT
@@ -52,7 +51,8 @@ def link_section(notebook: Path, title: str) -> str:
 def commands_table() -> list[str]:
     """A row for each command of the command line: what it does."""
     rows = []
-    for name, command in COMMANDS.items():
+    # By name, because the command line is the floor above: it calls this package, which only reads its docstrings.
+    for name, command in importlib.import_module("cs_utils.cli").COMMANDS.items():
         for words, function in command.items() if isinstance(command, dict) else [("", command)]:
             rows.append(f"| `{f'{name} {words}'.strip()}` | {first_sentence(function)} |")
     return ["| command | what it does |", "|---|---|", *rows]

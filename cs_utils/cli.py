@@ -22,7 +22,7 @@ from tyro.conf import Positional
 from tyro.extras import SubcommandApp
 
 from cs_utils.exceptions import CourseError, unknown
-from cs_utils.settings import PROFILES, ROOT, Accelerator, Profile, Settings
+from cs_utils.settings import HOME, PROFILES, Accelerator, Profile, Settings
 
 PROGRAM = "python -m cs_utils"
 MOST_PROBLEMS = 20
@@ -234,7 +234,7 @@ def figure(
         if draw_all:
             for section in dict.fromkeys(figures.values()):
                 for found, drawn in run_section(section).items():
-                    path = (out or ROOT / "build" / "figures") / f"{found}.png"
+                    path = (out or HOME / "build" / "figures") / f"{found}.png"
                     save_figure(drawn, path)
                     print(path, flush=True)
         elif list_all or name is None:
@@ -248,11 +248,12 @@ def figure(
     return 0
 
 
-def course(*, store: bool = False, profile: Profile, data: Path) -> int:
-    """Run all notebooks in order; executed copies go to build/notebooks, their figures to build/figures.
+def course(*, store: bool = False, out: Path | None = None, profile: Profile, data: Path) -> int:
+    """Run all notebooks in order, but for those whose executed copy is up to date; copies and figures go to build.
 
     Args:
-        store: run the solutions too, and store all outputs in the notebooks themselves.
+        store: run the solutions too, but of all only those whose stored outputs are out of date, and store them.
+        out: folder to write executed copies and figures to; None: build.
         profile: how much to compute.
         data: folder in the Cityscapes layout.
     """
@@ -261,8 +262,8 @@ def course(*, store: bool = False, profile: Profile, data: Path) -> int:
 
     _require_notebooks()
     with _notebooks_use(profile, data):
-        run_course([*list_notebooks(), *(list_solutions() if store else [])], store)
-    print(f"executed notebooks and figures: {BUILD}")
+        run_course([*list_notebooks(), *(list_solutions() if store else [])], store, out or BUILD)
+    print(f"executed notebooks and figures: {out or BUILD}")
     return 0
 
 

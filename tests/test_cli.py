@@ -47,7 +47,7 @@ def test_help_names_every_command(capsys):
 def test_every_command_shows_its_own_flags_and_no_others(capsys):
     assert flags_in(help_of("data check", capsys)) == {"--data"}
     assert flags_in(help_of("data camvid", capsys)) == {"--source", "--data"}
-    assert flags_in(help_of("course", capsys)) == {"--store", "--profile", "--data"}
+    assert flags_in(help_of("course", capsys)) == {"--store", "--out", "--profile", "--data"}
     settings = {f"--{field.name.replace('_', '-')}" for field in dataclasses.fields(Settings)}
     assert flags_in(help_of("train", capsys)) == settings | {"--resume"}
 
@@ -148,7 +148,6 @@ def lesson(tmp_path, monkeypatch):
     nbformat.write(notebook, path)
     monkeypatch.setattr("course.sections.NOTEBOOKS", path.parent)
     monkeypatch.setattr("course.sections.SOLUTIONS", path.parent / "solutions")
-    monkeypatch.setattr("course.execution.ROOT", tmp_path)
     monkeypatch.setattr("course.execution.BUILD", tmp_path / "build")
     return path
 
