@@ -4,7 +4,36 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from minicity.textures import View, band, cell_random, clamp, lay, masonry, stripes, tint
+from minicity.textures import View, band, cell_random, clamp, lay, masonry, noise, stripes, tint
+
+
+@dataclass(frozen=True)
+class Glazing:
+    """What the windows of a house look like: how much they mirror, how they are divided, and how many are lit."""
+
+    gloss: float = 0.6
+    bars: int = 1
+    """Upright bars in a pane."""
+    transom: bool = False
+    lit: float = 0.0
+    frame: tuple[float, float, float] = (0.78, 0.78, 0.75)
+    curtains: float = 0.35
+
+    def panes(self, view: View, luck: np.ndarray, up: np.ndarray, seed: float) -> np.ndarray:
+        """Glass (3, h, w): a dark room, curtains or a lamp behind, sky and roofs of the other side before it.
+
+        ``luck`` (h, w) is one random number for each window, ``up`` (h, w) runs from 0 at its sill to 1 at its head.
+        """
+        room = 0.03 + 0.08 * luck
+        # The houses across the street end in an uneven line, above which the sky is mirrored.
+        roofs = clamp(1.5 * noise(view, "cloud", 14.0, 2.0, seed + 0.2) + 3.0 * (luck - 0.4) + up, 0.0, 1.0)
+        mirror = self.gloss * (0.12 + 0.75 * roofs)
+        pane = tint(mirror, view.sky) + room
+        hung = (luck < self.curtains) * clamp(0.4 + 2.5 * (up - 1.4 * luck), 0.0, 1.0)
+        lay(pane, (0.62, 0.6, 0.55), (1.0 - 0.5 * self.gloss) * hung)
+        if self.lit:
+            lay(pane, (1.15, 0.9, 0.55), 0.85 * (luck > 1.0 - self.lit) * (0.55 + 0.45 * up))
+        return pane
 
 
 @dataclass(frozen=True)
@@ -25,9 +54,12 @@ class Facade:
     shutters: bool = False
     balconies: bool = False
     seed: float = 0.0
+    glazing: Glazing = Glazing()
 
     def paint(self, view: View) -> tuple[np.ndarray, None]:
         """See the module's docstring."""
+        if self.kind == "glass" and not self.blank:
+            return self._curtain_wall(view), None
         rgb = masonry(view, self.kind, self.color, self.seed)
         ground = 3.7 if self.shop else 3.1
         fu, fv = view.foot_u, view.foot_v
@@ -48,6 +80,21 @@ class Facade:
         rgb *= 1.0 - 0.25 * clamp(1.0 - edge / np.maximum(0.12, fu), 0.0, 1.0)
         rgb *= np.float32(view.shade) * (0.8 + 0.2 * clamp(view.v / 4.0, 0.0, 1.0))
         return rgb, None
+
+    def _curtain_wall(self, view: View) -> np.ndarray:
+        """A front all of glass (3, h, w): panes between mullions, a band of the wall's colour at each floor."""
+        fu, fv = view.foot_u, view.foot_v
+        cell_u, cell_v = np.floor(view.u / self.pitch), np.floor(view.v / self.floor)
+        luck = cell_random(cell_u, cell_v, int(self.seed * 991))
+        up = view.v / self.floor - cell_v
+        rgb = self.glazing.panes(view, 0.35 + 0.3 * luck, up, self.seed)
+        rgb *= np.array([0.92, 1.0, 1.04], np.float32)[:, None, None]
+        rgb *= 0.85 + 0.3 * float(view.shade) * clamp(view.v / self.height, 0.2, 1.0)
+        lay(rgb, tuple(x * view.shade for x in self.color), 0.9 * stripes(view.v, self.floor, 0.0, 0.7, fv))
+        bars = stripes(view.u, self.pitch, 0.0, 0.08, fu)
+        bars = np.maximum(bars, stripes(view.v, self.floor, 0.66, 0.76, fv))
+        lay(rgb, tuple(x * view.shade for x in self.trim), 0.9 * bars * np.ones(view.shape, np.float32))
+        return rgb
 
     def _windows(self, rgb: np.ndarray, view: View, pitch: float, ground: float) -> None:
         """All upper floors at once: the panes repeat with the floor height and the pitch of the columns."""
@@ -71,12 +118,14 @@ class Facade:
         lay(rgb, tuple(0.45 * x for x in self.color), recess_u * lintel_v)
         lay(rgb, tuple(1.1 * x for x in self.trim), sill_u * sill_v)
         luck = cell_random(cell_u, cell_v, int(self.seed * 991))
-        mirror = clamp((inside - c) / high, 0.0, 1.0) * 0.32 + 0.1 + 0.25 * luck
-        pane = 0.07 + tint(mirror, 0.62 * view.sky)
-        curtain = (luck > 0.62) * clamp(3.0 - 6.0 * luck + (inside - c) / high * 3.0, 0.0, 1.0)
-        lay(pane, (0.62, 0.6, 0.55), 0.75 * curtain)
-        lay(rgb, (0.78, 0.78, 0.75), recess_u * recess_v)
-        glass = pane_u * (1.0 - stripes(view.u, pitch, 0.5 * pitch - 0.035, 0.5 * pitch + 0.035, fu)) * pane_v
+        pane = self.glazing.panes(view, luck, clamp((inside - c) / high, 0.0, 1.0), self.seed)
+        lay(rgb, self.glazing.frame, recess_u * recess_v)
+        glass = pane_u * pane_v
+        if self.glazing.bars:
+            step = width / (self.glazing.bars + 1)
+            glass *= 1.0 - pane_u * stripes(view.u - 0.5 * (pitch - width) + 0.035, step, 0.0, 0.07, fu)
+        if self.glazing.transom:
+            glass *= 1.0 - band(inside, c + 0.62 * high, c + 0.62 * high + 0.07, fv)
         lay(rgb, pane, glass)
         if self.shutters:
             wings = stripes(view.u, pitch, a - 0.14 - 0.5 * width, a - 0.14, fu)
@@ -101,12 +150,23 @@ class Facade:
             shelf = cell_random(np.floor(view.u / 0.62), np.floor(view.v / 0.55), int(self.seed * 877))
             item = stripes(view.u, 0.62, 0.1, 0.5, fu) * stripes(view.v, 0.55, 0.03, 0.38, fv)
             depth = clamp(1.35 - 0.4 * view.v, 0.15, 1.0)
-            goods = 0.09 + 0.12 * luck * depth + 0.32 * luck * item * shelf**2 * depth
-            mirrored = (0.06 + 0.2 * luck) * clamp(view.v / 3.0, 0.0, 1.0)
+            # A shop is dark, or lit from within; at dusk all are.
+            lamp = 0.4 + 1.6 * luck + 2.0 * self.glazing.lit
+            goods = lamp * (0.09 + 0.1 * depth + 0.36 * item * shelf**2 * depth)
+            roofs = clamp(noise(view, "cloud", 11.0, 2.0, self.seed) + 0.8 * view.v / 3.0, 0.0, 1.0)
+            mirrored = self.glazing.gloss * (0.05 + 0.5 * roofs) * (1.1 - luck)
             picture = tint(goods, (1.0, 0.94, 0.84)) + tint(mirrored, view.sky)
             picture[0] *= 0.85 + 0.3 * shelf
             picture[2] *= 1.15 - 0.3 * shelf
             lay(rgb, picture, pane)
+            if self.seed % 0.1 > 0.07:
+                # An awning, striped or of one colour.
+                folds = 0.75 + 0.25 * stripes(view.u, 0.5, 0.0, 0.25, fu) * (self.seed % 0.01 > 0.005)
+                lay(
+                    rgb,
+                    tint(folds * np.ones(view.shape, np.float32), self.sign),
+                    band(view.v, 2.25, 2.95, fv) * (luck > 0.3),
+                )
             board = band(view.v, 2.9, 3.55, fv) * clamp(4.0 * (luck - 0.25), 0.0, 1.0)
             lay(rgb, self.sign, board)
             letters = (
@@ -126,12 +186,12 @@ class Facade:
             shape = shape * clamp((top - view.v) / fv + 0.5, 0.0, 1.0)
             full = np.ones(view.shape, np.float32)
             wood = tint((0.16 + 0.3 * luck) * full, (0.85, 0.62, 0.45))
-            lay(rgb, (0.8, 0.8, 0.77), shape)
+            lay(rgb, self.glazing.frame, shape)
             inner = clamp((width - 0.09 - np.abs(at)) / fu + 0.5, 0.0, 1.0) * clamp(
                 (view.v - low - 0.06) / fv + 0.5, 0.0, 1.0
             )
             inner = inner * clamp((top - 0.08 - view.v) / fv + 0.5, 0.0, 1.0)
-            gleam = clamp(0.35 * view.v - 0.35 + 0.3 * luck, 0.0, 1.0) * (np.abs(at) > 0.035)
-            glass = 0.07 + tint(0.4 * gleam * full, view.sky)
+            glass = self.glazing.panes(view, luck, clamp((view.v - 0.95) / self.window[1], 0.0, 1.0), self.seed)
+            glass *= np.abs(at) > 0.035
             lay(rgb, np.where(door, wood, glass), inner)
             lay(rgb, tuple(0.55 * x for x in self.color), 0.8 * band(view.v, -0.5, 0.6, fv) * (1.0 - shape))

@@ -34,10 +34,15 @@ class Lens:
 
     def to_level(self, points: np.ndarray) -> np.ndarray:
         """Picture points (..., 2) in pixels -> level tangents (X / Z, down / Z), (..., 2)."""
-        n = (points - (0.5 * self.width, 0.5 * self.height)) / self.focal
-        n = n * (1.0 + self.bend * np.sum(n * n, axis=-1, keepdims=True))
-        q = n @ self.turn[:, :2].T + self.turn[:, 2]
-        return q[..., :2] / q[..., 2:]
+        return np.stack(self._level(points[..., 0], points[..., 1]), axis=-1)
+
+    def _level(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """`to_level` for coordinates that broadcast, in their own precision."""
+        x, y = (x - 0.5 * self.width) / self.focal, (y - 0.5 * self.height) / self.focal
+        stretch = 1.0 + self.bend * (x * x + y * y)
+        x, y = x * stretch, y * stretch
+        across, down, ahead = (float(row[0]) * x + float(row[1]) * y + float(row[2]) for row in self.turn)
+        return across / ahead, down / ahead
 
     def to_picture(self, tangents: np.ndarray) -> np.ndarray:
         """Level tangents (..., 2) -> picture points (..., 2) in pixels; the inverse of `to_level`."""
@@ -62,9 +67,13 @@ class Lens:
 
     def photograph(self, canvas: np.ndarray, camera: Camera) -> np.ndarray:
         """The picture (height, width, 3) of a painted level canvas."""
-        y, x = np.mgrid[: self.height, : self.width] + 0.5
-        points = self.to_level(np.stack([x, y], axis=-1)) * self.focal + (camera.cx - 0.5, camera.horizon - 0.5)
-        return cv2.remap(canvas, points.astype(np.float32), None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        x, y = (
+            np.arange(self.width, dtype=np.float32)[None] + 0.5,
+            np.arange(self.height, dtype=np.float32)[:, None] + 0.5,
+        )
+        across, down = self._level(x, y)
+        at_x, at_y = across * self.focal + (camera.cx - 0.5), down * self.focal + (camera.horizon - 0.5)
+        return cv2.remap(canvas, at_x, at_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
     def bend_all(self, outlines: list[np.ndarray], camera: Camera) -> list[np.ndarray]:
         """Outlines on the canvas -> outlines in the picture, all at once; pixels are counted from their middles."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from minicity import trees
-from minicity.facades import Facade
+from minicity.facades import Facade, Glazing
 from minicity.geometry import Light, Solid, Surface
 from minicity.materials import Fence, Grass, Masonry, Paving
 
@@ -68,6 +68,9 @@ PLANS: dict[str, Plan] = {
                     gap=0.45, green=0.75,
                   trees=4, wall=0.65, fence=0.5, hedge=0.1, shops=0.0, people=2, trucks=0.22,
                   kinds=("brick", "panel", "panel")),
+    "open": Plan(0.16, lanes=2, parked=0.25, verge=(0.0, 3.0), pavement=(2.0, 4.0), garden=(0.0, 9.0), floors=(1, 3),
+                 gap=0.5, trees=2, wall=0.25, fence=0.3, hedge=0.3, shops=0.25, people=5, cars=4, trucks=0.15, green=0.6,
+                 kinds=("plaster", "brick", "panel", "boards", "glass")),
     "tram": Plan(0.12, parked=0.3, pavement=(3.0, 5.0), floors=(4, 6), gap=0.1, trees=4, shops=0.5, people=10,
                  track=True, buses=0.0),
 }  # fmt: skip
@@ -78,8 +81,23 @@ WALL_COLORS = {
                 (0.68, 0.58, 0.52), (0.55, 0.57, 0.56), (0.72, 0.66, 0.5), (0.5, 0.45, 0.4), (0.6, 0.62, 0.58)),
     "brick": ((0.45, 0.24, 0.18), (0.5, 0.3, 0.22), (0.38, 0.22, 0.18), (0.55, 0.42, 0.32)),
     "stone": ((0.56, 0.53, 0.47), (0.5, 0.48, 0.44), (0.62, 0.58, 0.5)),
+    "boards": ((0.8, 0.8, 0.78), (0.5, 0.22, 0.18), (0.35, 0.3, 0.25), (0.45, 0.52, 0.56)),
+    "glass": ((0.2, 0.22, 0.25), (0.5, 0.52, 0.55), (0.3, 0.36, 0.36), (0.62, 0.6, 0.56)),
     "panel": ((0.56, 0.56, 0.55), (0.64, 0.63, 0.6), (0.48, 0.5, 0.51), (0.6, 0.56, 0.5)),
 }  # fmt: skip
+
+
+RARE_KINDS = ("glass", "glass", "boards", "panel", "stone", "brick")
+
+
+FRAMES = (
+    (0.85, 0.85, 0.83),
+    (0.78, 0.78, 0.75),
+    (0.3, 0.22, 0.16),
+    (0.12, 0.12, 0.13),
+    (0.5, 0.5, 0.5),
+    (0.2, 0.3, 0.25),
+)
 
 
 TRIMS = ((0.8, 0.79, 0.75), (0.7, 0.68, 0.62), (0.55, 0.5, 0.44), (0.42, 0.38, 0.34), (0.84, 0.84, 0.82))
@@ -152,11 +170,21 @@ class Street:
         """One of the options."""
         return options[int(self.rng.integers(len(options)))]
 
+    def wall_color(self, kind: str) -> tuple[float, float, float]:
+        """A colour for a wall: mostly one that such walls have, now and then any that paint can have."""
+        rng = self.rng
+        if kind in ("plaster", "boards", "panel") and rng.random() < 0.3:
+            value, depth, hue = rng.uniform(0.25, 0.92), 0.6 * rng.random() ** 2, rng.uniform(0.0, 2 * np.pi)
+            color = value * (1.0 - depth * (0.5 + 0.5 * np.cos(hue + np.array([0.0, 2.1, 4.2]))))
+        else:
+            color = np.array(self.pick(WALL_COLORS[kind])) * np.exp(rng.normal(0.0, 0.22))
+        return tuple(np.clip(color * (1.0 + rng.normal(0.0, 0.03, 3)), 0.03, 0.95))
+
     def house(self, plan: Plan, a: tuple, b: tuple, out: float, deep: float = 11.0) -> None:
         """A house with its front from a = (x, z) to b, ``deep`` metres deep to ``out`` (-1 left, 1 right, 0 back)."""
         rng = self.rng
-        kind = self.pick(plan.kinds)
-        color = tuple(np.clip(np.array(self.pick(WALL_COLORS[kind])) * rng.uniform(0.82, 1.08), 0, 0.9))
+        kind = self.pick(plan.kinds) if rng.random() < 0.88 else self.pick(RARE_KINDS)
+        color = self.wall_color(kind)
         floor, floors = rng.uniform(2.8, 3.5), int(rng.integers(plan.floors[0], plan.floors[1] + 1))
         shop = rng.random() < plan.shops
         height = (3.7 if shop else 3.1) + floor * (floors - 1) + 0.9
@@ -167,6 +195,14 @@ class Street:
         )
         pitch = window[0] + rng.uniform(0.8, 1.7)
         trim, sign, seed = self.pick(TRIMS), self.pick(SIGNS), float(rng.random())
+        glazing = Glazing(
+            gloss=float(rng.uniform(0.15, 1.0)),
+            bars=int(rng.integers(0, 3)),
+            transom=bool(rng.random() < 0.4),
+            lit=float((0.03 if rng.random() < 0.3 else 0.0) + 0.45 * self.light.dusk * rng.random()),
+            frame=self.pick(FRAMES),
+            curtains=float(rng.uniform(0.0, 0.6)),
+        )
         length = float(np.hypot(b[0] - a[0], b[1] - a[1]))
 
         shutters = kind == "plaster" and bool(rng.random() < 0.3)
@@ -174,7 +210,9 @@ class Street:
 
         def wall(size: float, blank: bool, with_shop: bool) -> Facade:
             extras = (shutters, balconies and with_shop == shop)
-            return Facade(kind, color, trim, size, height, floor, pitch, window, with_shop, sign, blank, *extras, seed)
+            return Facade(
+                kind, color, trim, size, height, floor, pitch, window, with_shop, sign, blank, *extras, seed, glazing
+            )
 
         pitched, rise = rng.random() < 0.75, rng.uniform(2.0, 4.5)
         roof = Masonry("tiles", self.pick(ROOFS), 1.0, seed)
@@ -262,7 +300,7 @@ class Street:
         if kind == 0:
             material = self.pick(("brick", "stone", "plaster", "panel"))
             height = rng.uniform(0.9, 2.6)
-            color = tuple(np.array(self.pick(WALL_COLORS[material])) * rng.uniform(0.7, 1.0))
+            color = tuple(0.88 * x for x in self.wall_color(material))
             self.upright("wall", a, b, 0.0, height, Masonry(material, color, height, float(rng.random())))
         elif kind == 1:
             height = rng.uniform(1.0, 2.1)

@@ -40,10 +40,17 @@ def build(rng: np.random.Generator, light: Light) -> Street:
     street = Street(rng, light, bend, season, bare, green, shift)
     junction = float(rng.uniform(17.0, 48.0)) if rng.random() < 0.5 else None
     end = float(rng.uniform(60.0, 150.0))
+    if rng.random() < 0.12:
+        # The view is closed: the street ends at a crossing street, or turns away before a house.
+        end = float(rng.uniform(24.0, 46.0))
+        junction = end - 12.0 if rng.random() < 0.7 else None
 
     parked = [bool(rng.random() < plan.parked) for _ in range(2)]
     right = 0.5 * LANE + 0.15 + 2.1 * parked[1] + LANE * (plan.lanes == 2 and rng.random() < 0.5)
     left = -(0.5 * LANE + plan.lanes * LANE + 0.15 + 2.1 * parked[0])
+    # Bus bays, turning lanes, old roads that were never divided into lanes.
+    right += float(rng.uniform(0.0, 3.0)) if rng.random() < 0.25 else 0.0
+    left -= float(rng.uniform(0.0, 4.0)) if rng.random() < 0.25 else 0.0
     edges = _ground(street, plan, left, right, parked, junction)
     for side, (kerb, pavement, front) in zip((-1.0, 1.0), edges, strict=True):
         _lots(street, plan, side, front, pavement, junction, end)
@@ -72,7 +79,7 @@ def _ground(
     edges = []
     for side, kerb in ((-1.0, left), (1.0, right)):
         verge = max(float(rng.uniform(*plan.verge)), 0.0) if rng.random() < 0.75 else 0.0
-        pavement = float(rng.uniform(*plan.pavement))
+        pavement = float(rng.uniform(*plan.pavement)) + (float(rng.uniform(2.0, 9.0)) if rng.random() < 0.1 else 0.0)
         garden = float(rng.uniform(*plan.garden))
         inner = kerb + side * verge
         front = inner + side * pavement

@@ -153,9 +153,10 @@ def cell_random(cells_u: np.ndarray, cells_v: np.ndarray, seed: int) -> np.ndarr
 
 
 def masonry(view: View, kind: str, color: tuple, seed: float) -> np.ndarray:
-    """Bare wall (3, h, w): brick, stone blocks, concrete panels or plaster, with stains."""
+    """Bare wall (3, h, w): brick, stone blocks, boards, concrete panels or plaster, with stains."""
     stain = noise(view, "cloud", 9.0, 2.5, seed)
-    tone = 1.0 + 0.05 * stain
+    # Some walls are freshly painted, others black with soot.
+    tone = 1.0 + (0.03 + 0.11 * (23.0 * seed % 1.0)) * stain
     nearest = float(view.foot_u.min())
     if nearest < GRAIN_SEEN:
         tone += 0.045 * noise(view, "grain", 2.0, 1.0, seed)
@@ -172,8 +173,11 @@ def masonry(view: View, kind: str, color: tuple, seed: float) -> np.ndarray:
             tone *= 1.0 + 0.3 * fade * (cell_random(np.floor(shifted / long), row, int(seed * 997)) - 0.5)
             tone *= 1.0 - (0.1 if kind == "brick" else 0.28) * mortar
             rgb = tint(tone, color)
-            lay(rgb, (0.55, 0.53, 0.5), (0.55 if kind == "brick" else 0.0) * mortar)
+            pale = 0.35 + 0.35 * (11.0 * seed % 1.0)
+            lay(rgb, (pale, 0.97 * pale, 0.92 * pale), (0.55 if kind == "brick" else 0.0) * mortar)
             return rgb
+    elif kind == "boards":
+        tone *= 1.0 - 0.25 * stripes(view.v, 0.18, 0.0, 0.03, view.foot_v)
     elif kind == "panel":
         seam = np.maximum(stripes(view.u, 2.4, 0.0, 0.03, view.foot_u), stripes(view.v, 1.5, 0.0, 0.03, view.foot_v))
         tone *= 1.0 - 0.3 * seam
