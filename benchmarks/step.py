@@ -13,10 +13,11 @@ from torch import nn
 
 from benchmarks.turns import Action, Contestant, take_turns
 from cs_utils.losses.right import cross_entropy
-from cs_utils.models.modes import evaluating
+from cs_utils.models.modes import evaluating, keep_memory
 from cs_utils.models.zoo import build
 from cs_utils.settings import Settings
-from cs_utils.training.loop import make_fabric, make_optimizer, set_up
+from cs_utils.training.devices import make_fabric, set_up
+from cs_utils.training.loop import make_optimizer
 
 SIZE, BATCH, CLASSES = (256, 512), 4, 19
 
@@ -87,9 +88,10 @@ def textbook_step(name: str, width: int, size: tuple[int, int] = SIZE, batch: in
 def course_step(width: int, changes: Mapping[str, Any], size: tuple[int, int] = SIZE, batch: int = BATCH) -> Action:
     """The course's own step: the parts of `training.fit`, with these changes to the settings."""
     settings = Settings(width=width, image_size=size, batch_size=batch, **changes)
+    keep_memory()
     fabric = make_fabric(settings)
     network = build("unet", settings)
-    model, optimizer = set_up(fabric, network, make_optimizer(network.parameters(), settings), settings)
+    model, optimizer = set_up(fabric, network, make_optimizer(network.parameters(), settings.learning_rate), settings)
     model.train()
     pair = make_batch(size, batch)
     if fabric.device.type == "cuda":
@@ -121,9 +123,10 @@ def textbook_prediction(name: str, width: int, size: tuple[int, int] = SIZE) -> 
 def course_prediction(width: int, changes: Mapping[str, Any], size: tuple[int, int] = SIZE) -> Action:
     """Logits of one image, as the course's validation computes them."""
     settings = Settings(width=width, image_size=size, **changes)
+    keep_memory()
     fabric = make_fabric(settings)
     network = build("unet", settings)
-    model, _ = set_up(fabric, network, make_optimizer(network.parameters(), settings), settings)
+    model, _ = set_up(fabric, network, make_optimizer(network.parameters(), settings.learning_rate), settings)
     image = fabric.to_device(make_batch(size, 1)[0])
 
     def act() -> None:

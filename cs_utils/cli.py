@@ -97,26 +97,32 @@ def check_data(data: Path) -> int:
     return 1 if report.problems else 0
 
 
-def train(settings: Settings, resume: bool = False) -> int:
+def train(settings: Settings, resume: bool = False, overwrite: bool = False) -> int:
     """Train a model: history, best weights, pictures and a checkpoint go to RUNS/RUN.
 
     Args:
         settings: what the run depends on.
-        resume: go on after the last whole epoch of this run; where there is no run yet, a new one starts.
+        resume: go on after the last whole epoch of this run.
+        overwrite: start again where there is a run, which is then lost.
     """
-    from cs_utils.data.loaders import loaders
+    from cs_utils.data.loaders import loaders, spread
     from cs_utils.data.sources import ensure_minicity
     from cs_utils.models.zoo import build
-    from cs_utils.training.checkpoints import holds_run
+    from cs_utils.plots.scenes import plot_predictions
+    from cs_utils.plots.style import save_figure
+    from cs_utils.training.callbacks import Pictures
+    from cs_utils.training.checkpoints import check_folder
     from cs_utils.training.loop import fit
 
-    folder = settings.run_folder
-    if holds_run(folder) and not resume:
-        raise CourseError(f"{folder} holds a run: go on with it by --resume, or name another by --run")
-    if resume and not holds_run(folder):
-        print(f"{folder} holds no run to go on with: a new one starts", flush=True)
+    check_folder(settings.run_folder, resume, overwrite)  # now, and not when the scenes are made
     ensure_minicity(settings)
-    run = fit(build(settings.model, settings), *loaders(settings), settings, resume)
+    train, val = loaders(settings)
+    frames = spread(val.dataset.frames, 3)
+    pictures = Pictures(
+        lambda model, path: save_figure(plot_predictions(model, frames, settings), path), settings.plot_every
+    )
+    model = build(settings.model, settings)
+    run = fit(model, train, val, settings, callbacks=[pictures], resume=resume, overwrite=overwrite)
     if run.is_main:
         print(f"best weights: {run.best}")
     return 0

@@ -85,7 +85,11 @@ class Settings:
     weight_decay: float = 1e-2
     """Weight decay of AdamW."""
     schedule: Literal["constant", "cosine", "poly"] = "constant"
-    """How the learning rate falls over the epochs."""
+    """How the learning rate falls, from step to step, until the last epoch ends."""
+    warmup: float = 0.0
+    """Epochs over which the learning rate first rises to its full size."""
+    average: float = 0.0
+    """Validate and keep a moving average of the weights instead: how much of it each step leaves as it was; 0: none."""
     epochs: int = 30
     """Train for at most this many epochs."""
     patience: int = 5
@@ -107,6 +111,8 @@ class Settings:
     """Numbers to compute in."""
     memory_format: Literal["auto", "contiguous", "channels_last"] = "auto"
     """Order of a tensor's numbers in memory; auto: what was faster on such a device."""
+    keep_memory: bool = True
+    """On a CPU, keep freed memory while training, which is faster; it is given back at the end."""
     compile: bool = False
     """Let torch.compile make kernels for this network; the first step then takes a minute, and a C++ compiler."""
     runs: Path = HOME / "runs"
@@ -119,6 +125,9 @@ class Settings:
             value = getattr(self, field.name)
             if field.type is Path and isinstance(value, str | Path):
                 value = _resolve(field.name, value)
+                object.__setattr__(self, field.name, value)
+            if get_origin(field.type) is tuple and isinstance(value, list):  # as JSON gives it
+                value = tuple(value)
                 object.__setattr__(self, field.name, value)
             _check_kind(field.name, field.type, value)
         for name, (low, high) in RANGES.items():
@@ -233,6 +242,8 @@ RANGES: dict[str, tuple[float, float]] = {
     "width": (1, 1024),
     "learning_rate": (0, 10),
     "weight_decay": (0, 10),
+    "warmup": (0, 100_000),
+    "average": (0, 0.999999),
     "epochs": (1, 100_000),
     "patience": (1, 100_000),
     "batch_size": (1, 4096),

@@ -49,7 +49,9 @@ def test_every_command_shows_its_own_flags_and_no_others(capsys):
     assert flags_in(help_of("data camvid", capsys)) == {"--source", "--data"}
     assert flags_in(help_of("course", capsys)) == {"--store", "--out", "--profile", "--data"}
     settings = {f"--{field.name.replace('_', '-')}" for field in dataclasses.fields(Settings)}
-    assert flags_in(help_of("train", capsys)) == settings | {"--resume"}
+    switched_on = {"--keep-memory"}
+    flags = settings - switched_on | {"--no-keep-memory", "--resume", "--overwrite"}
+    assert flags_in(help_of("train", capsys)) == flags
 
 
 def test_a_profile_named_anywhere_sets_the_defaults_of_the_flags(monkeypatch, capsys):
@@ -123,9 +125,11 @@ def test_a_run_is_not_overwritten_but_resumed(flags, settings, capsys):
     assert main(["train", *flags, "--run", "r", "--epochs", "1"]) == 0
     assert len(pd.read_csv(settings.runs / "r" / "history.csv")) == 1
     assert main(["train", "--run", "r", *flags]) == 2
-    assert "holds a run: go on with it by --resume, or name another by --run" in capsys.readouterr().err
+    assert "holds a run: go on with it by --resume" in capsys.readouterr().err
     assert main(["train", *flags, "--run", "r", "--epochs", "2", "--resume"]) == 0
     assert len(pd.read_csv(settings.runs / "r" / "history.csv")) == 2
+    assert main(["train", *flags, "--run", "r", "--epochs", "1", "--overwrite"]) == 0
+    assert len(pd.read_csv(settings.runs / "r" / "history.csv")) == 1
 
 
 @pytest.fixture
@@ -199,7 +203,7 @@ def test_check_tells_a_whole_folder_from_a_broken_one(flags, settings, capsys):
             "a.xyz is no name for a figure: let it end in .png, .svg or .pdf",
         ),
         (["train", "--batch-size", "7"], "6 training images are fewer than batch_size=7 times 1 devices"),
-        (["train", "--runs", __file__], "cannot be written to (Not a directory): mend that, and go on with --resume"),
+        (["train", "--runs", __file__], "cannot be written to (File exists): fix that, and go on with --resume"),
         (["evaluate", "--weights", "w", "--images", "0"], "setting val_images=0 is out of range: give 1 to 1000000"),
     ],
 )
@@ -232,13 +236,14 @@ def test_ctrl_c_says_how_to_go_on_where_one_can(flags, monkeypatch, capsys):
     assert capsys.readouterr().err == "interrupted\n"
 
 
-def test_resuming_what_is_not_there_is_said(flags, settings, capsys):
-    assert main(["train", *flags, "--run", "typo", "--epochs", "1", "--resume"]) == 0
-    assert f"{settings.runs / 'typo'} holds no run to go on with" in capsys.readouterr().out
+def test_resuming_what_is_not_there_is_refused(flags, settings, capsys):
+    assert main(["train", *flags, "--run", "typo", "--epochs", "1", "--resume"]) == 2
+    assert f"{settings.runs / 'typo'} holds no run to go on with" in capsys.readouterr().err
+    assert not settings.runs.exists()
 
 
 def test_a_full_disk_is_one_line_even_without_a_name(flags, monkeypatch, capsys):
-    def fail(*_):
+    def fail(*_, **__):
         raise OSError("no space left")
 
     monkeypatch.setattr("cs_utils.training.loop.train_epoch", fail)

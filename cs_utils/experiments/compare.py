@@ -1,10 +1,9 @@
 """Fair comparisons: several ways to train, each with the same seeds, the same images and the same number of epochs.
 
 For the short experiments of the notebooks. Nothing is written to disk and nothing stops early: every variant has the
-same budget. `training.fit` is for runs that are to be kept.
+same budget. `training.loop.fit` is for runs that are to be kept.
 """
 
-import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
@@ -15,20 +14,9 @@ from tqdm import tqdm
 
 from cs_utils.data.loaders import loaders
 from cs_utils.experiments.statistics import Interval, paired_difference
-from cs_utils.losses.right import LOSSES
-from cs_utils.metrics.confusion import mean_dice, mean_iou
 from cs_utils.models.zoo import build
 from cs_utils.settings import Settings
-from cs_utils.training.loop import (
-    Loss,
-    learning_rate_at,
-    make_fabric,
-    make_optimizer,
-    refuse_too_few,
-    set_up,
-    train_epoch,
-    validate,
-)
+from cs_utils.training.loop import Loss, epochs, prepare
 
 Optimizer = Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
 
@@ -51,7 +39,7 @@ class Comparison:
     """What came of it."""
 
     table: pd.DataFrame
-    """One row for each variant, seed and epoch, with train_loss, val_loss, dice_score, iou_score and seconds."""
+    """One row for each variant, seed and epoch, with the columns of `training.loop.epochs`."""
     models: dict[tuple[str, int], nn.Module]
     """The trained networks by variant and seed, in evaluation mode."""
 
@@ -77,30 +65,8 @@ def compare(variants: Mapping[str, Variant], seeds: Iterable[int] = (0,)) -> Com
     for seed, name, variant in tqdm(jobs, desc="compare", unit="run", leave=False, disable=None):
         settings = variant.settings.replace(seed=seed)
         network = (variant.network or (lambda settings: build(settings.model, settings)))(settings)
-        rows += [{"variant": name, "seed": seed} | row for row in _train(network, variant, settings)]
-        models[name, seed] = network.eval()
+        optimizer = variant.optimizer(network.parameters()) if variant.optimizer else None
+        training = prepare(network, *loaders(settings), settings, loss=variant.loss, optimizer=optimizer)
+        rows += [{"variant": name, "seed": seed} | row for row in epochs(training)]
+        models[name, seed] = training.scored.eval()
     return Comparison(pd.DataFrame(rows), models)
-
-
-def _train(network: nn.Module, variant: Variant, settings: Settings) -> list[dict[str, float]]:
-    train, val = loaders(settings)
-    fabric = make_fabric(settings)
-    refuse_too_few(fabric, train)
-    make = variant.optimizer or (lambda parameters: make_optimizer(parameters, settings))
-    trained, optimizer = set_up(fabric, network, make(network.parameters()), settings)
-    first_rates = [group["lr"] for group in optimizer.param_groups]
-    loss = variant.loss or LOSSES[settings.loss]
-    rows = []
-    for epoch in range(1, settings.epochs + 1):
-        start = time.perf_counter()
-        torch.manual_seed(settings.seed + epoch)
-        for loader in (train, val):
-            loader.dataset.set_epoch(epoch)
-        for group, rate in zip(optimizer.param_groups, first_rates, strict=True):
-            group["lr"] = rate * learning_rate_at(epoch, settings) / settings.learning_rate
-        train_loss = train_epoch(fabric, trained, optimizer, train, loss)
-        seconds = time.perf_counter() - start
-        val_loss, matrix = validate(fabric, trained, val, loss)
-        scores = {"dice_score": mean_dice(matrix), "iou_score": mean_iou(matrix)}
-        rows.append({"epoch": epoch, "train_loss": train_loss, "val_loss": val_loss, **scores, "seconds": seconds})
-    return rows

@@ -13,7 +13,7 @@ from torch import nn
 from cs_utils.experiments.compare import Variant, compare
 from cs_utils.models.zoo import load_weights, save_weights
 from cs_utils.settings import ROOT, Settings
-from cs_utils.training.loop import BEST, HISTORY
+from cs_utils.training.checkpoints import BEST, HISTORY
 
 RESULTS = ROOT / "results"
 """Folder of the recorded runs."""

@@ -15,20 +15,19 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from lightning_fabric import Fabric
-from torch import Tensor, nn
+from torch import Tensor
 
 from cs_utils.data.cityscapes import read_frame
 from cs_utils.data.loaders import loaders, make_augmentation, spread
 from cs_utils.data.transforms import resize
-from cs_utils.losses.right import LOSSES
 from cs_utils.models.inspect import meta_model, multiply_adds
+from cs_utils.models.modes import keeping_memory
 from cs_utils.models.zoo import build, count_parameters, save_weights
 from cs_utils.plots.scenes import plot_predictions
 from cs_utils.plots.style import save_figure
 from cs_utils.settings import Settings
 from cs_utils.training.checkpoints import BEST, save_checkpoint
-from cs_utils.training.loop import make_fabric, make_optimizer, set_up, validate
+from cs_utils.training.loop import Training, prepare, validate
 
 PARTS = {
     "read and decode": ("photo", "photo pixels"),
@@ -67,24 +66,22 @@ def measure(settings: Settings, repeats: int = 3, pictures: bool = True) -> pd.D
     Returns:
         A row for each of `PARTS`; ``seconds`` for one ``unit``, and what the time ``grows_with``.
     """
-    train, val = loaders(settings)
-    batch, batch_seconds = _batch(train.dataset.frames, settings, repeats)
-    fabric = make_fabric(settings)
-    model = build(settings.model, settings)
-    trained, optimizer = set_up(fabric, model, make_optimizer(model.parameters(), settings), settings)
-    batch = fabric.to_device(batch)
-    loss = LOSSES[settings.loss]
-    seconds = batch_seconds | _step(fabric, trained, optimizer, loss, batch, repeats)
-    seconds["validation"] = stopwatch(lambda: validate(fabric, model, [batch], loss), repeats) / len(batch[0])
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, keeping_memory(settings.keep_memory):
+        train, val = loaders(settings)
+        batch, seconds = _batch(train.dataset.frames, settings, repeats)
+        training = prepare(build(settings.model, settings), train, val, settings.replace(runs=Path(folder)))
+        batch = training.fabric.to_device(batch)
+        seconds |= _step(training, batch, repeats)
+        one_batch = (training.fabric, training.model, [batch], training.loss)
+        seconds["validation"] = stopwatch(lambda: validate(*one_batch), repeats) / len(batch[0])
 
         def draw() -> None:
-            figure = plot_predictions(model, spread(val.dataset.frames, 3), settings)
+            figure = plot_predictions(training.model, spread(val.dataset.frames, 3), settings)
             save_figure(figure, Path(folder) / "picture.png")
 
         def save() -> None:
-            save_weights(model, Path(folder) / BEST, settings)
-            save_checkpoint(Path(folder), model, optimizer, [], {})
+            save_weights(training.model, training.settings.run_folder / BEST, settings)
+            save_checkpoint(training, {})
 
         # Long enough that a warm-up changes little.
         seconds["picture"] = stopwatch(draw, repeats=1, warm_up=0) if pictures else math.nan
@@ -109,30 +106,23 @@ def _batch(frames: list, settings: Settings, repeats: int) -> tuple[tuple[Tensor
     return (torch.stack(images), torch.stack(targets)), {name: value / len(frames) for name, value in seconds.items()}
 
 
-def _step(
-    fabric: Fabric,
-    model: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    loss: Callable,
-    batch: tuple[Tensor, Tensor],
-    repeats: int,
-) -> dict[str, float]:
+def _step(training: Training, batch: tuple[Tensor, Tensor], repeats: int) -> dict[str, float]:
     # Forward and backward for one image, the optimizer for one step.
     image, target = batch
-    model.train()
+    training.trained.train()
 
     def forward() -> Tensor:
-        return loss(model(image), target)
+        return training.loss(training.trained(image), target)
 
     def both() -> None:
-        optimizer.zero_grad()
-        fabric.backward(forward())
+        training.optimizer.zero_grad()
+        training.fabric.backward(forward())
 
     forward_seconds, both_seconds = stopwatch(forward, repeats), stopwatch(both, repeats)
     return {
         "forward": forward_seconds / len(image),
         "backward": max(both_seconds - forward_seconds, 0.0) / len(image),
-        "optimizer": stopwatch(optimizer.step, repeats),
+        "optimizer": stopwatch(training.optimizer.step, repeats),
     }
 
 

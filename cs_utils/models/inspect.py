@@ -21,7 +21,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from cs_utils.losses.right import cross_entropy
-from cs_utils.models.modes import evaluating, keep_memory
+from cs_utils.models.modes import evaluating, keeping_memory
 from cs_utils.models.zoo import build, count_parameters
 from cs_utils.settings import Settings
 
@@ -158,6 +158,7 @@ def _count(settings: Settings, size: tuple[int, int]) -> dict[str, float]:
     }
 
 
+@keeping_memory()
 def time_models(
     models: Mapping[str, nn.Module], size: tuple[int, int], batch_size: int = 4, repeats: int = 3, warm_up: int = 1
 ) -> pd.DataFrame:
@@ -167,7 +168,6 @@ def time_models(
     after ``warm_up`` turns that do not count. A row for each; columns ``step`` and ``prediction``. The models' weights
     change.
     """
-    keep_memory()
     actions = {}
     for name, model in models.items():
         optimizer = torch.optim.AdamW(model.parameters())

@@ -35,15 +35,30 @@ def keep_memory() -> None:
     """Let glibc keep the memory that tensors free, instead of handing it back to Linux and faulting it in again.
 
     On a CPU each step allocates and frees the same large activations, and new pages for each of them take time. It
-    holds for the rest of the process, which keeps the most memory that it ever needed. Does nothing on other systems.
+    holds for the rest of the process. Does nothing where there is no glibc.
     """
-    if sys.platform != "linux":
+    _limit_memory(mmap_max=0, trim_threshold=2**31 - 1)
+
+
+@contextmanager
+def keeping_memory(wanted: bool = True) -> Iterator[None]:
+    """Do `keep_memory` for a while, if ``wanted``; afterwards what is free goes back to Linux, as it does by itself."""
+    if not wanted:
+        yield
         return
-    trim_threshold, mmap_max = -1, -4  # names of the settings in malloc.h
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
-        mallopt(mmap_max, 0)
-        mallopt(trim_threshold, 2**31 - 1)
+    keep_memory()
+    try:
+        yield
+    finally:
+        _limit_memory(mmap_max=65536, trim_threshold=128 * 1024)  # what glibc starts with
+
+
+def _limit_memory(mmap_max: int, trim_threshold: int) -> None:
+    glibc = ctypes.CDLL(None) if sys.platform == "linux" else None
+    if hasattr(glibc, "mallopt"):
+        glibc.mallopt(-4, mmap_max)  # the numbers of the settings are in malloc.h
+        glibc.mallopt(-1, trim_threshold)
+        glibc.malloc_trim(0)
 
 
 def choose_memory_format(settings: Settings, device: torch.device) -> torch.memory_format:

@@ -1,47 +1,81 @@
-"""What makes several processes compute what one process would, on batches as large as all of theirs together.
+"""Where a training computes: the devices, and what makes several of them compute what one would.
 
 Fabric sends each process its share of the images and averages the gradients. Two things would still differ: batch norm
 would take its mean over a share of the batch, and a share with much void would count as much as one with little.
 """
 
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
 import torch
 import torch.distributed as dist
 from lightning_fabric import Fabric
 from torch import Tensor, nn
-from torch.distributed.nn.functional import all_reduce
+from torch.utils.data import DataLoader
 
+from cs_utils.data.loaders import EpochSampler
+from cs_utils.exceptions import CourseError
 from cs_utils.labels import VOID
+from cs_utils.models.modes import choose_memory_format
+from cs_utils.models.zoo import choose_device
+from cs_utils.settings import Settings
+
+T = TypeVar("T")
 
 
-class SharedBatchNorm2d(nn.BatchNorm2d):
-    """Batch norm over the batches of all processes: what `nn.SyncBatchNorm` does, which works on GPUs only."""
+def make_fabric(settings: Settings) -> Fabric:
+    """Fabric for these settings; under ``torchrun``, for the processes that it has started.
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Normalise x (N, C, H, W) by mean and variance over N, H, W and all processes."""
-        if not self.training:
-            return super().forward(x)
-        axes = (0, 2, 3)
-        count = all_reduce(x.new_tensor(x.numel() / x.shape[1]))
-        mean = all_reduce(x.sum(axes)) / count  # (C,)
-        centred = x - mean[:, None, None]
-        variance = all_reduce(centred.square().sum(axes)) / count  # (C,)
-        with torch.no_grad():
-            self.running_mean.lerp_(mean, self.momentum)
-            # As in every batch norm, the running variance is the unbiased one.
-            self.running_var.lerp_(variance * count / (count - 1), self.momentum)
-            self.num_batches_tracked += 1
-        scale = self.weight * (variance + self.eps).rsqrt()
-        return centred * scale[:, None, None] + self.bias[:, None, None]
+    Raises:
+        CourseError: there is no such device, or there are not so many, or several are asked for on a CPU.
+    """
+    device = choose_device(settings)
+    devices = int(os.environ.get("LOCAL_WORLD_SIZE", settings.devices))
+    nodes = int(os.environ.get("GROUP_WORLD_SIZE", 1))
+    if device.type == "cpu" and devices * nodes > 1:
+        raise CourseError(
+            f"setting devices={devices * nodes} is for GPUs: one process uses all cores of a CPU, give --devices 1"
+        )
+    try:
+        fabric = Fabric(
+            accelerator=settings.accelerator, devices=devices, num_nodes=nodes, precision=settings.precision
+        )
+    except (ValueError, RuntimeError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise CourseError(f"setting devices={devices} cannot be had ({reason}): give fewer") from None
+    fabric.launch()
+    return fabric
 
 
-def share_batch_norm(model: nn.Module, device: torch.device) -> None:
-    """Let each batch norm of a model take its statistics over all processes; in place, and under the same names."""
-    if device.type == "cuda":
+def set_up(
+    fabric: Fabric, model: nn.Module, optimizer: torch.optim.Optimizer, settings: Settings
+) -> tuple[nn.Module, torch.optim.Optimizer]:
+    """Make model and optimizer ready to train on Fabric's devices, as fast as they can; the model is changed in place.
+
+    Returns:
+        Model and optimizer as Fabric wraps them, to be used in the loop; they share the weights with those given.
+    """
+    model.to(memory_format=choose_memory_format(settings, fabric.device))
+    if fabric.world_size > 1 and fabric.device.type == "cuda":
         nn.SyncBatchNorm.convert_sync_batchnorm(model)
-        return
-    for module in model.modules():
-        if type(module) is nn.BatchNorm2d:
-            module.__class__ = SharedBatchNorm2d
+    return fabric.setup(torch.compile(model) if settings.compile else model, optimizer)
+
+
+def share_out(fabric: Fabric, loader: DataLoader, is_train: bool) -> DataLoader:
+    """Give each process its share of a loader's images.
+
+    A loader of the course's own shares them out exactly. Another one gets Fabric's sampler for training, and is read
+    whole by every process for validation: that sampler repeats images where the shares differ, and all scores are
+    ratios of counts, to which it is the same whether each image counts once or as often as there are processes.
+    """
+    if isinstance(loader.sampler, EpochSampler):
+        loader.sampler.shard(fabric.global_rank, fabric.world_size)
+        return loader
+    if fabric.world_size > 1 and is_train:
+        return fabric.setup_dataloaders(loader, move_to_device=False)
+    return loader
 
 
 def share_of_pixels(fabric: Fabric, target: Tensor) -> Tensor | float:
@@ -59,3 +93,26 @@ def share_of_pixels(fabric: Fabric, target: Tensor) -> Tensor | float:
     everyones = mine.clone()
     dist.all_reduce(everyones)
     return mine * fabric.world_size / everyones.clamp_min(1)
+
+
+def on_main(fabric: Fabric, folder: Path, act: Callable[[], T]) -> T:
+    """Let the process that writes do something, for which all others wait; a fault of it ends them all alike.
+
+    Returns:
+        What ``act`` returned, in every process.
+
+    Raises:
+        CourseError: ``act`` has raised it, or the folder cannot be written to.
+    """
+    result = fault = None
+    if fabric.is_global_zero:
+        try:
+            result = act()
+        except CourseError as error:
+            fault = str(error)
+        except OSError as error:
+            fault = f"{folder} cannot be written to ({error.strerror or error}): fix that, and go on with --resume"
+    result, fault = fabric.broadcast((result, fault))
+    if fault:
+        raise CourseError(fault)
+    return result

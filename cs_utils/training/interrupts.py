@@ -9,9 +9,10 @@ from types import FrameType
 import torch
 import torch.distributed as dist
 from lightning_fabric import Fabric
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils.data import DataLoader
 
+from cs_utils.data.loaders import StreetScenes
 from cs_utils.exceptions import CourseError, Halted
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -65,11 +66,6 @@ def halting_between_steps(fabric: Fabric) -> Iterator[Callable[[], None]]:
             dist.destroy_process_group(group)
 
 
-def mark_broken_weights(losses: Tensor, model: nn.Module) -> None:
-    """Make the last of an epoch's losses NaN where the weights after it are: no later loss would show it in time."""
-    losses[-1] += 0 * nn.utils.get_total_norm([weight.detach() for weight in model.parameters()])
-
-
 def refuse_nan(fabric: Fabric, losses: Tensor, loader: DataLoader, kind: str) -> None:
     """Stop where a loss is NaN or infinite, and name the first batch of which it is; all processes call it together.
 
@@ -86,11 +82,7 @@ def refuse_nan(fabric: Fabric, losses: Tensor, loader: DataLoader, kind: str) ->
         CourseError: a loss of any process is not finite.
     """
     bad = (~losses.isfinite()).nonzero().flatten().tolist()
-    mine = None
-    if bad:
-        order = list(loader.sampler)[bad[0] * loader.batch_size : (bad[0] + 1) * loader.batch_size]
-        names = [loader.dataset.frames[index].image.name for index in order]
-        mine = bad[0], float(losses[bad[0]]), len(losses), names
+    mine = (bad[0], float(losses[bad[0]]), len(losses), _photos_of(loader, bad[0])) if bad else None
     everyones = [mine]
     if fabric.world_size > 1:
         everyones = [None] * fabric.world_size
@@ -100,8 +92,18 @@ def refuse_nan(fabric: Fabric, losses: Tensor, loader: DataLoader, kind: str) ->
         return
     step, value, batches, _ = min(found)
     names = [name for one in found if one[0] == step for name in one[-1]]
-    data = loader.dataset
+    where = ""
+    if names:
+        where = f", in epoch {loader.dataset.epoch} with seed {loader.dataset.seed} ({', '.join(names)})"
     raise CourseError(
-        f"the {kind} loss is {value} from batch {step + 1} of {batches} on, in epoch {data.epoch} with seed "
-        f"{data.seed} ({', '.join(names)}): look at these photos and their labels, or give a smaller --learning-rate"
+        f"the {kind} loss is {value} from batch {step + 1} of {batches} on{where}: look at these photos and their "
+        "labels, or give a smaller --learning-rate"
     )
+
+
+def _photos_of(loader: DataLoader, batch: int) -> list[str]:
+    """Names of a batch's photos; none where the loader is not one of the course's own."""
+    if not isinstance(loader.dataset, StreetScenes):
+        return []
+    order = list(loader.sampler)[batch * loader.batch_size : (batch + 1) * loader.batch_size]
+    return [loader.dataset.frames[index].image.name for index in order]

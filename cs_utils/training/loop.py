@@ -1,62 +1,98 @@
-"""The training loop: AdamW, early stopping, the best weights, a checkpoint each epoch, resuming.
+"""The training loop: `fit` for runs that are kept, and `epochs`, which a comparison goes through as well.
 
-`fit` can be read top to bottom. Lightning Fabric places model and batches, on a CPU or on several GPUs, and changes
-nothing else. A run's folder holds:
+Lightning Fabric places model and batches, on a CPU or on several GPUs, and changes nothing else. A run's folder holds:
 
+* ``settings.json``: what it was trained with;
 * ``history.csv``: one row for each epoch, as they happen;
 * ``best.safetensors``: the weights of the epoch with the highest validation IoU;
 * ``last.ckpt``: all that is needed to go on after the last whole epoch;
-* ``pictures/``: Image | Ground Truth | Prediction every ``plot_every`` epochs;
-* ``tensorboard/``: the same numbers as the history, when TensorBoard is installed.
+* ``tensorboard/``: the same numbers as the history, when TensorBoard is installed;
+* ``pictures/``: what a `callbacks.Pictures` has drawn, if one was given.
 """
 
 import math
-import os
 import time
-from collections.abc import Callable, Iterable
-from contextlib import closing, nullcontext
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
 
 import pandas as pd
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.utils.data import DataLoader, IterableDataset
 from tqdm import tqdm
 
-from cs_utils.data.files import write_atomic
-from cs_utils.data.loaders import spread
 from cs_utils.exceptions import CourseError
-from cs_utils.labels import NUM_CLASSES
+from cs_utils.labels import NUM_CLASSES, VOID
 from cs_utils.losses.right import LOSSES
 from cs_utils.metrics.confusion import confusion_matrix, mean_dice, mean_iou
-from cs_utils.models.modes import choose_memory_format, evaluating, keep_memory
-from cs_utils.models.zoo import choose_device, fill, save_weights
-from cs_utils.plots.scenes import plot_predictions
-from cs_utils.plots.style import save_figure
+from cs_utils.models.modes import evaluating, keeping_memory
+from cs_utils.models.zoo import fill
 from cs_utils.settings import Settings
+from cs_utils.training.callbacks import Callback, EarlyStopping, TensorBoard, keep_best, print_row, write_history
 from cs_utils.training.checkpoints import (
     BEST,
-    HISTORY,
-    LAST,
-    PICTURES,
-    find_checkpoint,
-    forget,
+    claimed,
     identify,
     load_checkpoint,
-    open_tensorboard,
+    open_run,
     read_best,
     save_checkpoint,
-    sweep,
 )
-from cs_utils.training.devices import share_batch_norm, share_of_pixels
-from cs_utils.training.interrupts import halting_between_steps, mark_broken_weights, refuse_nan
+from cs_utils.training.devices import make_fabric, on_main, set_up, share_of_pixels, share_out
+from cs_utils.training.interrupts import halting_between_steps, refuse_nan
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 """Takes logits (N, C, H, W) and target (N, H, W) int64, gives a number."""
-T = TypeVar("T")
+SCHEDULES: dict[str, Callable[[float], float]] = {
+    "constant": lambda done: 1.0,
+    "cosine": lambda done: (1 + math.cos(math.pi * done)) / 2,
+    "poly": lambda done: (1 - done) ** 0.9,
+}
+"""How much of the learning rate is left when this share of the training is done."""
+WARMUP_START = 0.01
+"""Share of the learning rate that a warm-up starts from."""
+
+
+@dataclass
+class Training:
+    """What is trained and with what, and what has come of it so far: `prepare` makes one, `epochs` goes on with it."""
+
+    fabric: Fabric
+    model: nn.Module
+    """The network as it was given; on the device."""
+    trained: nn.Module
+    """The same weights as Fabric and torch.compile wrap them, for the steps."""
+    optimizer: torch.optim.Optimizer
+    train: DataLoader
+    val: DataLoader
+    loss: Loss
+    settings: Settings
+    average: AveragedModel | None = None
+    """A copy of the network that holds the moving average of its weights, if the settings ask for one."""
+    rows: list[dict[str, float]] = field(default_factory=list)
+    """One row for each whole epoch."""
+
+    @property
+    def scored(self) -> nn.Module:
+        """The network to validate, keep and draw: that of the averaged weights, if there is one."""
+        return self.average.module if self.average else self.model
+
+    def set_rate(self, done: float) -> float:
+        """Give the optimizer the learning rate that it has after so many epochs, and return that of its first group."""
+        factor = rate_factor(done, self.settings.epochs, self.settings.schedule, self.settings.warmup)
+        for group in self.optimizer.param_groups:
+            group["lr"] = group["initial_lr"] * factor
+        return self.optimizer.param_groups[0]["lr"]
+
+    def update_average(self) -> None:
+        """Let the averaged weights follow a step."""
+        if self.average:
+            self.average.update_parameters(self.model)
 
 
 @dataclass(frozen=True)
@@ -72,24 +108,82 @@ class Run:
     """Whether this process is the one that writes; false in all others of several that train together."""
 
 
-def learning_rate_at(epoch: int, settings: Settings) -> float:
-    """Learning rate of an epoch, counted from 1; both falling schedules start at the full rate and end near zero."""
-    done = (epoch - 1) / settings.epochs
-    factor = {"constant": 1.0, "cosine": (1 + math.cos(math.pi * done)) / 2, "poly": (1 - done) ** 0.9}
-    return settings.learning_rate * factor[settings.schedule]
+def rate_factor(done: float, epochs: int, schedule: str = "constant", warmup: float = 0.0) -> float:
+    """Share of the learning rate that is used after ``done`` of so many epochs.
+
+    It rises in a straight line over ``warmup`` epochs, from a hundredth, and falls by the schedule over all others.
+    "poly" is DeepLab's, with the power 0.9 (Chen et al., arXiv 1606.00915).
+    """
+    if done < warmup:
+        return WARMUP_START + (1 - WARMUP_START) * done / warmup
+    return SCHEDULES[schedule]((done - warmup) / (epochs - warmup))
 
 
-def refuse_too_few(fabric: Fabric, train: DataLoader) -> None:
-    """Refuse to train without a single step.
+def make_optimizer(
+    parameters: Iterable[nn.Parameter], learning_rate: float, weight_decay: float = 1e-2
+) -> torch.optim.Optimizer:
+    """AdamW; Loshchilov and Hutter, arXiv 1711.05101.
+
+    Fused: one pass over each weight, its gradient and its two means in place of a dozen.
+    """
+    return torch.optim.AdamW(parameters, learning_rate, weight_decay=weight_decay, fused=True)
+
+
+def prepare(
+    model: nn.Module,
+    train: DataLoader,
+    val: DataLoader,
+    settings: Settings,
+    *,
+    loss: Loss | None = None,
+    optimizer: torch.optim.Optimizer | None = None,
+) -> Training:
+    """Make ready to train: choose the device, move the model there, share out the images.
+
+    Args:
+        model: gives logits (N, C, H, W) for images (N, 3, H, W); trained in place.
+        train: loader of the training batches: images, and targets (N, H, W) int64 with void = 255.
+        val: loader of the validation batches.
+        settings: what to train with.
+        loss: None: ``settings.loss``.
+        optimizer: of the model's parameters, and its learning rate is the one that the schedule takes shares of; None:
+            AdamW with ``settings.learning_rate`` and ``settings.weight_decay``.
 
     Raises:
-        CourseError: there are fewer images than one batch for each device.
+        CourseError: there is no such device, or there are fewer images than one batch for each device.
     """
+    fabric = make_fabric(settings)
+    train, val = share_out(fabric, train, is_train=True), share_out(fabric, val, is_train=False)
+    refuse_useless(fabric, train, val)
+    optimizer = optimizer or make_optimizer(model.parameters(), settings.learning_rate, settings.weight_decay)
+    for group in optimizer.param_groups:
+        group["initial_lr"] = group["lr"]  # PyTorch's own schedulers call it so
+    trained, optimizer = set_up(fabric, model, optimizer, settings)
+    loss = loss or LOSSES[settings.loss]
+    if isinstance(loss, nn.Module):
+        loss.to(fabric.device)
+    average = None
+    if settings.average:
+        average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(settings.average), use_buffers=True)
+    return Training(fabric, model, trained, optimizer, train, val, loss, settings, average)
+
+
+def refuse_useless(fabric: Fabric, train: DataLoader, val: DataLoader) -> None:
+    """Refuse loaders that cannot be trained with.
+
+    Raises:
+        CourseError: one has no length, or there is not one training batch for each device, or nothing to validate on.
+    """
+    for name, loader in (("training", train), ("validation", val)):
+        if isinstance(loader.dataset, IterableDataset):
+            raise CourseError(f"the {name} loader has no length: give one of a data set with __len__ and __getitem__")
     if len(train) == 0:
         raise CourseError(
             f"{len(train.dataset)} training images are fewer than batch_size={train.batch_size} times "
             f"{fabric.world_size} devices: give a smaller --batch-size, or more --train-images"
         )
+    if len(val.dataset) == 0:
+        raise CourseError("there are no validation images: give some, or the best epoch cannot be chosen")
 
 
 def train_epoch(
@@ -98,43 +192,53 @@ def train_epoch(
     optimizer: torch.optim.Optimizer,
     loader: DataLoader,
     loss_function: Loss,
+    *,
     title: str = "train",
-    before_step: Callable[[], None] = lambda: None,
+    before_step: Callable[[int], None] = lambda step: None,
+    after_step: Callable[[], None] = lambda: None,
 ) -> float:
-    """Train for one epoch; give the mean loss of its batches.
+    """Train for one epoch; return the mean loss of its batches.
 
     Raises:
-        CourseError: a loss is NaN or infinite.
+        CourseError: a loss is NaN or infinite, or all pixels are void.
     """
     model.train()
     # Kept on the device: asking for each batch's loss would make the processor wait for a GPU.
     losses = torch.zeros(len(loader), device=fabric.device)
+    labelled = torch.zeros((), dtype=torch.int64, device=fabric.device)
     bar = tqdm(loader, desc=title, unit="batch", leave=False, disable=None if fabric.is_global_zero else True)
-    for number, (image, target) in enumerate(bar):
-        before_step()
+    for step, (image, target) in enumerate(bar):
+        before_step(step)
         image, target = fabric.to_device((image, target))  # (N, 3, H, W), (N, H, W)
         optimizer.zero_grad()  # before the forward pass, which may need their memory
         loss = loss_function(model(image), target) * share_of_pixels(fabric, target)
         fabric.backward(loss)
         optimizer.step()
-        losses[number] = loss.detach()
-    mark_broken_weights(losses, model)
-    mean = float(fabric.all_reduce(losses.mean(), reduce_op="mean"))
-    if not math.isfinite(mean):
+        after_step()
+        losses[step] = loss.detach()
+        labelled += (target != VOID).sum()
+    # Where the last step has broken the weights, no later loss would show it in time.
+    norm = nn.utils.get_total_norm([weight.detach() for weight in model.parameters()])
+    losses[-1] = torch.where(norm.isfinite(), losses[-1], math.nan)
+    mean, labelled = fabric.all_reduce(losses.mean(), reduce_op="mean"), fabric.all_reduce(labelled, reduce_op="sum")
+    if not mean.isfinite():
         refuse_nan(fabric, losses, loader, "training")
-    return mean
+    if not labelled:
+        raise CourseError("no pixel of the training images has a class, all are void: give other images")
+    return float(mean)
 
 
 def validate(fabric: Fabric, model: nn.Module, loader: DataLoader, loss_function: Loss) -> tuple[float, Tensor]:
-    """Give the mean loss over the validation images and one confusion matrix (20, 20) over all their pixels.
+    """Return the mean loss over the validation pixels and one confusion matrix (20, 20) over all of them.
 
-    Pixels are counted at the network's size; `inference.evaluate` counts at the size of the ground truth.
+    Each batch's loss counts as much as it has pixels that are not void: where the loss is a mean over these, it does
+    not depend on the batches. Pixels are counted at the network's size; `evaluation.predict.evaluate` counts at the
+    size of the ground truth.
 
     Raises:
         CourseError: all pixels are void, or a loss is NaN or infinite.
     """
-    losses = []
-    total = torch.zeros(2, device=fabric.device)  # sum of losses, number of images
+    losses, pixels = [], []
     matrix = torch.zeros(NUM_CLASSES + 1, NUM_CLASSES + 1, dtype=torch.int64, device=fabric.device)
     with evaluating(model):
         for image, target in loader:
@@ -142,210 +246,129 @@ def validate(fabric: Fabric, model: nn.Module, loader: DataLoader, loss_function
             with fabric.autocast():
                 logits = model(image)  # (N, C, H, W)
             losses.append(loss_function(logits, target))
-            total[0] += losses[-1] * len(image)
-            total[1] += len(image)
+            pixels.append((target != VOID).sum())
             matrix += confusion_matrix(target, logits.argmax(dim=1))
-    loss_sum, images = fabric.all_reduce(total, reduce_op="sum").tolist()
+    # With fewer images than processes, some have none.
+    losses = torch.stack(losses) if losses else torch.zeros(0, device=fabric.device)
+    weights = torch.stack(pixels).float() if pixels else losses
+    total = fabric.all_reduce(torch.stack([(losses * weights).sum(), weights.sum()]), reduce_op="sum").tolist()
     matrix = fabric.all_reduce(matrix, reduce_op="sum").cpu()
     if not matrix[:NUM_CLASSES].any():
         raise CourseError("no pixel of the validation images has a class, all are void: give other images")
-    if not math.isfinite(loss_sum):
-        # With fewer images than processes, some have none.
-        refuse_nan(fabric, torch.stack(losses) if losses else total.new_zeros(0), loader, "validation")
-    return loss_sum / images, matrix
+    if not math.isfinite(total[0]):
+        refuse_nan(fabric, losses, loader, "validation")
+    return total[0] / total[1], matrix
 
 
-def make_optimizer(parameters: Iterable[nn.Parameter], settings: Settings) -> torch.optim.Optimizer:
-    """AdamW with the learning rate and the weight decay of the settings; Loshchilov and Hutter, arXiv 1711.05101.
+def run_epoch(training: Training, before_step: Callable[[], None] = lambda: None) -> dict[str, float]:
+    """Train and validate for one more epoch, and return its row; see `epochs`."""
+    settings, epoch, steps = training.settings, len(training.rows) + 1, len(training.train)
+    start = time.perf_counter()
+    # What is random in an epoch depends on the seed and its number alone, so that a resumed run repeats it.
+    torch.manual_seed(settings.seed + epoch)
+    for loader in (training.train, training.val):
+        if hasattr(loader.dataset, "set_epoch"):
+            loader.dataset.set_epoch(epoch)
+    rates = []
 
-    Fused: one pass over each weight, its gradient and its two means in place of a dozen.
-    """
-    return torch.optim.AdamW(parameters, settings.learning_rate, weight_decay=settings.weight_decay, fused=True)
+    def before(step: int) -> None:
+        before_step()
+        rates.append(training.set_rate(epoch - 1 + step / steps))
+
+    train_loss = train_epoch(
+        training.fabric,
+        training.trained,
+        training.optimizer,
+        training.train,
+        training.loss,
+        title=f"epoch {epoch}/{settings.epochs}",
+        before_step=before,
+        after_step=training.update_average,
+    )
+    train_seconds = time.perf_counter() - start
+    # Not `trained`: processes would wait for each other's batches, and torch.compile would compile once more.
+    val_loss, matrix = validate(training.fabric, training.scored, training.val, training.loss)
+    return {
+        "epoch": epoch,
+        "train_loss": train_loss,
+        "val_loss": val_loss,
+        "dice_score": mean_dice(matrix),
+        "iou_score": mean_iou(matrix),
+        "learning_rate": rates[0],
+        "train_seconds": train_seconds,
+        "seconds": time.perf_counter() - start,
+    }
 
 
-def make_fabric(settings: Settings) -> Fabric:
-    """Fabric for these settings; under ``torchrun``, for the processes that it has started.
+def epochs(training: Training, before_step: Callable[[], None] = lambda: None) -> Iterator[dict[str, float]]:
+    """Train until there is a row for each of ``settings.epochs`` epochs; yield each new one as its epoch ends.
+
+    Args:
+        training: what `prepare` has made; it is trained in place, and its ``rows`` grow.
+        before_step: called before each step.
+
+    Yields:
+        ``epoch``, ``train_loss``, ``val_loss``, ``dice_score``, ``iou_score``, ``learning_rate`` of the first step,
+        ``train_seconds``, and ``seconds``, which include the validation.
 
     Raises:
-        CourseError: there is no such device, or there are not so many.
+        CourseError: a loss is NaN or infinite, all pixels are void, or a photo cannot be read.
     """
-    choose_device(settings)
-    devices = int(os.environ.get("LOCAL_WORLD_SIZE", settings.devices))
-    nodes = int(os.environ.get("GROUP_WORLD_SIZE", 1))
-    try:
-        fabric = Fabric(
-            accelerator=settings.accelerator, devices=devices, num_nodes=nodes, precision=settings.precision
-        )
-    except (ValueError, RuntimeError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise CourseError(f"setting devices={devices} cannot be had ({reason}): give fewer") from None
-    fabric.launch()
-    return fabric
+    with keeping_memory(training.settings.keep_memory):
+        while len(training.rows) < training.settings.epochs:
+            training.rows.append(run_epoch(training, before_step))
+            yield training.rows[-1]
 
 
-def set_up(
-    fabric: Fabric, model: nn.Module, optimizer: torch.optim.Optimizer, settings: Settings
-) -> tuple[nn.Module, torch.optim.Optimizer]:
-    """Make model and optimizer ready to train on Fabric's devices, as fast as they can; the model is changed in place.
-
-    Returns:
-        Model and optimizer as Fabric wraps them, to be used in the loop; they share the weights with those given.
-    """
-    keep_memory()
-    model.to(memory_format=choose_memory_format(settings, fabric.device))
-    if fabric.world_size > 1:
-        share_batch_norm(model, fabric.device)
-    return fabric.setup(torch.compile(model) if settings.compile else model, optimizer)
-
-
-def fit(model: nn.Module, train: DataLoader, val: DataLoader, settings: Settings, resume: bool = False) -> Run:
+def fit(
+    model: nn.Module,
+    train: DataLoader,
+    val: DataLoader,
+    settings: Settings,
+    *,
+    loss: Loss | None = None,
+    optimizer: torch.optim.Optimizer | None = None,
+    callbacks: Sequence[Callback] = (),
+    resume: bool = False,
+    overwrite: bool = False,
+) -> Run:
     """Train a model until its validation IoU has not risen for ``patience`` epochs, or ``epochs`` are over.
 
     Args:
         model: gives logits (N, C, H, W) for images (N, 3, H, W); trained in place, and left with its best weights.
-        train: loader of the training batches, from `data.loaders`.
+        train: loader of the training batches, from `data.loaders` or any other of images and targets.
         val: loader of the validation batches.
         settings: what to train with, and where to.
-        resume: go on after the last whole epoch of ``settings.run_folder``, if there is one; else start anew, over it.
+        loss: as in `prepare`.
+        optimizer: as in `prepare`.
+        callbacks: called after each epoch, before it is written down; one that returns True ends the training.
+        resume: go on after the last whole epoch of the run in ``settings.run_folder``.
+        overwrite: start again where that folder holds a run, which is then lost.
 
     Returns:
         The history, and the path of the best weights.
 
     Raises:
-        CourseError: the checkpoint to resume from is lost, broken or belongs to another run; there are fewer images
-            than one batch for each device; there is no such device; a loss is NaN or infinite; a photo cannot be read;
-            or the folder cannot be written to.
+        CourseError: the folder holds a run, or another process trains in it; there is nothing to resume, or its
+            checkpoint is lost, broken or of another run; as `prepare` and `epochs`; or the folder cannot be written to.
         Halted: Ctrl-C or SIGTERM came. The step in hand was finished, and the whole epochs before it are kept.
     """
-    fabric = make_fabric(settings)
-    folder = settings.run_folder
-    for loader in (train, val):
-        loader.sampler.shard(fabric.global_rank, fabric.world_size)
-    refuse_too_few(fabric, train)
-    identity = identify(settings, train.dataset.frames + val.dataset.frames)
-    optimizer = make_optimizer(model.parameters(), settings)
-    loss_function = LOSSES[settings.loss]
-    trained, optimizer = set_up(fabric, model, optimizer, settings)
-    rows: list[dict[str, float]] = []
-    best = None
-    if resume and find_checkpoint(folder):
-        # After the set-up, so that the optimizer's state goes to the device that the model is on now.
-        rows, best = load_checkpoint(folder / LAST, model, optimizer, identity)
-    writer = on_main(fabric, folder, lambda: open_run(folder, len(rows), best))
-
-    with closing(writer) if writer else nullcontext(), halting_between_steps(fabric) as halt:
-        while len(rows) < settings.epochs and not is_over(rows, settings):
-            epoch = len(rows) + 1
-            start = time.perf_counter()
-            # What is random in an epoch hangs on the seed and its number alone, so that a resumed run repeats it.
-            torch.manual_seed(settings.seed + epoch)
-            for loader in (train, val):
-                loader.dataset.set_epoch(epoch)
-            for group in optimizer.param_groups:
-                group["lr"] = learning_rate_at(epoch, settings)
-            title = f"epoch {epoch}/{settings.epochs}"
-            train_loss = train_epoch(fabric, trained, optimizer, train, loss_function, title, halt)
-            train_seconds = time.perf_counter() - start
-            val_loss, matrix = validate(fabric, model, val, loss_function)
-            rows.append(
-                {
-                    "epoch": epoch,
-                    "train_loss": train_loss,
-                    "val_loss": val_loss,
-                    "dice_score": mean_dice(matrix),
-                    "iou_score": mean_iou(matrix),
-                    "learning_rate": learning_rate_at(epoch, settings),
-                    "seconds": time.perf_counter() - start,
-                    "images_per_second": len(train) * train.batch_size * fabric.world_size / train_seconds,
-                }
-            )
-            on_main(fabric, folder, lambda: record(folder, model, optimizer, rows, val, settings, identity, writer))
-            if fabric.is_global_zero:
-                report(rows, settings)
+    training = prepare(model, train, val, settings, loss=loss, optimizer=optimizer)
+    fabric, folder, identity = training.fabric, settings.run_folder, identify(training)
+    with (
+        claimed(fabric, folder, resume, overwrite),
+        closing(TensorBoard(folder)) as tensorboard,
+        halting_between_steps(fabric) as halt,
+    ):
+        best = load_checkpoint(training, identity) if resume else None
+        on_main(fabric, folder, lambda: open_run(training, best))
+        is_over = EarlyStopping(settings.patience)
+        write_down = (keep_best, *callbacks, write_history, tensorboard, partial(save_checkpoint, identity=identity))
+        after_epoch = (*write_down, print_row, is_over)
+        # A run that goes on may have been over.
+        for _ in () if is_over(training) else epochs(training, halt):
+            if on_main(fabric, folder, lambda: True in [callback(training) for callback in after_epoch]):
+                break
         fill(model, read_best(folder), folder / BEST)
         halt()
-    return Run(folder, pd.DataFrame(rows), folder / BEST, fabric.is_global_zero)
-
-
-def on_main(fabric: Fabric, folder: Path, act: Callable[[], T]) -> T | None:
-    """Let the process that writes do something, for which all others wait; a fault of it ends them all alike.
-
-    Returns:
-        What ``act`` gave; None in the other processes.
-
-    Raises:
-        CourseError: ``act`` has raised it, or the folder cannot be written to.
-    """
-    result = fault = None
-    if fabric.is_global_zero:
-        try:
-            result = act()
-        except CourseError as error:
-            fault = str(error)
-        except OSError as error:
-            fault = f"{folder} cannot be written to ({error.strerror or error}): mend that, and go on with --resume"
-    if fault := fabric.broadcast(fault):
-        raise CourseError(fault)
-    return result
-
-
-def open_run(folder: Path, epochs_done: int, best: bytes | None) -> Any:
-    """Make a run's folder ready to go on after some epochs, with the best weights of these, or to start anew.
-
-    Returns:
-        A TensorBoard writer; None without TensorBoard.
-    """
-    if best is None:
-        forget(folder)
-    else:
-        write_atomic(folder / BEST, best)
-    sweep(folder)
-    return open_tensorboard(folder, epochs_done)
-
-
-def best_epoch(rows: list[dict[str, float]]) -> int:
-    """Number of the epoch with the highest validation IoU, the first of equals."""
-    return int(max(rows, key=lambda row: row["iou_score"])["epoch"])
-
-
-def is_over(rows: list[dict[str, float]], settings: Settings) -> bool:
-    """Whether the validation IoU has not risen for ``patience`` epochs."""
-    return bool(rows) and len(rows) - best_epoch(rows) >= settings.patience
-
-
-def record(
-    folder: Path,
-    model: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    rows: list[dict[str, float]],
-    val: DataLoader,
-    settings: Settings,
-    identity: dict[str, Any],
-    writer: Any,
-) -> None:
-    """Write down an epoch: picture, best weights, history, checkpoint; the checkpoint last, for it ends the epoch."""
-    row = rows[-1]
-    epoch = row["epoch"]
-    if epoch % settings.plot_every == 0:
-        figure = plot_predictions(model, spread(val.dataset.frames, 3), settings)
-        save_figure(figure, folder / PICTURES / f"epoch_{epoch:03d}.png")
-    if best_epoch(rows) == epoch:
-        save_weights(model, folder / BEST, settings)
-    write_atomic(folder / HISTORY, pd.DataFrame(rows).to_csv(index=False).encode())
-    save_checkpoint(folder, model, optimizer, rows, identity)
-    if writer:
-        for name, value in row.items():
-            writer.add_scalar(name, value, epoch)
-        writer.flush()
-
-
-def report(rows: list[dict[str, float]], settings: Settings) -> None:
-    """Print the last epoch as one line."""
-    row = rows[-1]
-    epoch = row["epoch"]
-    print(
-        f"epoch {epoch:3d}/{settings.epochs}  train_loss {row['train_loss']:.3f}  val_loss {row['val_loss']:.3f}  "
-        f"dice_score {row['dice_score']:.3f}  iou_score {row['iou_score']:.3f}  {row['seconds']:.0f} s"
-        f"{'  best' if best_epoch(rows) == epoch else ''}",
-        flush=True,
-    )
+    return Run(folder, pd.DataFrame(training.rows), folder / BEST, fabric.is_global_zero)

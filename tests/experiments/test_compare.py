@@ -58,7 +58,7 @@ def test_the_given_rate_of_an_optimizer_follows_the_schedule(settings):
         return optimizer
 
     compare({"sgd": Variant(settings.replace(epochs=2, schedule="cosine"), optimizer=make)})
-    assert sorted(set(rates)) == pytest.approx([0.25, 0.5])
+    assert rates[::3] == pytest.approx([0.5, 0.25])
 
 
 def test_two_variants_are_compared_in_pairs_after_the_last_epoch():

@@ -8,7 +8,8 @@ from cs_utils.data.loaders import loaders, split_loader
 from cs_utils.losses.right import LOSSES
 from cs_utils.models.modes import choose_memory_format
 from cs_utils.models.zoo import build
-from cs_utils.training.loop import fit, make_fabric, train_epoch
+from cs_utils.training.devices import make_fabric
+from cs_utils.training.loop import fit, train_epoch
 
 
 def plain_losses(settings):
@@ -58,7 +59,7 @@ def test_the_memory_format_is_the_one_asked_for(settings):
     for name, expected in (("contiguous", torch.contiguous_format), ("channels_last", torch.channels_last)):
         chosen = settings.replace(memory_format=name, epochs=1)
         model = build("unet", chosen)
-        fit(model, *loaders(chosen), chosen)
+        fit(model, *loaders(chosen), chosen, overwrite=True)
         assert choose_memory_format(chosen, torch.device("cpu")) is expected
         assert model.encoder[0][0].weight.is_contiguous(memory_format=expected)
 
@@ -68,10 +69,10 @@ def test_no_step_asks_the_device_for_a_number(settings, loss, monkeypatch):
     """A GPU would have to finish its work to answer. Tensors on "meta" hold no numbers, so that asking is an error."""
     fabric, model = make_fabric(settings), build("unet", settings).to("meta")
     monkeypatch.setattr(type(fabric), "device", torch.device("meta"))
-    # After the last step the epoch's loss is asked for, once.
-    monkeypatch.setattr(fabric, "all_reduce", lambda mean, reduce_op: torch.zeros_like(mean, device="cpu"))
+    # After the last step the epoch's loss is asked for.
+    monkeypatch.setattr(fabric, "all_reduce", lambda value, reduce_op: torch.ones_like(value, device="cpu"))
     optimizer = torch.optim.SGD(model.parameters())
     steps = []
     train, _ = loaders(settings)
-    train_epoch(fabric, model, optimizer, train, LOSSES[loss], before_step=lambda: steps.append(1))
-    assert len(steps) == 3
+    train_epoch(fabric, model, optimizer, train, LOSSES[loss], before_step=steps.append)
+    assert steps == [0, 1, 2]

@@ -9,7 +9,8 @@ from cs_utils.data.loaders import loaders
 from cs_utils.exceptions import CourseError
 from cs_utils.models.zoo import build
 from cs_utils.settings import Settings
-from cs_utils.training.loop import LAST, fit
+from cs_utils.training.checkpoints import LAST
+from cs_utils.training.loop import fit
 
 
 def whole_epochs(settings: Settings) -> int:

@@ -1,5 +1,5 @@
+import json
 import math
-import subprocess
 import sys
 
 import numpy as np
@@ -10,11 +10,16 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from torch import nn
 
 from cs_utils.data.cityscapes import write_png
+from cs_utils.data.files import write_atomic
 from cs_utils.data.loaders import loaders
 from cs_utils.exceptions import CourseError
 from cs_utils.models.zoo import build, load_weights
+from cs_utils.settings import Settings
 from cs_utils.training import loop as training
-from cs_utils.training.loop import BEST, HISTORY, LAST, fit, is_over, learning_rate_at, validate
+from cs_utils.training.callbacks import Pictures, is_over
+from cs_utils.training.checkpoints import BEST, HISTORY, LAST, SETTINGS
+from cs_utils.training.devices import make_fabric
+from cs_utils.training.loop import epochs, fit, prepare, rate_factor, validate
 
 COLUMNS = [
     "epoch",
@@ -23,15 +28,15 @@ COLUMNS = [
     "dice_score",
     "iou_score",
     "learning_rate",
+    "train_seconds",
     "seconds",
-    "images_per_second",
 ]
-TIMES = ["seconds", "images_per_second"]
+TIMES = ["train_seconds", "seconds"]
 
 
-def train_once(settings, resume=False):
+def train_once(settings, **options):
     model = build("unet", settings)
-    return fit(model, *loaders(settings), settings, resume), model
+    return fit(model, *loaders(settings), settings, **options), model
 
 
 def same_weights(first, second):
@@ -41,15 +46,17 @@ def same_weights(first, second):
 
 
 def test_a_run_leaves_history_weights_checkpoint_and_pictures(settings):
-    run, _ = train_once(settings.replace(plot_every=1))
+    draw = Pictures(lambda model, path: write_atomic(path, b"a picture"), every=2)
+    run, _ = train_once(settings, callbacks=[draw])
     stored = pd.read_csv(run.folder / HISTORY)
     assert list(stored.columns) == COLUMNS
     assert stored["epoch"].tolist() == [1, 2]
     pd.testing.assert_frame_equal(stored, run.history)
     assert stored["iou_score"].between(0, 1).all()
     names = sorted(path.name for path in run.folder.iterdir())
-    assert names == [BEST, HISTORY, LAST, "pictures", "tensorboard"]
-    assert sorted(path.name for path in (run.folder / "pictures").iterdir()) == ["epoch_001.png", "epoch_002.png"]
+    assert names == [BEST, HISTORY, LAST, "pictures", SETTINGS, "tensorboard"]
+    assert [path.name for path in (run.folder / "pictures").iterdir()] == ["epoch_002.png"]
+    assert Settings(**json.loads((run.folder / SETTINGS).read_text())) == settings
 
 
 def test_it_learns_these_few_images_by_heart(settings):
@@ -96,22 +103,21 @@ def test_dropout_is_drawn_anew_from_seed_and_epoch(settings):
     losses = []
     for seed in (1, 2):
         torch.manual_seed(seed)
-        losses.append(fit(Dropping(), *loaders(settings), settings).history["train_loss"].tolist())
+        losses.append(fit(Dropping(), *loaders(settings), settings, overwrite=True).history["train_loss"].tolist())
     assert losses[0] == losses[1]
 
 
 def test_every_epoch_has_its_own_order_learning_rate_and_augmentation(settings, monkeypatch):
-    rates, orders = [], []
+    orders = []
     original = training.train_epoch
 
-    def train_epoch(fabric, model, optimizer, loader, *rest):
-        rates.append(optimizer.param_groups[0]["lr"])
+    def train_epoch(fabric, model, optimizer, loader, *rest, **named):
         orders.append((loader.dataset.epoch, list(loader.sampler)))
-        return original(fabric, model, optimizer, loader, *rest)
+        return original(fabric, model, optimizer, loader, *rest, **named)
 
     monkeypatch.setattr(training, "train_epoch", train_epoch)
     run, _ = train_once(settings.replace(epochs=3, schedule="cosine"))
-    assert rates == run.history["learning_rate"].tolist() == pytest.approx([1e-3, 7.5e-4, 2.5e-4])
+    assert run.history["learning_rate"].tolist() == pytest.approx([1e-3, 7.5e-4, 2.5e-4])
     assert [epoch for epoch, _ in orders] == [1, 2, 3]
     assert orders[0][1] != orders[1][1]
 
@@ -143,14 +149,14 @@ def test_the_model_is_left_with_its_best_weights(settings, monkeypatch):
 
 def test_a_finished_run_is_not_trained_again(settings, monkeypatch):
     first, _ = train_once(settings)
-    monkeypatch.setattr(training, "train_epoch", lambda *_: pytest.fail("trained again"))
+    monkeypatch.setattr(training, "train_epoch", lambda *_, **__: pytest.fail("trained again"))
     again, _ = train_once(settings, resume=True)
     pd.testing.assert_frame_equal(first.history, again.history)
 
 
 def test_a_new_run_forgets_the_old_one(settings):
-    run, _ = train_once(settings.replace(plot_every=1))
-    again, _ = train_once(settings.replace(epochs=1))
+    run, _ = train_once(settings, callbacks=[Pictures(lambda model, path: write_atomic(path, b""), every=1)])
+    again, _ = train_once(settings.replace(epochs=1), overwrite=True)
     assert again.folder == run.folder
     assert len(pd.read_csv(run.folder / HISTORY)) == 1
     assert not (run.folder / "pictures").exists()
@@ -216,41 +222,50 @@ def test_a_broken_checkpoint_is_named_and_runs_no_code(settings, tmp_path):
     assert not (tmp_path / "pwned").exists()
 
 
-def test_early_stopping_waits_for_patience_epochs_without_a_better_iou(settings):
+def test_early_stopping_waits_for_patience_epochs_without_a_better_iou():
     def rows(*scores):
         return [{"epoch": number, "iou_score": score} for number, score in enumerate(scores, 1)]
 
-    patient = settings.replace(patience=3)
-    assert not is_over([], patient)
-    assert not is_over(rows(0.1, 0.5, 0.4, 0.4), patient)
-    assert is_over(rows(0.1, 0.5, 0.4, 0.4, 0.5), patient)  # as good is not better
-    assert not is_over(rows(0.1, 0.5, 0.4, 0.4, 0.6), patient)
+    assert not is_over([], 3)
+    assert not is_over(rows(0.1, 0.5, 0.4, 0.4), 3)
+    assert is_over(rows(0.1, 0.5, 0.4, 0.4, 0.5), 3)  # as good is not better
+    assert not is_over(rows(0.1, 0.5, 0.4, 0.4, 0.6), 3)
 
 
 def test_training_stops_early_and_keeps_the_best_weights(settings, monkeypatch):
     scores = iter([0.2, 0.6, 0.5, 0.4, 0.3, 0.9])
     monkeypatch.setattr(training, "mean_iou", lambda _: next(scores))
     states = []
-    original = training.record
 
-    def record(folder, model, *rest):
-        states.append({name: tensor.clone() for name, tensor in model.state_dict().items()})
-        original(folder, model, *rest)
+    def keep(training):
+        states.append({name: tensor.clone() for name, tensor in training.model.state_dict().items()})
 
-    monkeypatch.setattr(training, "record", record)
-    run, _ = train_once(settings.replace(epochs=6, patience=3))
+    run, _ = train_once(settings.replace(epochs=6, patience=3), callbacks=[keep])
     assert run.history["iou_score"].tolist() == [0.2, 0.6, 0.5, 0.4, 0.3]
     best, _ = load_weights(run.best, settings)
     assert all(torch.equal(tensor, states[1][name]) for name, tensor in best.state_dict().items())
 
 
-def test_learning_rate_schedules_by_hand(settings):
-    ten = settings.replace(epochs=10, learning_rate=0.1)
-    for schedule, middle in (("constant", 0.1), ("cosine", 0.05), ("poly", 0.1 * 0.5**0.9)):
-        chosen = ten.replace(schedule=schedule)
-        assert learning_rate_at(1, chosen) == pytest.approx(0.1)
-        assert learning_rate_at(6, chosen) == pytest.approx(middle)
-    assert learning_rate_at(10, ten.replace(schedule="cosine")) == pytest.approx(0.05 * (1 + math.cos(0.9 * math.pi)))
+def test_learning_rate_schedules_by_hand():
+    for schedule, middle in (("constant", 1.0), ("cosine", 0.5), ("poly", 0.5**0.9)):
+        assert rate_factor(0, 10, schedule) == 1
+        assert rate_factor(5, 10, schedule) == pytest.approx(middle)
+        # Two epochs of warm-up: half-way up after one, at the top after two, and half of the other eight after six.
+        assert rate_factor(1, 10, schedule, warmup=2) == pytest.approx(0.505)
+        assert rate_factor(2, 10, schedule, warmup=2) == 1
+        assert rate_factor(6, 10, schedule, warmup=2) == pytest.approx(middle)
+    assert rate_factor(9, 10, "cosine") == pytest.approx(0.5 * (1 + math.cos(0.9 * math.pi)))
+
+
+def test_the_learning_rate_changes_from_step_to_step(settings):
+    chosen = settings.replace(epochs=2, schedule="cosine", warmup=1, learning_rate=0.1)
+    going = prepare(build("unet", chosen), *loaders(chosen), chosen)
+    rates = []
+    going.optimizer.optimizer.register_step_pre_hook(lambda *_: rates.append(going.optimizer.param_groups[0]["lr"]))
+    for _ in epochs(going):
+        pass
+    expected = [0.01, 0.34, 0.67] + [0.5 * (1 + math.cos(math.pi * done / 3)) for done in range(3)]
+    assert rates == pytest.approx([0.1 * factor for factor in expected])
 
 
 def test_void_as_a_class_trains_too_and_is_scored_on_the_19_classes(settings):
@@ -265,7 +280,7 @@ def test_validation_is_one_matrix_over_all_images_whatever_the_batches(settings)
     for batch_size in (1, 2):
         chosen = settings.replace(batch_size=batch_size)
         _, val = loaders(chosen)
-        results.append(validate(training.make_fabric(chosen), model, val, training.LOSSES[chosen.loss])[1])
+        results.append(validate(make_fabric(chosen), model, val, training.LOSSES[chosen.loss])[1])
     assert torch.equal(*results)
     # 2 images of 32 x 64, less the void at the top, two rows of 64 in each.
     assert results[0][:19].sum() == 2 * (32 - 2) * 64
@@ -294,25 +309,3 @@ def test_it_trains_without_tensorboard(settings, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     run, _ = train_once(settings.replace(epochs=1))
     assert not (run.folder / "tensorboard").exists()
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="several processes have been tried on Linux only")
-def test_two_processes_train_together(settings, tmp_path):
-    """The same validation matrix as one process would give, one history, one writer."""
-    chosen = settings.replace(devices=2, epochs=1, batch_size=1, run="two")
-    names = ("data", "runs", "run", "devices", "epochs", "batch_size", "width", "accelerator")
-    flags = [f"--{name.replace('_', '-')}={getattr(chosen, name)}" for name in names]
-    command = [sys.executable, "-m", "cs_utils", "train", "--image-size", "32", "64", *flags]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr
-    history = pd.read_csv(chosen.run_folder / HISTORY)
-    assert len(history) == 1
-    assert done.stdout.count("iou_score") == done.stdout.count("best weights") == 1
-    # AdamW has made three steps: each of two processes has had three of the six images.
-    state = torch.load(chosen.run_folder / LAST, weights_only=True)
-    assert state["optimizer"]["state"][0]["step"] == 3
-    model = build("unet", chosen)
-    model.load_state_dict(state["model"])
-    loss, matrix = validate(training.make_fabric(settings), model, loaders(chosen)[1], training.LOSSES[chosen.loss])
-    assert history["iou_score"].item() == pytest.approx(float(training.mean_iou(matrix)), abs=1e-6)
-    assert history["val_loss"].item() == pytest.approx(loss, rel=1e-6)
