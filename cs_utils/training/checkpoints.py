@@ -143,12 +143,13 @@ def save_checkpoint(training: Training, identity: dict[str, Any]) -> None:
     parts = {
         "model": training.model.state_dict(),
         "optimizer": training.optimizer.state_dict(),
-        "average": training.average.state_dict() if training.average else {},
         "history": training.rows,
         # The file may by then hold those of an epoch that was broken off; the copy is of the epochs that count.
         "best": torch.from_numpy(np.fromfile(folder / BEST, dtype=np.uint8)),
         "identity": json.dumps(identity),
     }
+    if training.average:
+        parts["average"] = training.average.state_dict()
     buffer = io.BytesIO()
     torch.save(parts, buffer)
     write_atomic(folder / LAST, buffer.getbuffer())

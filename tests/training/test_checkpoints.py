@@ -10,8 +10,9 @@ from cs_utils.cli import main
 from cs_utils.data.loaders import loaders
 from cs_utils.exceptions import CourseError
 from cs_utils.models.zoo import build, load_weights, save_weights
-from cs_utils.training.checkpoints import BEST, HISTORY, LAST, load_checkpoint
-from cs_utils.training.loop import fit
+from cs_utils.training import checkpoints
+from cs_utils.training.checkpoints import BEST, HISTORY, LAST, SETTINGS, load_checkpoint
+from cs_utils.training.loop import fit, prepare
 from helpers import SOAK, same
 
 CASES = 600 if SOAK else 30
@@ -34,7 +35,7 @@ def broken_copies(whole: bytes, cases: int):
 
 @pytest.fixture
 def run(settings):
-    """A finished run of three epochs."""
+    """A finished run of two epochs."""
     return fit(build("unet", settings), *loaders(settings), settings)
 
 
@@ -42,10 +43,9 @@ def test_a_broken_checkpoint_is_one_line_or_does_no_harm(run, settings, fault):
     """A bit that changes nothing is one of the packing: whatever is taken for a checkpoint gives all that was saved."""
 
     def load():
-        model = build("unet", settings)
-        optimizer = torch.optim.AdamW(model.parameters())
-        rows, best = load_checkpoint(path, model, optimizer, {})
-        return model.state_dict(), optimizer.state_dict()["state"], rows, best
+        going = prepare(build("unet", settings), *loaders(settings), settings)
+        best = load_checkpoint(going, {})
+        return going.model.state_dict(), going.optimizer.state_dict()["state"], going.rows, best
 
     path = run.folder / LAST
     whole, expected = path.read_bytes(), load()
@@ -82,9 +82,8 @@ def test_a_changed_number_is_noticed(run, settings):
         number = build("unet", settings).head.weight.numel() * 4
         place = len(whole) // 2 + number
         path.write_bytes(whole[:place] + bytes([whole[place] ^ 0x40]) + whole[place + 1 :])
-    model = build("unet", settings)
     with pytest.raises(CourseError, match="is not a whole checkpoint"):
-        load_checkpoint(run.folder / LAST, model, torch.optim.AdamW(model.parameters()), {})
+        load_checkpoint(prepare(build("unet", settings), *loaders(settings), settings), {})
     with pytest.raises(CourseError, match="its numbers are not those that were written"):
         load_weights(run.best, settings)
 
@@ -109,14 +108,71 @@ def test_too_little_memory_is_not_taken_for_a_broken_checkpoint(run, settings, m
         fit(build("unet", settings), *loaders(settings), settings, resume=True)
 
 
-@pytest.mark.parametrize("name", [LAST, BEST, HISTORY])
-def test_a_run_is_not_wiped_out_by_the_command_whatever_is_left_of_it(run, settings, name, capsys):
-    for other in {LAST, BEST, HISTORY} - {name}:
+@pytest.mark.parametrize("name", [LAST, BEST, HISTORY, SETTINGS])
+def test_a_run_is_not_wiped_out_whatever_is_left_of_it(run, settings, name, capsys):
+    for other in {LAST, BEST, HISTORY, SETTINGS} - {name}:
         (run.folder / other).unlink()
     content = (run.folder / name).read_bytes()
-    assert main(["train", f"--data={settings.data}", f"--runs={settings.runs}", f"--run={settings.run}"]) == 2
-    assert "holds a run: go on with it by --resume, or name another by --run" in capsys.readouterr().err
+    folders = [f"--{name}={getattr(settings, name)}" for name in ("data", "runs", "run", "cache")]
+    assert main(["train", *folders]) == 2
+    assert "holds a run: go on with it by --resume" in capsys.readouterr().err
+    with pytest.raises(CourseError, match="holds a run"):  # from Python it is the same
+        fit(build("unet", settings), *loaders(settings), settings)
     assert (run.folder / name).read_bytes() == content
+
+
+def test_a_run_that_is_not_there_is_not_resumed(settings):
+    with pytest.raises(CourseError, match="holds no run to go on with"):
+        fit(build("unet", settings), *loaders(settings), settings, resume=True)
+    assert not settings.run_folder.exists()
+
+
+def test_to_resume_and_to_overwrite_is_refused(run, settings):
+    before = (run.folder / LAST).read_bytes()
+    with pytest.raises(CourseError, match="give one of them"):
+        fit(build("unet", settings), *loaders(settings), settings, resume=True, overwrite=True)
+    assert (run.folder / LAST).read_bytes() == before
+
+
+def test_a_run_whose_folder_another_one_uses_is_refused_and_leaves_it_alone(settings, monkeypatch):
+    """Two at a time would each write half of the files, and both would end without an error."""
+    monkeypatch.setattr(checkpoints, "LOCK_SECONDS", 0.01)
+    refused = []
+
+    def start_another(training):
+        before = {path: path.read_bytes() for path in training.settings.run_folder.iterdir() if path.is_file()}
+        with pytest.raises(CourseError, match="another process trains in"):
+            fit(build("unet", settings), *loaders(settings), settings, overwrite=True)
+        assert {path: path.read_bytes() for path in before} == before
+        refused.append(1)
+
+    assert len(fit(build("unet", settings), *loaders(settings), settings, callbacks=[start_another]).history) == 2
+    assert len(refused) == 2
+    # When it has ended, the folder is free again.
+    fit(build("unet", settings), *loaders(settings), settings, overwrite=True)
+
+
+def test_a_run_with_a_falling_rate_does_not_go_on_with_other_epochs(settings):
+    """The rate of every step depends on them: no uninterrupted run would equal it."""
+    falling = settings.replace(schedule="cosine")
+    fit(build("unet", falling), *loaders(falling), falling)
+    longer = falling.replace(epochs=4)
+    with pytest.raises(CourseError, match="was made with epochs=2, not 4"):
+        fit(build("unet", longer), *loaders(longer), longer, resume=True)
+
+
+def test_a_run_does_not_go_on_with_other_batches(run, settings):
+    larger = settings.replace(batch_size=3, epochs=3)
+    with pytest.raises(CourseError, match=r"was made with batch_size \* devices=2, not 3"):
+        fit(build("unet", larger), *loaders(larger), larger, resume=True)
+
+
+def test_a_run_does_not_go_on_with_another_optimizer_or_loss(run, settings):
+    longer, model = settings.replace(epochs=3), build("unet", settings)
+    sgd = torch.optim.SGD(model.parameters(), 0.1)
+    for other in ({"optimizer": sgd}, {"loss": torch.nn.CrossEntropyLoss(ignore_index=255)}):
+        with pytest.raises(CourseError, match=f"was made with {next(iter(other))}="):
+            fit(model, *loaders(longer), longer, resume=True, **other)
 
 
 def test_a_lost_checkpoint_is_named_and_nothing_is_wiped_out(run, settings):

@@ -1,84 +1,124 @@
+"""Several processes: the parts that would run on several GPUs are tried here in two processes of a CPU."""
+
 import os
 import subprocess
 import sys
 
-import pandas as pd
 import pytest
 import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
 
 from cs_utils.data.loaders import loaders
+from cs_utils.exceptions import CourseError
 from cs_utils.losses.right import LOSSES
 from cs_utils.models.zoo import build
-from cs_utils.training.loop import HISTORY, LAST, fit, make_fabric, validate
-
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="several processes have been tried on Linux only")
+from cs_utils.training.devices import make_fabric, share_out
+from cs_utils.training.loop import train_epoch, validate
 
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--rdzv-backend=c10d"]
 TORCHRUN += ["--rdzv-endpoint=localhost:0"]
-VALIDATE = """
-import sys, torch
+SETTINGS = {"image_size": (32, 64), "width": 4, "accelerator": "cpu", "seed": 3}
+BOTH = """
+import sys
 from pathlib import Path
+
+import torch
+from lightning_fabric import Fabric
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
 from cs_utils.data.loaders import loaders
+from cs_utils.exceptions import CourseError
 from cs_utils.losses.right import LOSSES
 from cs_utils.models.zoo import build
 from cs_utils.settings import Settings
-from cs_utils.training.loop import make_fabric, validate
+from cs_utils.training.devices import share_out
+from cs_utils.training.loop import train_epoch, validate
 
-data, cache, out = map(Path, sys.argv[1:])
-settings = Settings(data=data, cache=cache, image_size=(32, 64), width=4, batch_size=1, accelerator="cpu", seed=3)
-fabric = make_fabric(settings)
-_, val = loaders(settings)
-val.sampler.shard(fabric.global_rank, fabric.world_size)
-model = fabric.setup_module(build("unet", settings))
-loss, matrix = validate(fabric, model, val, LOSSES["cross_entropy"])
-torch.save({"loss": loss, "matrix": matrix, "images": len(val.sampler)}, out / f"{fabric.global_rank}.pt")
+data, cache, out = map(Path, sys.argv[1:4])
+fabric = Fabric(accelerator="cpu", devices=2)
+fabric.launch()
+settings = Settings(data=data, cache=cache, batch_size=1, image_size=(32, 64), width=4, accelerator="cpu", seed=3)
+train, val = loaders(settings)
+train, val = share_out(fabric, train, is_train=True), share_out(fabric, val, is_train=False)
+
+model = build("unet", settings)
+val_loss, matrix = validate(fabric, model, val, LOSSES["cross_entropy"])
+results = {"val_loss": val_loss, "matrix": matrix, "images": len(val.sampler)}
+
+for loss in ("cross_entropy", "focal"):
+    torch.manual_seed(0)
+    small = nn.Conv2d(3, 19, 3, padding=1)  # without batch norm, which on GPUs is nn.SyncBatchNorm
+    trained, optimizer = fabric.setup(small, torch.optim.SGD(small.parameters(), 0.1))
+    results[loss] = train_epoch(fabric, trained, optimizer, train, LOSSES[loss])
+    results[loss, "weight"] = small.weight.detach().clone()
+
+foreign = DataLoader(TensorDataset(torch.arange(5)), batch_size=1)
+results["foreign"] = [batch.item() for (batch,) in share_out(fabric, foreign, is_train=True)]
+
+original, bad = train.dataset.transform, list(train.sampler)[1]  # of the second batch
+def spoil(image, mask, rng):
+    image, target = original(image, mask, rng)
+    mine = fabric.global_rank == 1 and rng.bit_generator.seed_seq.entropy[-1] == bad
+    return image * (torch.inf if mine else 1), target
+train.dataset.transform = spoil
+try:
+    train_epoch(fabric, trained, optimizer, train, LOSSES["cross_entropy"])
+except CourseError as error:
+    results["fault"] = str(error)
+results["bad"] = train.dataset.frames[bad].image.name
+torch.save(results, out / f"{fabric.global_rank}.pt")
 """
 
 
-def run(command):
+@pytest.fixture
+def two(settings, tmp_path):
+    """What each of two processes has computed, each with its share of the images, one image in a batch."""
+    script = tmp_path / "both.py"
+    script.write_text(BOTH)
     done = subprocess.run(
-        command, capture_output=True, text=True, timeout=200, env=os.environ | {"OMP_NUM_THREADS": "1"}
+        [*TORCHRUN, str(script), str(settings.data), str(settings.cache), str(tmp_path)],
+        capture_output=True,
+        text=True,
+        timeout=200,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
     )
     assert done.returncode == 0, done.stderr
-    return done.stdout
+    return [torch.load(tmp_path / f"{rank}.pt", weights_only=False) for rank in (0, 1)]
 
 
-def flags_of(settings, *names):
-    height, width = settings.image_size
-    return ["--image-size", str(height), str(width)] + [
-        f"--{name.replace('_', '-')}={getattr(settings, name)}" for name in names
-    ]
-
-
-def test_two_processes_count_the_validation_matrix_of_one(settings, tmp_path):
-    script = tmp_path / "validate.py"
-    script.write_text(VALIDATE)
-    run([*TORCHRUN, str(script), str(settings.data), str(settings.cache), str(tmp_path)])
-    parts = [torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in (0, 1)]
-    alone = settings.replace(batch_size=1, seed=3, image_size=(32, 64), width=4)
-    model, (_, val) = build("unet", alone), loaders(alone)
-    loss, matrix = validate(make_fabric(alone), model, val, LOSSES["cross_entropy"])
-    for part in parts:
-        assert torch.equal(part["matrix"], matrix)
-        assert part["loss"] == pytest.approx(loss, rel=1e-6)
-    assert sum(part["images"] for part in parts) == len(val.dataset)
-    assert all(part["images"] > 0 for part in parts)
-
-
-@pytest.mark.parametrize("loss", ["cross_entropy", "focal"])
-def test_two_processes_train_as_one_does_on_batches_twice_as_large(settings, loss):
+@pytest.mark.skipif(sys.platform != "linux", reason="several processes have been tried on Linux only")
+def test_two_processes_compute_what_one_does_on_batches_twice_as_large(settings, two):
     """The photos' share of void differs, so a mean of the two processes' mean losses would be another number."""
-    one = settings.replace(epochs=2, batch_size=2, loss=loss, run="one", patience=9)
-    two = one.replace(batch_size=1, run="two")
-    alone = fit(build("unet", one), *loaders(one), one)
-    names = ("data", "cache", "runs", "run", "epochs", "batch_size", "width", "accelerator", "loss", "seed")
-    printed = run([*TORCHRUN, "-m", "--", "cs_utils", "train", *flags_of(two, *names), "--patience=9"])
-    together = pd.read_csv(two.run_folder / HISTORY)
-    assert printed.count("iou_score") == 2, "one process writes, and the other is silent"
-    assert together["train_loss"].tolist() == pytest.approx(alone.history["train_loss"].tolist(), rel=1e-4)
-    assert together["val_loss"].tolist() == pytest.approx(alone.history["val_loss"].tolist(), rel=1e-2)
-    states = [torch.load(chosen.run_folder / LAST, weights_only=True)["model"] for chosen in (one, two)]
-    for name, tensor in states[0].items():
-        if "running" in name:
-            torch.testing.assert_close(states[1][name], tensor, rtol=1e-2, atol=1e-3)
-    assert states[0].keys() == states[1].keys()
+    alone = settings.replace(batch_size=2, **SETTINGS)
+    fabric, (train, val) = make_fabric(alone), loaders(alone)
+    val_loss, matrix = validate(fabric, build("unet", alone), val, LOSSES["cross_entropy"])
+    for rank, part in enumerate(two):
+        assert torch.equal(part["matrix"], matrix)
+        assert part["val_loss"] == pytest.approx(val_loss, rel=1e-5)
+        assert part["images"] == 1
+        for loss in ("cross_entropy", "focal"):
+            torch.manual_seed(0)
+            small = nn.Conv2d(3, 19, 3, padding=1)
+            trained, optimizer = fabric.setup(small, torch.optim.SGD(small.parameters(), 0.1))
+            assert part[loss] == pytest.approx(train_epoch(fabric, trained, optimizer, train, LOSSES[loss]), rel=1e-5)
+            torch.testing.assert_close(part[loss, "weight"], small.weight.detach(), rtol=1e-4, atol=1e-6)
+        # Five items are shared out as three each, one of them twice, in an order that Fabric's sampler chooses.
+        assert len(part["foreign"]) == 3
+        # Both end with the same message, and it names the photo of the process that has it.
+        assert f"from batch 2 of 3 on, in epoch 0 with seed 3 ({two[1]['bad']})" in part["fault"], rank
+    assert {*two[0]["foreign"], *two[1]["foreign"]} == set(range(5))
+
+
+def test_several_processes_on_a_cpu_are_refused(settings, monkeypatch):
+    with pytest.raises(CourseError, match="devices=2 is for GPUs"):
+        make_fabric(settings.replace(devices=2))
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "3")  # as torchrun says it
+    with pytest.raises(CourseError, match="devices=3 is for GPUs"):
+        make_fabric(settings)
+
+
+def test_a_loader_of_another_kind_stays_as_it_is_in_one_process(settings):
+    loader = DataLoader(TensorDataset(torch.arange(4)), batch_size=2)
+    assert share_out(make_fabric(settings), loader, is_train=True) is loader
