@@ -68,7 +68,7 @@ def convert(source: Path, data: Path) -> int:
         source: CamVid's folder, with train/, trainannot/, val/, valannot/.
         data: folder to write to, of its own: data/camvid.
     """
-    from cs_utils.data.sources import convert_camvid
+    from cs_utils.data.camvid import convert_camvid
 
     folder = Settings(data=data).data
     if folder in (Settings.of_profile(profile).data for profile in PROFILES):

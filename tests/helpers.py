@@ -6,8 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from cs_utils.data.cityscapes import Frame
-from cs_utils.data.sources import write_frame
+from cs_utils.data.cityscapes import Frame, write_frame
 from cs_utils.labels import BY_NAME
 from minicity import Scene, SceneObject
 

@@ -20,7 +20,8 @@ import numpy as np
 
 from cs_utils.data.files import decode, file_problem, image_kind, is_folder, list_folder, read_bytes, write_atomic
 from cs_utils.exceptions import CourseError
-from cs_utils.labels import MAX_ID, id_to_train_id
+from cs_utils.labels import ID_PALETTE, MAX_ID, id_to_train_id
+from minicity import Scene, polygons_json
 
 SPLITS = ("train", "val", "test")
 PHOTO = "8-bit RGB PNG"
@@ -251,3 +252,12 @@ def write_png(path: Path, pixels: np.ndarray, compression: int = 3) -> None:
         pixels = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR if pixels.shape[2] == 3 else cv2.COLOR_RGBA2BGRA)
     _, encoded = cv2.imencode(".png", pixels, [cv2.IMWRITE_PNG_COMPRESSION, compression])
     write_atomic(path, encoded.tobytes())
+
+
+def write_frame(frame: Frame, scene: Scene, ids: np.ndarray, instance_ids: np.ndarray) -> None:
+    """Write a photo and its four gtFine files, the label ids last: where they are, the frame is whole."""
+    write_png(frame.image, scene.image)
+    write_png(frame.instance_ids, instance_ids)
+    write_png(frame.color, ID_PALETTE[ids])
+    write_atomic(frame.polygons, json.dumps(polygons_json(scene)).encode())
+    write_png(frame.label_ids, ids)

