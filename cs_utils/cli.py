@@ -44,7 +44,7 @@ def make_scenes(
 
     Args:
         data: folder to write them to, in the Cityscapes layout.
-        train_images: how many training scenes; None: as many as Cityscapes has.
+        train_images: how many training scenes; None: as many as the profile asks for by itself.
         val_images: how many validation scenes.
         scene_size: height and width, in this order, in pixels.
         processes: scenes to make at a time; None: one for each core.
