@@ -43,7 +43,7 @@ class Plan:
     people: float = 9.0
     cars: float = 3.0
     bicycles: float = 3.0
-    trucks: float = 0.1
+    trucks: float = 0.07
     """Share of the streets of this type in which a lorry is under way; likewise for the buses."""
     buses: float = 0.05
     track: bool = False
@@ -58,7 +58,7 @@ PLANS: dict[str, Plan] = {
                      cobbles=0.35, bicycles=5),
     "avenue": Plan(0.24, lanes=2, parked=0.7, verge=(0.8, 2.2), pavement=(3.2, 4.8), floors=(4, 6),
                    trees=12, gap=0.14, green=0.6,
-                   cars=4, buses=0.08, trucks=0.12),
+                   cars=4, buses=0.06, trucks=0.08),
     "suburb": Plan(0.22, parked=0.35, verge=(0.0, 1.2), pavement=(2.5, 4.0), garden=(3.0, 7.0), floors=(2, 3),
                      gap=0.22, green=0.85,
                    trees=6, wall=0.22, fence=0.38, hedge=0.55, shops=0.02, people=4, cars=2),
@@ -69,8 +69,8 @@ PLANS: dict[str, Plan] = {
                   trees=4, wall=0.65, fence=0.5, hedge=0.1, shops=0.0, people=2, trucks=0.22,
                   kinds=("brick", "panel", "panel")),
     "open": Plan(0.16, lanes=2, parked=0.25, verge=(0.0, 3.0), pavement=(2.0, 4.0), garden=(0.0, 9.0), floors=(1, 3),
-                 gap=0.5, trees=2, wall=0.25, fence=0.3, hedge=0.3, shops=0.25, people=5, cars=4, trucks=0.15, green=0.6,
-                 kinds=("plaster", "brick", "panel", "boards", "glass")),
+                 gap=0.42, trees=2, wall=0.25, fence=0.3, hedge=0.3, shops=0.25, people=5, cars=4, trucks=0.1,
+                 green=0.6, kinds=("plaster", "brick", "panel", "boards", "glass")),
     "tram": Plan(0.12, parked=0.3, pavement=(3.0, 5.0), floors=(4, 6), gap=0.1, trees=4, shops=0.5, people=10,
                  track=True, buses=0.0),
 }  # fmt: skip
