@@ -78,6 +78,9 @@ class Facade:
         lay(rgb, self.trim, 0.85 * band(view.v, self.height - 0.4, self.height + 0.3, fv))
         edge = np.minimum(np.abs(view.u), np.abs(self.length - view.u))
         rgb *= 1.0 - 0.25 * clamp(1.0 - edge / np.maximum(0.12, fu), 0.0, 1.0)
+        if self.seed % 0.01 > 0.004:
+            pipe = 0.1 + 0.8 * (31.0 * self.seed % 1.0)
+            lay(rgb, (pipe, pipe, pipe), 0.85 * band(view.u, 0.5, 0.62, fu) * band(view.v, 0.0, self.height - 0.4, fv))
         rgb *= np.float32(view.shade) * (0.8 + 0.2 * clamp(view.v / 4.0, 0.0, 1.0))
         return rgb, None
 

@@ -28,7 +28,7 @@ from minicity.lens import Lens
 from minicity.materials import Fence
 from minicity.plans import BACKDROP, Street
 from minicity.sky import mirror_in_road, paint_sky
-from minicity.textures import View
+from minicity.textures import View, cell_random, clamp
 from minicity.trees import Foliage, Tree
 
 COVER_ROWS = 128
@@ -41,6 +41,10 @@ VEHICLES = {"car", "truck", "bus", "train"}
 
 LEAST_PIXELS, LEAST_SHARE = 4, 3e-5
 """What shows fewer pixels, or a smaller share of the picture, is left out: an annotator would not have seen it."""
+
+
+SHADED = {"building", "wall", "fence"}
+"""What stands in the shadow of the other side of the street."""
 
 
 SHADOWS_WITHIN = 90.0
@@ -249,9 +253,21 @@ def _paint_surface(canvas: np.ndarray, frame: Frame, camera: Camera, street: Str
         normal *= -1.0 if normal[0] * x0 + normal[2] * z0 > 0 else 1.0
         view = View(u, v, foot_u, depth / camera.focal, float(light.shade(normal)), sky, shape)
     rgb, alpha = thing.material.paint(view)
+    if thing.plane is not None and thing.label in SHADED:
+        _shade_by_neighbours(rgb, view, 7.31 * x0 + 3.77 * z0, light.direct * max(float(normal @ light.sun), 0.0))
     rgb += _haze(depth, light) * (view.sky[:, None, None] - rgb)
     cover = _mask(frame.outline, rows, columns)
     _blend(canvas, rows, columns, _bytes(rgb), cover if alpha is None else cover * alpha)
+
+
+def _shade_by_neighbours(rgb: np.ndarray, view: View, place: float, sun: float) -> None:
+    """The houses across the street keep the ``sun`` off the lower part of a front, up to a line like their roofs."""
+    luck = place % 1.0
+    if sun < 0.15 or luck < 0.3:
+        return
+    roofs = 20.0 * luck - 9.0 + 4.0 * cell_random(np.floor(view.u / 9.0 + place), np.zeros_like(view.u), 3)
+    below = clamp((roofs + (luck - 0.6) * view.u - view.v) / (view.foot_v + 0.15) + 0.5, 0.0, 1.0)
+    rgb *= 1.0 - below * np.float32(sun / view.shade)
 
 
 def _paint_solid(canvas: np.ndarray, frame: Frame, light: Light) -> None:
