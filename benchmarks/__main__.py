@@ -9,7 +9,7 @@ import torch
 import tyro
 from tyro.conf import Positional
 
-from benchmarks import growth, limits, loader, losses, metric, step
+from benchmarks import busy, growth, limits, loader, losses, metric, step
 
 SUBJECTS = {
     "limits": limits.run,
@@ -19,6 +19,7 @@ SUBJECTS = {
     "metric": metric.run,
     "losses": losses.run,
     "growth": growth.run,
+    "busy": busy.run,
 }
 
 
@@ -26,7 +27,7 @@ def main(subjects: Positional[tuple[str, ...]] = tuple(SUBJECTS), rounds: int = 
     """Measure against what a user would otherwise pick, in one run and in turns.
 
     Args:
-        subjects: limits, step, prediction, loader, metric, losses, growth; none: all.
+        subjects: limits, step, prediction, loader, metric, losses, growth, busy; none: all.
         rounds: turns that each contestant gets; the medians are printed.
         out: folder to write each table to, as CSV.
     """

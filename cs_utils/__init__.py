@@ -4,8 +4,13 @@
 imported from the module below when it is first used.
 """
 
+import os
 from importlib import import_module
 from typing import Any
+
+# Threads wait for each other asleep. By OpenMP's default they spin, which takes a core from the very thread that they
+# wait for when another program wants one too. It is read when PyTorch is loaded, so it must be set before that.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 HOMES = {
     "Settings": "cs_utils.settings",

@@ -11,16 +11,17 @@ from packaging.utils import canonicalize_name
 
 from cs_utils.settings import ROOT
 
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 DECLARED = [
-    Requirement(line) for line in tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    Requirement(line)
+    for lines in (PROJECT["dependencies"], *PROJECT["optional-dependencies"].values())
+    for line in lines
 ]
 PINS = [
     Requirement(line)
     for line in (ROOT / "requirements.txt").read_text().splitlines()
     if line and not line.startswith(("#", "-e"))
 ]
-OPTIONAL = {"tensorboard", "cityscapesscripts", "nbclient", "nbformat"}
-"""What single commands use if it is installed, as it is after ``make``."""
 
 
 def imported() -> set[str]:
@@ -36,7 +37,7 @@ def imported() -> set[str]:
 
 
 def test_all_that_is_imported_is_declared():
-    declared = {canonicalize_name(requirement.name) for requirement in DECLARED} | OPTIONAL
+    declared = {canonicalize_name(requirement.name) for requirement in DECLARED}
     owners = packages_distributions()
     missing = {name for name in imported() if not declared & {canonicalize_name(owner) for owner in owners[name]}}
     assert missing == set()

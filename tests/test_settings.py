@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from cs_utils.exceptions import CourseError
-from cs_utils.settings import PROFILES, RANGES, ROOT, Settings
+from cs_utils.settings import RANGES, ROOT, Settings
 
 
 def test_the_environment_chooses_profile_and_folders(monkeypatch):
@@ -30,11 +30,6 @@ def test_laptop_is_the_default(monkeypatch):
 def test_changes_win_over_the_environment(monkeypatch):
     monkeypatch.setenv("CS_DATA", "somewhere")
     assert Settings.from_env(profile="tiny", data="elsewhere", epochs=7).data == Path.cwd() / "elsewhere"
-
-
-@pytest.mark.parametrize("profile", PROFILES)
-def test_every_profile_is_valid(profile):
-    assert Settings.of_profile(profile).profile == profile
 
 
 def test_an_unknown_profile_names_the_right_ones(monkeypatch):

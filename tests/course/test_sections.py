@@ -4,12 +4,12 @@ import pytest
 from matplotlib.figure import Figure
 
 from course import sections as course
-from course.sections import list_figures, list_notebooks, list_solutions, read_sections, run_section
+from course.sections import list_figures, list_notebooks, read_sections, run_section
 from cs_utils import check
 from cs_utils.exceptions import CourseError
 
-NOTEBOOKS = [*list_notebooks(), *list_solutions()]
-SECTIONS = [section for path in NOTEBOOKS for section in read_sections(path)]
+SECTIONS = [section for path in list_notebooks() for section in read_sections(path)]
+"""Of the lessons only: of a solution, nobody draws a figure alone."""
 
 
 def markdown(text):

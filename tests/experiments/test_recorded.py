@@ -19,16 +19,6 @@ def test_on_minicity_every_profile_shows_the_recorded_run(profile):
     assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
 
 
-def test_the_recorded_weights_are_small_enough_for_the_repository():
-    assert (MINICITY_RUN / "best.safetensors").stat().st_size <= 4_000_000
-
-
-def test_the_recorded_history_is_that_of_a_run_that_learned():
-    history = recorded.recorded_history()
-    assert history["epoch"].tolist() == list(range(1, len(history) + 1))
-    assert history["iou_score"].max() > 2 * history["iou_score"].iloc[0]
-
-
 def test_on_other_data_it_is_your_own_run(settings):
     model = build("unet", settings.replace(seed=7))
     path = settings.run_folder / "best.safetensors"

@@ -400,7 +400,6 @@ def test_every_beginners_loss_gives_a_gradient_except_the_one_that_raises():
     for name, loss in BEGINNER_LOSSES.items():
         if loss is not beginners.dice_one_hot_of_void:
             assert gradient(loss, logits, target).isfinite().all(), name
-    assert len(BEGINNER_LOSSES) == 14
 
 
 @pytest.mark.parametrize(
