@@ -7,8 +7,6 @@ from pathlib import Path
 import pytest
 from nbval.kernel import RunningKernel
 
-import minicity
-
 
 def execute_with_history(self: RunningKernel, source: str, allow_stdin: bool | None = None) -> str:
     """Execute a cell as a front end does: without history a trailing ``;`` would print its value (nbval issue 194)."""
@@ -33,7 +31,7 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ.pop("MPLBACKEND", None)
     os.environ["MATPLOTLIBRC"] = os.devnull
     # Nothing is written among the user's data. The few scenes of the profile tiny are made once, and kept.
-    os.environ["CS_HOME"] = str(Path(__file__).with_name("build") / f"tests-minicity-{minicity.VERSION}")
+    os.environ["CS_HOME"] = str(Path(__file__).with_name("build") / "tests")
     os.environ.pop("CS_DATA", None)
     # Each testing process has runs of its own, and nobody's runs are written over.
     runs = tempfile.TemporaryDirectory(prefix="cs_runs_", ignore_cleanup_errors=True)
