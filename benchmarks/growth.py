@@ -43,7 +43,7 @@ def run(rounds: int) -> pd.DataFrame:
             for _, size, batch in mine
         }
         table = take_turns(contestants, rounds)
-        network = meta_model("unet", Settings(width=width))
+        network = meta_model(Settings(width=width))
         table["images_per_second"] = [batch for *_, batch in mine] / table["seconds"]
         work = [3 * 2 * batch * multiply_adds(network, size) for _, size, batch in mine]
         tables.append(table.assign(tflops=work / table["seconds"] / 1e12))

@@ -28,7 +28,7 @@ def prepare(who: str, shape: tuple[int, ...]) -> Action:
         metric = MulticlassConfusionMatrix(NUM_CLASSES, ignore_index=VOID).to(device)
         return lambda: metric.update(prediction, target)
     total = torch.zeros(NUM_CLASSES + 1, NUM_CLASSES + 1, dtype=torch.int64, device=device)
-    return lambda: total.add_(confusion_matrix(target, prediction))
+    return lambda: total.add_(confusion_matrix(prediction, target))
 
 
 def run(rounds: int) -> pd.DataFrame:
@@ -37,7 +37,7 @@ def run(rounds: int) -> pd.DataFrame:
     for size, shape in SHAPES.items():
         target, prediction = make_masks(shape)
         theirs = MulticlassConfusionMatrix(NUM_CLASSES, ignore_index=VOID)(prediction, target)
-        torch.testing.assert_close(confusion_matrix(target, prediction)[:-1, :-1], theirs)
+        torch.testing.assert_close(confusion_matrix(prediction, target)[:-1, :-1], theirs)
         for who in ("torchmetrics", "cs_utils"):
             contestants[f"{size}: {who}"] = Contestant(prepare, {"who": who, "shape": shape})
     table = take_turns(contestants, 3 * rounds)

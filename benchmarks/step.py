@@ -52,7 +52,7 @@ def make_network(name: str, width: int) -> nn.Module:
         from torchvision.models.segmentation import fcn_resnet50
 
         return Logits(fcn_resnet50(weights=None, weights_backbone=None, num_classes=CLASSES))
-    return build("unet", Settings(width=width))
+    return build(Settings(width=width))
 
 
 class Logits(nn.Module):
@@ -90,7 +90,7 @@ def course_step(width: int, changes: Mapping[str, Any], size: tuple[int, int] = 
     settings = Settings(width=width, image_size=size, batch_size=batch, **changes)
     keep_memory()
     fabric = make_fabric(settings)
-    network = build("unet", settings)
+    network = build(settings)
     model, optimizer = set_up(fabric, network, make_optimizer(network.parameters(), settings.learning_rate), settings)
     model.train()
     pair = make_batch(size, batch)
@@ -125,7 +125,7 @@ def course_prediction(width: int, changes: Mapping[str, Any], size: tuple[int, i
     settings = Settings(width=width, image_size=size, **changes)
     keep_memory()
     fabric = make_fabric(settings)
-    network = build("unet", settings)
+    network = build(settings)
     model, _ = set_up(fabric, network, make_optimizer(network.parameters(), settings.learning_rate), settings)
     image = fabric.to_device(make_batch(size, 1)[0])
 

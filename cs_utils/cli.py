@@ -121,7 +121,7 @@ def train(settings: Settings, resume: bool = False, overwrite: bool = False) -> 
     pictures = Pictures(
         lambda model, path: save_figure(plot_predictions(model, frames, settings), path), settings.plot_every
     )
-    model = build(settings.model, settings)
+    model = build(settings)
     run = fit(model, train, val, settings, callbacks=[pictures], resume=resume, overwrite=overwrite)
     if run.is_main:
         print(f"best weights: {run.best}")

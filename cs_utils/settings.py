@@ -30,7 +30,9 @@ HOME = (ROOT / Path(os.environ.get("CS_HOME", "")).expanduser()).resolve()
 """Folder to write to: data, cache, runs and build lie below it. Another than the project's where that is read-only."""
 
 Profile = Literal["tiny", "laptop", "slides"]
+Model = Literal["unet", "fcn", "deeplabv3plus", "segformer"]
 Accelerator = Literal["auto", "cpu", "cuda", "mps"]
+MemoryFormat = Literal["auto", "contiguous", "channels_last"]
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ class Settings:
     void: Literal["ignore", "class"] = "ignore"
     """Void pixels are left out of the loss (ignore), or are a class to be learned, as on the slides (class)."""
 
-    model: Literal["unet", "fcn", "deeplabv3plus", "segformer"] = "unet"
+    model: Model = "unet"
     """Which network to train."""
     width: int = 16
     """Channels of the U-Net's first block; the talk's classic U-Net has 64."""
@@ -109,7 +111,7 @@ class Settings:
     """How many of these devices."""
     precision: Literal["32-true", "bf16-mixed"] = "32-true"
     """Numbers to compute in."""
-    memory_format: Literal["auto", "contiguous", "channels_last"] = "auto"
+    memory_format: MemoryFormat = "auto"
     """Order of a tensor's numbers in memory; auto: what was faster on such a device."""
     keep_memory: bool = True
     """On a CPU, keep freed memory while training, which is faster; it is given back at the end."""

@@ -15,7 +15,7 @@ from cs_utils.cli import COMMANDS, main
 from cs_utils.data.cityscapes import find_frames
 from cs_utils.models.zoo import build, save_weights
 from cs_utils.settings import ROOT, Settings
-from cs_utils.training.loop import BEST
+from cs_utils.training.checkpoints import BEST
 
 
 @pytest.fixture
@@ -104,7 +104,7 @@ def test_from_training_to_prediction(flags, settings, capsys, tmp_path):
 
 
 def test_a_score_that_is_not_the_official_one_is_an_error(flags, settings, capsys, monkeypatch):
-    save_weights(build("unet", settings), settings.runs / "w.safetensors", settings)
+    save_weights(build(settings), settings.runs / "w.safetensors", settings)
     evaluation = ["evaluate", "--weights", str(settings.runs / "w.safetensors"), "--accelerator", "cpu", "--official"]
     monkeypatch.setattr("cs_utils.evaluation.predict.train_id_to_id", lambda ids: np.full_like(ids, 7))
     assert main(evaluation) == 1

@@ -35,7 +35,7 @@ class Predicted:
     @cached_property
     def matrix(self) -> Tensor:
         """Confusion matrix of this one image, (20, 20) int64."""
-        return confusion_matrix(torch.from_numpy(self.target), torch.from_numpy(self.mask))
+        return confusion_matrix(torch.from_numpy(self.mask), torch.from_numpy(self.target))
 
 
 def predict_frames(model: nn.Module, frames: Sequence[Frame], settings: Settings) -> list[Predicted]:

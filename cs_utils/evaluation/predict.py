@@ -125,7 +125,7 @@ def evaluate(model: nn.Module, val: DataLoader, settings: Settings, export: Path
     for frame in tqdm(frames, desc="evaluate", disable=None, leave=False):
         image, target = read_frame(frame)
         prediction = predict(model, image, settings)
-        matrix += confusion_matrix(torch.from_numpy(target), torch.from_numpy(prediction))
+        matrix += confusion_matrix(torch.from_numpy(prediction), torch.from_numpy(target))
         if not without:
             found += _find_instances(frame, prediction)
         if export:

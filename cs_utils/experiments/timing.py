@@ -69,7 +69,7 @@ def measure(settings: Settings, repeats: int = 3, pictures: bool = True) -> pd.D
     with tempfile.TemporaryDirectory() as folder, keeping_memory(settings.keep_memory):
         train, val = loaders(settings)
         batch, seconds = _batch(train.dataset.frames, settings, repeats)
-        training = prepare(build(settings.model, settings), train, val, settings.replace(runs=Path(folder)))
+        training = prepare(build(settings), train, val, settings.replace(runs=Path(folder)))
         batch = training.fabric.to_device(batch)
         seconds |= _step(training, batch, repeats)
         one_batch = (training.fabric, training.model, [batch], training.loss)
@@ -151,7 +151,7 @@ def sizes(settings: Settings, photo_size: tuple[int, int]) -> dict[str, int]:
 
     ``photo pixels`` and ``input pixels`` of one image; ``multiplications`` of one image's forward pass; ``parameters``.
     """
-    model = meta_model(settings.model, settings)
+    model = meta_model(settings)
     return {
         "photo pixels": photo_size[0] * photo_size[1],
         "input pixels": settings.image_size[0] * settings.image_size[1],

@@ -28,12 +28,13 @@ CATEGORIES = tuple(dict.fromkeys(label.category for label in CLASSES))
 INTEGERS = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 
 
-def confusion_matrix(target: Tensor, prediction: Tensor, num_classes: int = NUM_CLASSES) -> Tensor:
+def confusion_matrix(prediction: Tensor, target: Tensor, num_classes: int = NUM_CLASSES) -> Tensor:
     """Count how often each true class was predicted as each class.
 
     Args:
-        target: integers of any shape, on any device; 0..num_classes-1 are classes, all other values are void.
-        prediction: the same; classes, not logits.
+        prediction: integers of any shape, on any device; 0..num_classes-1 are classes, not logits, all other values are
+            void.
+        target: the same.
         num_classes: 1..180.
 
     Returns:

@@ -42,13 +42,13 @@ class _WithoutNumbers(TorchFunctionMode):
 
 
 @cache
-def meta_model(name: str, settings: Settings) -> nn.Module:
+def meta_model(settings: Settings) -> nn.Module:
     """Build a network as `zoo.build` does, but with shapes only: on the device "meta", at no cost.
 
-    The same arguments give the same module again: it holds no numbers that could change.
+    The same settings give the same module again: it holds no numbers that could change.
     """
     with _WithoutNumbers():
-        return build(name, settings.replace(pretrained=False)).to("meta")
+        return build(settings.replace(pretrained=False)).to("meta")
 
 
 def _images(model: nn.Module, count: int, size: tuple[int, int]) -> Tensor:
@@ -150,7 +150,7 @@ def count_costs(networks: Mapping[str, Settings], size: tuple[int, int]) -> pd.D
 
 @cache
 def _count(settings: Settings, size: tuple[int, int]) -> dict[str, float]:
-    model = meta_model(settings.model, settings)
+    model = meta_model(settings)
     return {
         "parameters": count_parameters(model) / 1e6,
         "multiply_adds": multiply_adds(model, size) / 1e9,

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
-from cs_utils.settings import Settings
+from cs_utils.settings import MemoryFormat
 
 
 @contextmanager
@@ -61,8 +61,8 @@ def _limit_memory(mmap_max: int, trim_threshold: int) -> None:
         glibc.malloc_trim(0)
 
 
-def choose_memory_format(settings: Settings, device: torch.device) -> torch.memory_format:
-    """The order of numbers in memory that the settings name; for ``auto`` the faster one on this kind of device."""
-    if settings.memory_format == "auto":
+def choose_memory_format(name: MemoryFormat, device: torch.device) -> torch.memory_format:
+    """The order of numbers in memory of this name; for ``auto`` the faster one on this kind of device."""
+    if name == "auto":
         return torch.channels_last if device.type in ("cuda", "cpu") else torch.contiguous_format
-    return getattr(torch, settings.memory_format.replace("contiguous", "contiguous_format"))
+    return getattr(torch, name.replace("contiguous", "contiguous_format"))

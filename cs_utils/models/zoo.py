@@ -17,9 +17,8 @@ from torch import Tensor, nn
 from cs_utils.data.files import write_atomic
 from cs_utils.exceptions import CourseError
 from cs_utils.models.unet import UNet, pad_to_multiple
-from cs_utils.settings import Settings
+from cs_utils.settings import Accelerator, Settings
 
-MODELS = ("unet", "fcn", "deeplabv3plus", "segformer")
 ENCODER_STRIDE = 32
 """The ResNet and SegFormer encoders want heights and widths that are multiples of this."""
 ARCHITECTURE = ("model", "width", "activation", "void", "image_size")
@@ -41,30 +40,24 @@ class AnySize(nn.Module):
         return logits[..., :height, :width]
 
 
-def build(name: str, settings: Settings) -> nn.Module:
-    """Build a network by name; it maps images (N, 3, H, W) to logits (N, settings.channels, H, W).
+def build(settings: Settings) -> nn.Module:
+    """Build the network that the settings ask for; it maps images (N, 3, H, W) to logits (N, settings.channels, H, W).
 
     Args:
-        name: ``"unet"``; ``"fcn"`` (ResNet-50, from torchvision); ``"deeplabv3plus"`` (ResNet-50) or ``"segformer"``
-            (B2), both from segmentation-models-pytorch.
-        settings: ``width`` and ``activation`` are the U-Net's; ``pretrained`` is the others' and fetches weights. The
-            first weights depend on ``seed`` and on nothing else.
-
-    Raises:
-        CourseError: the name is none of these.
+        settings: ``model`` is ``"unet"``; ``"fcn"`` (ResNet-50, from torchvision); ``"deeplabv3plus"`` (ResNet-50) or
+            ``"segformer"`` (B2), both from segmentation-models-pytorch. ``width`` and ``activation`` are the U-Net's;
+            ``pretrained`` is the others' and fetches weights. The first weights depend on ``seed`` and on nothing else.
     """
-    if name not in MODELS:
-        raise CourseError(f"model {name!r} is unknown: give one of {', '.join(MODELS)}")
     # No device is touched: processes for several GPUs may yet be started from this one.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
-        return _build(name, settings)
+        return _build(settings)
 
 
-def _build(name: str, settings: Settings) -> nn.Module:
-    if name == "unet":
+def _build(settings: Settings) -> nn.Module:
+    if settings.model == "unet":
         return UNet(settings.channels, settings.width, settings.activation)
-    if name == "fcn":
+    if settings.model == "fcn":
         from torchvision.models.segmentation import fcn_resnet50
 
         backbone = "DEFAULT" if settings.pretrained else None
@@ -72,23 +65,24 @@ def _build(name: str, settings: Settings) -> nn.Module:
     # Imported here, not above: it takes seconds, and a U-Net does not need it.
     import segmentation_models_pytorch as smp
 
-    kind, encoder = {"deeplabv3plus": (smp.DeepLabV3Plus, "resnet50"), "segformer": (smp.Segformer, "mit_b2")}[name]
+    kinds = {"deeplabv3plus": (smp.DeepLabV3Plus, "resnet50"), "segformer": (smp.Segformer, "mit_b2")}
+    kind, encoder = kinds[settings.model]
     weights = "imagenet" if settings.pretrained else None
     return AnySize(kind(encoder, encoder_weights=weights, classes=settings.channels))
 
 
-def choose_device(settings: Settings) -> torch.device:
-    """The device that ``settings.accelerator`` names; for ``auto`` the machine's accelerator, or else its CPU.
+def choose_device(accelerator: Accelerator = "auto") -> torch.device:
+    """The device of this name: cpu, cuda or mps; for ``auto`` the machine's accelerator, or else its CPU.
 
     Raises:
         CourseError: this machine, or this PyTorch, has no such device.
     """
     here = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else torch.device("cpu")
-    if settings.accelerator in ("auto", here.type):
+    if accelerator in ("auto", here.type):
         return here
-    if settings.accelerator == "cpu":
+    if accelerator == "cpu":
         return torch.device("cpu")
-    raise CourseError(f"setting accelerator={settings.accelerator!r} is not on this machine: give auto or {here.type}")
+    raise CourseError(f"setting accelerator={accelerator!r} is not on this machine: give auto or {here.type}")
 
 
 def count_parameters(model: nn.Module) -> int:
@@ -131,16 +125,17 @@ def load_weights(path: Path, settings: Settings) -> tuple[nn.Module, Settings]:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
         architecture = json.loads(metadata["architecture"])
-        chosen = {key: architecture[key] for key in ARCHITECTURE} | {"image_size": tuple(architecture["image_size"])}
-        stored = settings.replace(**chosen, pretrained=False)
-        if architecture.get("digest", found := digest(tensors)) != found:
+        chosen = {key: architecture[key] for key in ARCHITECTURE}
+        Settings(**chosen)
+        if "digest" in architecture and architecture["digest"] != digest(tensors):
             raise ValueError("its numbers are not those that were written")
     except (SafetensorError, OSError, KeyError, TypeError, ValueError, CourseError) as error:
         reason = str(error).splitlines()[0]
         raise CourseError(f"{path} is not a whole weights file of this course ({reason}): train again") from None
-    model = build(stored.model, stored)
+    stored = settings.replace(**chosen, pretrained=False)
+    model = build(stored)
     fill(model, tensors, path)
-    return model.eval().to(choose_device(settings)), stored
+    return model.eval().to(choose_device(settings.accelerator)), stored
 
 
 def fill(model: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:

@@ -31,7 +31,7 @@ def make_fabric(settings: Settings) -> Fabric:
     Raises:
         CourseError: there is no such device, or there are not so many, or several are asked for on a CPU.
     """
-    device = choose_device(settings)
+    device = choose_device(settings.accelerator)
     devices = int(os.environ.get("LOCAL_WORLD_SIZE", settings.devices))
     nodes = int(os.environ.get("GROUP_WORLD_SIZE", 1))
     if device.type == "cpu" and devices * nodes > 1:
@@ -57,7 +57,7 @@ def set_up(
     Returns:
         Model and optimizer as Fabric wraps them, to be used in the loop; they share the weights with those given.
     """
-    model.to(memory_format=choose_memory_format(settings, fabric.device))
+    model.to(memory_format=choose_memory_format(settings.memory_format, fabric.device))
     if fabric.world_size > 1 and fabric.device.type == "cuda":
         nn.SyncBatchNorm.convert_sync_batchnorm(model)
     return fabric.setup(torch.compile(model) if settings.compile else model, optimizer)

@@ -247,7 +247,7 @@ def validate(fabric: Fabric, model: nn.Module, loader: DataLoader, loss_function
                 logits = model(image)  # (N, C, H, W)
             losses.append(loss_function(logits, target))
             pixels.append((target != VOID).sum())
-            matrix += confusion_matrix(target, logits.argmax(dim=1))
+            matrix += confusion_matrix(logits.argmax(dim=1), target)
     # With fewer images than processes, some have none.
     losses = torch.stack(losses) if losses else torch.zeros(0, device=fabric.device)
     weights = torch.stack(pixels).float() if pixels else losses

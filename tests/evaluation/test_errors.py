@@ -126,7 +126,7 @@ def test_shrunk_labels_keep_what_is_large_and_lose_what_is_thin():
 def test_shares_keep_more_than_nearest_pixels():
     disc = cv2.circle(np.zeros((96, 192), np.uint8), (90, 50), 30, CAR, thickness=-1)
     matrices = [
-        confusion_matrix(torch.from_numpy(disc), torch.from_numpy(small))
+        confusion_matrix(torch.from_numpy(small), torch.from_numpy(disc))
         for small in (through_small(disc, (12, 24)), resize_mask(resize_mask(disc, (12, 24)), disc.shape))
     ]
     assert mean_iou(matrices[0]) > mean_iou(matrices[1])

@@ -13,7 +13,7 @@ def test_a_variant_trains_as_fit_does(settings):
     from cs_utils.data.loaders import loaders
 
     chosen = settings.replace(epochs=2, seed=3, schedule="cosine")
-    run = fit(build("unet", chosen), *loaders(chosen), chosen)
+    run = fit(build(chosen), *loaders(chosen), chosen)
     table = compare({"plain": Variant(chosen)}, seeds=[3]).table
     for column in ("train_loss", "val_loss", "dice_score", "iou_score"):
         assert table[column].tolist() == run.history[column].tolist()
@@ -43,7 +43,7 @@ def test_optimizer_and_network_can_be_given(settings):
     frozen = Variant(settings, optimizer=lambda parameters: torch.optim.SGD(parameters, lr=0.0))
     small = Variant(settings, network=lambda settings: torch.nn.Conv2d(3, settings.channels, 1))
     result = compare({"frozen": frozen, "small": small})
-    start, end = build("unet", settings).state_dict(), result.models["frozen", 0].state_dict()
+    start, end = build(settings).state_dict(), result.models["frozen", 0].state_dict()
     assert all(torch.equal(start[name], end[name]) for name in start if name.endswith("weight"))
     assert isinstance(result.models["small", 0], torch.nn.Conv2d)
     assert not result.models["small", 0].training

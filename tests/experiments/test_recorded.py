@@ -20,7 +20,7 @@ def test_on_minicity_every_profile_shows_the_recorded_run(profile):
 
 
 def test_on_other_data_it_is_your_own_run(settings):
-    model = build("unet", settings.replace(seed=7))
+    model = build(settings.replace(seed=7))
     path = settings.run_folder / "best.safetensors"
     assert find_weights(settings) == path
     save_weights(model, path, settings)
@@ -36,7 +36,7 @@ def test_without_a_run_a_short_one_is_made_once_and_kept_apart(settings, monkeyp
     monkeypatch.setattr(recorded, "compare", lambda *_, **__: pytest.fail("trained twice"))
     again, _ = trained_model(settings)
     assert all(torch.equal(*both) for both in zip(model.parameters(), again.parameters(), strict=True))
-    untrained = build("unet", settings)
+    untrained = build(settings)
     assert not np.allclose(model.state_dict()["encoder.0.0.weight"], untrained.state_dict()["encoder.0.0.weight"])
     assert capsys.readouterr().out == ""
     load_weights(settings.runs / f"{settings.run_folder.name}-short" / "best.safetensors", settings)

@@ -29,7 +29,7 @@ def random_pair(shape=(3, 40, 60), classes=NUM_CLASSES, seed=0):
     target = torch.randint(classes, shape, generator=generator)
     prediction = torch.where(torch.rand(shape, generator=generator) < 0.6, target, target.flip(-1))
     target[torch.rand(shape, generator=generator) < 0.2] = VOID
-    return target, prediction
+    return prediction, target
 
 
 # -------------------------------------------------------------------------------------------------------- counting
@@ -38,14 +38,14 @@ def random_pair(shape=(3, 40, 60), classes=NUM_CLASSES, seed=0):
 def test_two_classes_by_hand():
     target = torch.tensor([0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, VOID, VOID, VOID])
     prediction = torch.tensor([0, 0, 0, 1, VOID, 1, 1, 1, 1, 0, 0, 0, 1, VOID])
-    matrix = confusion_matrix(target, prediction, num_classes=2)
+    matrix = confusion_matrix(prediction, target, num_classes=2)
     assert matrix.tolist() == [[3, 1, 1], [2, 4, 0], [1, 1, 1]]
     assert matrix.dtype == torch.int64
 
 
 def test_every_pixel_lands_in_one_cell():
-    target, prediction = random_pair()
-    matrix = confusion_matrix(target, prediction)
+    prediction, target = random_pair()
+    matrix = confusion_matrix(prediction, target)
     assert matrix.shape == (20, 20)
     assert matrix.sum() == target.numel()
     for true, predicted in [(0, 0), (3, 7), (18, 18), (18, 0), (0, 18)]:
@@ -56,47 +56,47 @@ def test_every_pixel_lands_in_one_cell():
 @pytest.mark.parametrize("dtype", INTEGERS)
 @pytest.mark.parametrize("prediction_dtype", INTEGERS)
 def test_every_integer_type_counts_the_same(dtype, prediction_dtype):
-    target, prediction = random_pair()
+    prediction, target = random_pair()
     target[target == VOID] = 100  # fits into int8
-    expected = confusion_matrix(target, prediction)
-    assert torch.equal(confusion_matrix(target.to(dtype), prediction.to(prediction_dtype)), expected)
+    expected = confusion_matrix(prediction, target)
+    assert torch.equal(confusion_matrix(prediction.to(prediction_dtype), target.to(dtype)), expected)
 
 
 @pytest.mark.parametrize("stranger", [19, SLIDE_VOID, 100, 255, -1, -100, 256, 26001, 2**40])
 def test_every_value_without_a_class_is_void(stranger):
     values = torch.tensor([3, stranger])
-    assert confusion_matrix(values, torch.tensor([3, 3]))[-1, 3] == 1
-    assert confusion_matrix(torch.tensor([3, 3]), values)[3, -1] == 1
+    assert confusion_matrix(torch.tensor([3, 3]), values)[-1, 3] == 1
+    assert confusion_matrix(values, torch.tensor([3, 3]))[3, -1] == 1
 
 
 def test_the_slide_encoding_counts_as_the_train_ids_do():
-    target, prediction = random_pair()
+    prediction, target = random_pair()
     prediction[::2] = VOID
-    slide = [torch.from_numpy(train_id_to_slide(values.numpy())) for values in (target, prediction)]
-    assert torch.equal(confusion_matrix(*slide), confusion_matrix(target, prediction))
+    slide = [torch.from_numpy(train_id_to_slide(values.numpy())) for values in (prediction, target)]
+    assert torch.equal(confusion_matrix(*slide), confusion_matrix(prediction, target))
 
 
 def test_the_input_is_left_alone():
-    target, prediction = random_pair()
+    prediction, target = random_pair()
     for dtype in (torch.int64, torch.uint8):
-        pair = target.to(dtype), prediction.to(dtype)
+        pair = prediction.to(dtype), target.to(dtype)
         before = [values.clone() for values in pair]
         confusion_matrix(*pair)
         assert all(torch.equal(*both) for both in zip(pair, before, strict=True))
 
 
 def test_any_shape_and_any_memory_layout_will_do():
-    target, prediction = random_pair()
-    expected = confusion_matrix(target, prediction)
-    assert torch.equal(confusion_matrix(target.flatten(), prediction.flatten()), expected)
-    assert torch.equal(confusion_matrix(target.transpose(0, 2), prediction.transpose(0, 2)), expected)
-    assert confusion_matrix(target[:0], prediction[:0]).sum() == 0
+    prediction, target = random_pair()
+    expected = confusion_matrix(prediction, target)
+    assert torch.equal(confusion_matrix(prediction.flatten(), target.flatten()), expected)
+    assert torch.equal(confusion_matrix(prediction.transpose(0, 2), target.transpose(0, 2)), expected)
+    assert confusion_matrix(prediction[:0], target[:0]).sum() == 0
 
 
 def test_matrices_of_batches_add_up():
-    target, prediction = random_pair()
-    parts = [confusion_matrix(*pair) for pair in zip(target, prediction, strict=True)]
-    assert torch.equal(sum(parts), confusion_matrix(target, prediction))
+    prediction, target = random_pair()
+    parts = [confusion_matrix(*pair) for pair in zip(prediction, target, strict=True)]
+    assert torch.equal(sum(parts), confusion_matrix(prediction, target))
 
 
 def test_the_most_classes_that_fit():
@@ -109,21 +109,21 @@ def test_the_most_classes_that_fit():
 
 @pytest.mark.parametrize("classes", [2, NUM_CLASSES, 150])
 def test_counts_are_those_of_torchmetrics(classes):
-    target, prediction = random_pair(classes=classes)
+    prediction, target = random_pair(classes=classes)
     theirs = MulticlassConfusionMatrix(num_classes=classes, ignore_index=VOID)(prediction, target)
-    assert torch.equal(confusion_matrix(target, prediction, classes)[:-1, :-1], theirs)
+    assert torch.equal(confusion_matrix(prediction, target, classes)[:-1, :-1], theirs)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
 def test_a_gpu_counts_the_same_without_being_waited_for():
-    target, prediction = random_pair()
-    on_gpu = target.cuda(), prediction.cuda()
+    prediction, target = random_pair()
+    on_gpu = prediction.cuda(), target.cuda()
     torch.cuda.set_sync_debug_mode("error")
     try:
         matrix = confusion_matrix(*on_gpu)
     finally:
         torch.cuda.set_sync_debug_mode("default")
-    assert torch.equal(matrix.cpu(), confusion_matrix(target, prediction))
+    assert torch.equal(matrix.cpu(), confusion_matrix(prediction, target))
     assert mean_iou(matrix) == mean_iou(matrix.cpu())
 
 
@@ -139,7 +139,7 @@ def test_a_gpu_counts_the_same_without_being_waited_for():
 )
 def test_wrong_input_is_refused(target, prediction, classes, message):
     with pytest.raises(ValueError, match=message):
-        confusion_matrix(target, prediction, classes)
+        confusion_matrix(prediction, target, classes)
 
 
 # --------------------------------------------------------------------------------------------------------- scoring
@@ -159,26 +159,26 @@ def test_the_best_and_the_worst():
     target, _ = random_pair()
     best = confusion_matrix(target, target)
     assert mean_iou(best) == mean_dice(best) == pixel_accuracy(best) == 1
-    worst = confusion_matrix(target, (target + 1) % 19)
+    worst = confusion_matrix((target + 1) % 19, target)
     assert mean_iou(worst) == mean_dice(worst) == pixel_accuracy(worst) == 0
 
 
 def test_predictions_on_void_change_nothing():
-    target, prediction = random_pair()
+    prediction, target = random_pair()
     other = torch.where(target == VOID, 4, prediction)
-    before, after = (scores(confusion_matrix(target, values)) for values in (prediction, other))
+    before, after = (scores(confusion_matrix(values, target)) for values in (prediction, other))
     assert before.equals(after)
 
 
 def test_predicting_void_is_a_miss_of_the_true_class_and_a_false_alarm_of_none():
     target = torch.tensor([0] * 4 + [1] * 4)
     prediction = torch.tensor([0, 0, VOID, VOID] + [1] * 4)
-    assert iou_per_class(confusion_matrix(target, prediction, 2)).tolist() == [0.5, 1]
+    assert iou_per_class(confusion_matrix(prediction, target, 2)).tolist() == [0.5, 1]
 
 
 def test_absent_classes():
     # class 1 is in neither; class 2 is predicted, but not there; class 3 is predicted on void only
-    matrix = confusion_matrix(torch.tensor([0, 0, VOID]), torch.tensor([0, 2, 3]), 4)
+    matrix = confusion_matrix(torch.tensor([0, 2, 3]), torch.tensor([0, 0, VOID]), 4)
     iou = iou_per_class(matrix)
     assert iou[[0, 2]].tolist() == [0.5, 0]
     assert iou[[1, 3]].isnan().all()
@@ -203,7 +203,7 @@ def test_scores_do_not_depend_on_the_batches_as_a_mean_of_scores_would():
     # a large pole, found; and a pole of one pixel in another image, missed
     target = torch.tensor([[5] * 9 + [0], [0] * 9 + [5]])
     prediction = torch.tensor([[5] * 9 + [0], [0] * 10])
-    matrices = [confusion_matrix(*pair) for pair in zip(target, prediction, strict=True)]
+    matrices = [confusion_matrix(*pair) for pair in zip(prediction, target, strict=True)]
     assert iou_per_class(sum(matrices))[5] == 9 / 10
     assert np.mean([iou_per_class(matrix)[5] for matrix in matrices]) == 0.5
 
@@ -216,8 +216,8 @@ def test_a_large_data_set_is_counted_to_the_last_pixel():
 
 
 def test_the_table():
-    target, prediction = random_pair()
-    matrix = confusion_matrix(target, prediction)
+    prediction, target = random_pair()
+    matrix = confusion_matrix(prediction, target)
     table = scores(matrix)
     assert list(table.columns) == ["iou", "dice", "share"]
     assert tuple(table.index) == CLASS_NAMES and table.index.name == "class"
@@ -232,7 +232,7 @@ def test_confusion_inside_a_category_is_right():
     # truck for bus, and pole for traffic light; then a car for a person
     target = torch.tensor([15, 6, 11, 11])
     prediction = torch.tensor([14, 5, 11, 13])
-    iou = category_iou(confusion_matrix(target, prediction)).dropna()
+    iou = category_iou(confusion_matrix(prediction, target)).dropna()
     assert iou.to_dict() == {"object": 1, "human": 1 / 2, "vehicle": 1 / 2}
 
 
@@ -250,13 +250,13 @@ def official_pairs():
         truth[1], guess[1] = 4, 28  # bus: predicted on void only
         truth[2], guess[2] = 31, 26  # train: true, never predicted
         # motorcycle, 32, is in neither
-        yield truth, guess
+        yield guess, truth
 
 
 @pytest.fixture(scope="module")
 def official_result(tmp_path_factory, official_evaluator):
     folder = tmp_path_factory.mktemp("official")
-    files = {"truth": [], "guess": []}
+    files = {"guess": [], "truth": []}
     for number, pair in enumerate(official_pairs()):
         for kind, ids in zip(files, pair, strict=True):
             files[kind].append(str(folder / f"{kind}_{number}.png"))

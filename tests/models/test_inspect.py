@@ -1,3 +1,5 @@
+from typing import get_args
+
 import numpy as np
 import pytest
 import torch
@@ -19,8 +21,8 @@ from cs_utils.models.inspect import (
     without_batch_norm,
 )
 from cs_utils.models.unet import UNet
-from cs_utils.models.zoo import MODELS, build, count_parameters
-from cs_utils.settings import Settings
+from cs_utils.models.zoo import build, count_parameters
+from cs_utils.settings import Model, Settings
 
 SMALL = Settings(width=4, accelerator="cpu")
 
@@ -48,9 +50,9 @@ def test_activation_bytes_by_hand(model, floats):
     assert model.training
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", get_args(Model))
 def test_a_meta_model_counts_as_the_real_network_does(name):
-    real, shape = build(name, SMALL), meta_model(name, SMALL)
+    real, shape = build(SMALL.replace(model=name)), meta_model(SMALL.replace(model=name))
     assert all(tensor.is_meta for tensor in (*shape.parameters(), *shape.buffers()))
     assert count_parameters(shape) == count_parameters(real)
     assert multiply_adds(shape, (32, 64)) == multiply_adds(real, (32, 64))
@@ -58,9 +60,9 @@ def test_a_meta_model_counts_as_the_real_network_does(name):
     assert not shape.training
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", get_args(Model))
 def test_layers_hold_all_parameters_and_all_multiply_adds_but_those_of_attention(name):
-    model = meta_model(name, SMALL)
+    model = meta_model(SMALL.replace(model=name))
     table = trace_layers(model, (64, 128))
     assert table["parameters"].sum() == count_parameters(model)
     missing = multiply_adds(model, (64, 128)) - table["multiply_adds"].sum()

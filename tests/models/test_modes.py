@@ -14,7 +14,7 @@ from cs_utils.training.loop import fit, train_epoch
 
 def plain_losses(settings):
     """The textbook loop: no cache, no Fabric, nothing chosen for speed."""
-    train, model = split_loader(settings, "train", settings.train_images, cached=False), build("unet", settings)
+    train, model = split_loader(settings, "train", settings.train_images, cached=False), build(settings)
     optimizer = torch.optim.AdamW(
         model.parameters(), settings.learning_rate, weight_decay=settings.weight_decay, foreach=False, fused=False
     )
@@ -35,7 +35,7 @@ def plain_losses(settings):
 @pytest.mark.parametrize("changes", [{"memory_format": "contiguous"}, {"memory_format": "channels_last"}, {}])
 def test_the_fast_loop_has_the_losses_of_the_plain_one(settings, changes):
     chosen = settings.replace(epochs=3, patience=9, **changes)
-    history = fit(build("unet", chosen), *loaders(chosen), chosen).history
+    history = fit(build(chosen), *loaders(chosen), chosen).history
     assert history["train_loss"].tolist() == pytest.approx(plain_losses(chosen), rel=1e-4)
 
 
@@ -49,7 +49,7 @@ def test_a_compiled_network_has_them_too(settings, monkeypatch):
 
     monkeypatch.setattr(torch, "compile", without_compiler)
     chosen = settings.replace(epochs=2, patience=9, compile=True)
-    model = build("unet", chosen)
+    model = build(chosen)
     history = fit(model, *loaders(chosen), chosen).history
     assert compiled[0] is model
     assert history["train_loss"].tolist() == pytest.approx(plain_losses(chosen), rel=1e-4)
@@ -58,16 +58,16 @@ def test_a_compiled_network_has_them_too(settings, monkeypatch):
 def test_the_memory_format_is_the_one_asked_for(settings):
     for name, expected in (("contiguous", torch.contiguous_format), ("channels_last", torch.channels_last)):
         chosen = settings.replace(memory_format=name, epochs=1)
-        model = build("unet", chosen)
+        model = build(chosen)
         fit(model, *loaders(chosen), chosen, overwrite=True)
-        assert choose_memory_format(chosen, torch.device("cpu")) is expected
+        assert choose_memory_format(name, torch.device("cpu")) is expected
         assert model.encoder[0][0].weight.is_contiguous(memory_format=expected)
 
 
 @pytest.mark.parametrize("loss", LOSSES)
 def test_no_step_asks_the_device_for_a_number(settings, loss, monkeypatch):
     """A GPU would have to finish its work to answer. Tensors on "meta" hold no numbers, so that asking is an error."""
-    fabric, model = make_fabric(settings), build("unet", settings).to("meta")
+    fabric, model = make_fabric(settings), build(settings).to("meta")
     monkeypatch.setattr(type(fabric), "device", torch.device("meta"))
     # After the last step the epoch's loss is asked for.
     monkeypatch.setattr(fabric, "all_reduce", lambda value, reduce_op: torch.ones_like(value, device="cpu"))

@@ -18,7 +18,7 @@ MODELS = {"FCN": "fcn", "DeepLabv3+": "deeplabv3plus", "SegFormer": "segformer",
 
 @pytest.mark.parametrize("name", SKETCHES)
 def test_sketches_are_those_of_the_real_networks(name):
-    model = meta_model(MODELS[name], Settings(width=64))
+    model = meta_model(Settings(width=64).replace(model=MODELS[name]))
     table = trace_layers(model, (256, 512))
     assert SKETCHES[name].strides() <= set(table["stride"])
     assert SKETCHES[name].logits == table["stride"].iloc[-1]
@@ -41,7 +41,7 @@ def test_costs_are_drawn_as_they_were_counted():
 
 @pytest.mark.parametrize("name", ["unet", "deeplabv3plus"])
 def test_where_costs_lie_counts_every_layer(name):
-    model = meta_model(name, Settings(width=16))
+    model = meta_model(Settings(model=name))
     parameters = plot_where_costs_lie({name: trace_layers(model, (256, 512))}).axes[0]
     assert sum(bar.get_width() for bar in parameters.patches) == pytest.approx(count_parameters(model) / 1e6)
 

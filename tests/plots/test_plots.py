@@ -37,10 +37,10 @@ def test_scenes_show_photo_labels_and_both_with_a_legend_of_what_occurs(frames):
 
 
 def test_predictions_have_the_four_panels_of_the_talk(frames, settings):
-    figure = plot_predictions(build("unet", settings), frames[:3], settings)
+    figure = plot_predictions(build(settings), frames[:3], settings)
     assert len(figure.axes) == 12
     assert texts(figure) >= {"Image", "Ground Truth", "Prediction", "Overlay"}
-    final = plot_final_output(build("unet", settings), read_frame(frames[0])[0], settings)
+    final = plot_final_output(build(settings), read_frame(frames[0])[0], settings)
     assert texts(final) >= {"Image", "Prediction Mask (Colored)", "Overlay"}
 
 

@@ -13,7 +13,7 @@ from cs_utils.plots.training import (
     plot_stopping,
     plot_weight_decay,
 )
-from cs_utils.training.loop import is_over
+from cs_utils.training.callbacks import is_over
 
 
 def history_of(scores, losses=None):
@@ -27,11 +27,10 @@ def legend(axes):
 
 
 @pytest.mark.parametrize("patience", [1, 2, 3, 9])
-def test_patience_ends_where_training_would_stop(settings, patience):
+def test_patience_ends_where_training_would_stop(patience):
     history = history_of([0.1, 0.3, 0.3, 0.2, 0.4, 0.3, 0.4, 0.1])
     rows = history.to_dict("records")
-    asked = settings.replace(patience=patience)
-    expected = next((number for number in range(1, 9) if is_over(rows[:number], asked)), None)
+    expected = next((number for number in range(1, 9) if is_over(rows[:number], patience)), None)
     assert patience_ends(history["epoch"], history["iou_score"].cummax(), patience) == expected
 
 

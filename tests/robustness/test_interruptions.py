@@ -442,7 +442,7 @@ def test_ctrl_c_in_the_last_validation_ends_a_run_that_is_whole(settings, monkey
 
     monkeypatch.setattr(training, "validate", interrupted)
     with pytest.raises(Halted):
-        fit(build("unet", one), *loaders(one), one)
+        fit(build(one), *loaders(one), one)
     assert len(read_checkpoint(one.run_folder)["history"]) == 1
 
 

@@ -169,7 +169,7 @@ def test_iiou_by_hand():
     found = count_instances(truth, prediction)
     assert [tuple(item) for item in found] == [(11, 2, 1, 2), (11, 4, 3, 3), (12, 1, 0, 0)]
     ids = np.where(truth < 1000, truth, truth // 1000).astype(np.uint8)
-    matrix = confusion_matrix(torch.from_numpy(id_to_train_id(ids)), torch.from_numpy(prediction))
+    matrix = confusion_matrix(torch.from_numpy(prediction), torch.from_numpy(id_to_train_id(ids)))
     person, rider = AVERAGE_PIXELS["person"], AVERAGE_PIXELS["rider"]
     classes = instance_iou(found, matrix)
     # person: hit 1/2 and 3/4, missed 1/2 and 1/4, one false alarm, on road
@@ -187,7 +187,7 @@ def test_iiou_by_hand():
 def test_iiou_weighs_instances_alike_where_iou_weighs_pixels():
     truth = np.repeat(np.array([26_000, 26_001], np.uint16), [90, 10])[None]
     prediction = np.repeat(np.array([CLASS["car"], VOID], np.uint8), [90, 10])[None]
-    matrix = confusion_matrix(torch.full((1, 100), CLASS["car"]), torch.from_numpy(prediction))
+    matrix = confusion_matrix(torch.from_numpy(prediction), torch.full((1, 100), CLASS["car"]))
     assert instance_iou(count_instances(truth, prediction), matrix)["car"] == pytest.approx(1 / 2)
 
 

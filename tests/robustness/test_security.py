@@ -53,7 +53,7 @@ def test_weights_that_would_run_code_are_refused(trap, settings, tmp_path):
 
 def test_a_checkpoint_that_would_run_code_is_refused(trap, settings, tmp_path):
     path = tmp_path / "last.pt"
-    model = build("unet", settings)
+    model = build(settings)
     optimizer = torch.optim.AdamW(model.parameters())
     for save in (torch.save, lambda item, path: path.write_bytes(pickle.dumps(item, protocol=2))):
         save({"model": trap[1], "identity": "{}", "history": []}, path)

@@ -36,14 +36,14 @@ def broken_copies(whole: bytes, cases: int):
 @pytest.fixture
 def run(settings):
     """A finished run of two epochs."""
-    return fit(build("unet", settings), *loaders(settings), settings)
+    return fit(build(settings), *loaders(settings), settings)
 
 
 def test_a_broken_checkpoint_is_one_line_or_does_no_harm(run, settings, fault):
     """A bit that changes nothing is one of the packing: whatever is taken for a checkpoint gives all that was saved."""
 
     def load():
-        going = prepare(build("unet", settings), *loaders(settings), settings)
+        going = prepare(build(settings), *loaders(settings), settings)
         best = load_checkpoint(going, {})
         return going.model.state_dict(), going.optimizer.state_dict()["state"], going.rows, best
 
@@ -79,11 +79,11 @@ def test_a_changed_number_is_noticed(run, settings):
     """Neither file format notices it by itself."""
     for path in (run.folder / LAST, run.best):
         whole = path.read_bytes()
-        number = build("unet", settings).head.weight.numel() * 4
+        number = build(settings).head.weight.numel() * 4
         place = len(whole) // 2 + number
         path.write_bytes(whole[:place] + bytes([whole[place] ^ 0x40]) + whole[place + 1 :])
     with pytest.raises(CourseError, match="is not a whole checkpoint"):
-        load_checkpoint(prepare(build("unet", settings), *loaders(settings), settings), {})
+        load_checkpoint(prepare(build(settings), *loaders(settings), settings), {})
     with pytest.raises(CourseError, match="its numbers are not those that were written"):
         load_weights(run.best, settings)
 
@@ -91,11 +91,11 @@ def test_a_changed_number_is_noticed(run, settings):
 def test_a_run_may_go_on_in_another_memory_format(settings):
     """The fused optimizer walks through weights and means side by side, and does not look at their order in memory."""
     plain = settings.replace(epochs=4, patience=9, memory_format="contiguous")
-    expected = fit(build("unet", plain), *loaders(plain), plain).history["train_loss"]
+    expected = fit(build(plain), *loaders(plain), plain).history["train_loss"]
     brief = plain.replace(run="resumed")
-    fit(build("unet", plain), *loaders(plain), brief.replace(epochs=2))
+    fit(build(plain), *loaders(plain), brief.replace(epochs=2))
     other = brief.replace(memory_format="channels_last")
-    found = fit(build("unet", other), *loaders(other), other, resume=True).history["train_loss"]
+    found = fit(build(other), *loaders(other), other, resume=True).history["train_loss"]
     assert found.tolist() == pytest.approx(expected.tolist(), rel=1e-4)
 
 
@@ -105,7 +105,7 @@ def test_too_little_memory_is_not_taken_for_a_broken_checkpoint(run, settings, m
 
     monkeypatch.setattr(torch.optim.AdamW, "load_state_dict", refuse)
     with pytest.raises(torch.OutOfMemoryError):
-        fit(build("unet", settings), *loaders(settings), settings, resume=True)
+        fit(build(settings), *loaders(settings), settings, resume=True)
 
 
 @pytest.mark.parametrize("name", [LAST, BEST, HISTORY, SETTINGS])
@@ -117,20 +117,20 @@ def test_a_run_is_not_wiped_out_whatever_is_left_of_it(run, settings, name, caps
     assert main(["train", *folders]) == 2
     assert "holds a run: go on with it by --resume" in capsys.readouterr().err
     with pytest.raises(CourseError, match="holds a run"):  # from Python it is the same
-        fit(build("unet", settings), *loaders(settings), settings)
+        fit(build(settings), *loaders(settings), settings)
     assert (run.folder / name).read_bytes() == content
 
 
 def test_a_run_that_is_not_there_is_not_resumed(settings):
     with pytest.raises(CourseError, match="holds no run to go on with"):
-        fit(build("unet", settings), *loaders(settings), settings, resume=True)
+        fit(build(settings), *loaders(settings), settings, resume=True)
     assert not settings.run_folder.exists()
 
 
 def test_to_resume_and_to_overwrite_is_refused(run, settings):
     before = (run.folder / LAST).read_bytes()
     with pytest.raises(CourseError, match="give one of them"):
-        fit(build("unet", settings), *loaders(settings), settings, resume=True, overwrite=True)
+        fit(build(settings), *loaders(settings), settings, resume=True, overwrite=True)
     assert (run.folder / LAST).read_bytes() == before
 
 
@@ -142,33 +142,33 @@ def test_a_run_whose_folder_another_one_uses_is_refused_and_leaves_it_alone(sett
     def start_another(training):
         before = {path: path.read_bytes() for path in training.settings.run_folder.iterdir() if path.is_file()}
         with pytest.raises(CourseError, match="another process trains in"):
-            fit(build("unet", settings), *loaders(settings), settings, overwrite=True)
+            fit(build(settings), *loaders(settings), settings, overwrite=True)
         assert {path: path.read_bytes() for path in before} == before
         refused.append(1)
 
-    assert len(fit(build("unet", settings), *loaders(settings), settings, callbacks=[start_another]).history) == 2
+    assert len(fit(build(settings), *loaders(settings), settings, callbacks=[start_another]).history) == 2
     assert len(refused) == 2
     # When it has ended, the folder is free again.
-    fit(build("unet", settings), *loaders(settings), settings, overwrite=True)
+    fit(build(settings), *loaders(settings), settings, overwrite=True)
 
 
 def test_a_run_with_a_falling_rate_does_not_go_on_with_other_epochs(settings):
     """The rate of every step depends on them: no uninterrupted run would equal it."""
     falling = settings.replace(schedule="cosine")
-    fit(build("unet", falling), *loaders(falling), falling)
+    fit(build(falling), *loaders(falling), falling)
     longer = falling.replace(epochs=4)
     with pytest.raises(CourseError, match="was made with epochs=2, not 4"):
-        fit(build("unet", longer), *loaders(longer), longer, resume=True)
+        fit(build(longer), *loaders(longer), longer, resume=True)
 
 
 def test_a_run_does_not_go_on_with_other_batches(run, settings):
     larger = settings.replace(batch_size=3, epochs=3)
     with pytest.raises(CourseError, match=r"was made with batch_size \* devices=2, not 3"):
-        fit(build("unet", larger), *loaders(larger), larger, resume=True)
+        fit(build(larger), *loaders(larger), larger, resume=True)
 
 
 def test_a_run_does_not_go_on_with_another_optimizer_or_loss(run, settings):
-    longer, model = settings.replace(epochs=3), build("unet", settings)
+    longer, model = settings.replace(epochs=3), build(settings)
     sgd = torch.optim.SGD(model.parameters(), 0.1)
     for other in ({"optimizer": sgd}, {"loss": torch.nn.CrossEntropyLoss(ignore_index=255)}):
         with pytest.raises(CourseError, match=f"was made with {next(iter(other))}="):
@@ -178,7 +178,7 @@ def test_a_run_does_not_go_on_with_another_optimizer_or_loss(run, settings):
 def test_a_lost_checkpoint_is_named_and_nothing_is_wiped_out(run, settings):
     (run.folder / LAST).unlink()
     with pytest.raises(CourseError, match=r"last.ckpt is missing, so the run cannot go on: restore it"):
-        fit(build("unet", settings), *loaders(settings), settings, resume=True)
+        fit(build(settings), *loaders(settings), settings, resume=True)
     assert len(pd.read_csv(run.folder / HISTORY)) == len(run.history)
     assert run.best.exists()
 
@@ -186,9 +186,9 @@ def test_a_lost_checkpoint_is_named_and_nothing_is_wiped_out(run, settings):
 def test_the_best_weights_are_those_of_the_epochs_that_count(run, settings):
     """A run that was killed between the two files has best weights of an epoch that it does not know of."""
     expected = run.best.read_bytes()
-    save_weights(build("unet", settings), run.best, settings)
+    save_weights(build(settings), run.best, settings)
     assert run.best.read_bytes() != expected
-    model = build("unet", settings)
+    model = build(settings)
     resumed = fit(model, *loaders(settings), settings, resume=True)
     assert resumed.best.read_bytes() == expected
     assert same(model.state_dict(), load_weights(resumed.best, settings)[0].state_dict())

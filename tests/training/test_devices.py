@@ -43,7 +43,7 @@ settings = Settings(data=data, cache=cache, batch_size=1, image_size=(32, 64), w
 train, val = loaders(settings)
 train, val = share_out(fabric, train, is_train=True), share_out(fabric, val, is_train=False)
 
-model = build("unet", settings)
+model = build(settings)
 val_loss, matrix = validate(fabric, model, val, LOSSES["cross_entropy"])
 results = {"val_loss": val_loss, "matrix": matrix, "images": len(val.sampler)}
 
@@ -93,7 +93,7 @@ def test_two_processes_compute_what_one_does_on_batches_twice_as_large(settings,
     """The photos' share of void differs, so a mean of the two processes' mean losses would be another number."""
     alone = settings.replace(batch_size=2, **SETTINGS)
     fabric, (train, val) = make_fabric(alone), loaders(alone)
-    val_loss, matrix = validate(fabric, build("unet", alone), val, LOSSES["cross_entropy"])
+    val_loss, matrix = validate(fabric, build(alone), val, LOSSES["cross_entropy"])
     for rank, part in enumerate(two):
         assert torch.equal(part["matrix"], matrix)
         assert part["val_loss"] == pytest.approx(val_loss, rel=1e-5)

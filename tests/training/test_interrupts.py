@@ -18,7 +18,7 @@ def whole_epochs(settings: Settings) -> int:
 
 
 def train_once(settings: Settings, model=None) -> None:
-    fit(model or build("unet", settings), *loaders(settings), settings)
+    fit(model or build(settings), *loaders(settings), settings)
 
 
 def test_an_infinite_pixel_is_traced_to_its_batch(settings, monkeypatch):
@@ -35,7 +35,7 @@ def test_an_infinite_pixel_is_traced_to_its_batch(settings, monkeypatch):
 
     train.dataset.transform = transform
     with pytest.raises(CourseError) as stop:
-        fit(build("unet", settings), train, val, settings)
+        fit(build(settings), train, val, settings)
     names = ", ".join(train.dataset.frames[index].image.name for index in order[2:4])
     assert str(stop.value).startswith(
         f"the training loss is nan from batch 2 of 3 on, in epoch 2 with seed 0 ({names}): look at"
@@ -47,7 +47,7 @@ def test_an_infinite_pixel_is_traced_to_its_batch(settings, monkeypatch):
 
 
 def test_a_corrupted_weight_is_noticed_in_the_first_batch(settings):
-    model = build("unet", settings)
+    model = build(settings)
     model.head.weight.data[0, 0] = torch.nan
     with pytest.raises(CourseError, match="the training loss is nan from batch 1 of 3 on, in epoch 1 with seed 0"):
         train_once(settings, model)
@@ -66,7 +66,7 @@ def test_a_learning_rate_far_too_large_ends_the_run_and_is_named(settings):
 
 def test_weights_that_the_last_step_of_an_epoch_breaks_are_not_kept(settings):
     """Their losses are all finite: the step breaks them, and no other step of the epoch follows."""
-    model, steps = build("unet", settings), []
+    model, steps = build(settings), []
 
     def spoil(gradient):
         steps.append(1)
@@ -90,4 +90,4 @@ def test_an_infinite_pixel_in_the_validation_is_traced_to_its_batch(settings):
     val.dataset.transform = transform
     name = val.dataset.frames[1].image.name
     with pytest.raises(CourseError, match=rf"validation loss is nan from batch 2 of 2 on, in epoch 1 .*\({name}\)"):
-        fit(build("unet", settings), train, val, settings)
+        fit(build(settings), train, val, settings)

@@ -35,7 +35,7 @@ TIMES = ["train_seconds", "seconds"]
 
 
 def train_once(settings, **options):
-    model = build("unet", settings)
+    model = build(settings)
     return fit(model, *loaders(settings), settings, **options), model
 
 
@@ -171,7 +171,7 @@ def test_resuming_with_other_settings_is_refused(settings):
 def test_resuming_on_other_images_is_refused(settings):
     train_once(settings)
     with pytest.raises(CourseError, match=r"last.ckpt was made with frames="):
-        fit(build("unet", settings), *loaders(settings.replace(train_images=4)), settings, resume=True)
+        fit(build(settings), *loaders(settings.replace(train_images=4)), settings, resume=True)
 
 
 @pytest.mark.parametrize("content", ["tensor", "part", "history", "identity", "optimizer"])
@@ -259,7 +259,7 @@ def test_learning_rate_schedules_by_hand():
 
 def test_the_learning_rate_changes_from_step_to_step(settings):
     chosen = settings.replace(epochs=2, schedule="cosine", warmup=1, learning_rate=0.1)
-    going = prepare(build("unet", chosen), *loaders(chosen), chosen)
+    going = prepare(build(chosen), *loaders(chosen), chosen)
     rates = []
     going.optimizer.optimizer.register_step_pre_hook(lambda *_: rates.append(going.optimizer.param_groups[0]["lr"]))
     for _ in epochs(going):
@@ -275,7 +275,7 @@ def test_void_as_a_class_trains_too_and_is_scored_on_the_19_classes(settings):
 
 
 def test_validation_is_one_matrix_over_all_images_whatever_the_batches(settings):
-    model = build("unet", settings)
+    model = build(settings)
     results = []
     for batch_size in (1, 2):
         chosen = settings.replace(batch_size=batch_size)
@@ -288,7 +288,7 @@ def test_validation_is_one_matrix_over_all_images_whatever_the_batches(settings)
 
 
 def test_bf16_computes_in_half_precision_and_keeps_float32_weights(settings):
-    model = build("unet", settings)
+    model = build(settings)
     seen = []
     model.head.register_forward_hook(lambda module, inputs, output: seen.append((module.training, output.dtype)))
     half = settings.replace(precision="bf16-mixed", epochs=1)
