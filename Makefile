@@ -8,8 +8,9 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 endif
 READY := $(VENV)/.ready
-# OpenMP's threads wait asleep: another program on the same machine then costs less. See make bench, busy.
+# OpenMP's threads spin for a moment and then sleep, so that another program beside them costs little: cs_utils.WAITING.
 export OMP_WAIT_POLICY ?= PASSIVE
+export GOMP_SPINCOUNT ?= 1000
 
 .PHONY: course lab figures outputs readme test soak bench audit lint format clean
 

@@ -8,9 +8,16 @@ import os
 from importlib import import_module
 from typing import Any
 
-# Threads wait for each other asleep. By OpenMP's default they spin, which takes a core from the very thread that they
-# wait for when another program wants one too. It is read when PyTorch is loaded, so it must be set before that.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+WAITING = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "1000"}
+"""How OpenMP's threads wait for each other: they spin for some microseconds, and then sleep.
+
+By default they spin for milliseconds, which takes a core from the very thread that they wait for when another program
+wants one too. The second variable is read by PyTorch's OpenMP on Linux only, where it goes before the first. Both are
+read when PyTorch is loaded, so a lesson imports this package first.
+"""
+
+if "OMP_WAIT_POLICY" not in os.environ:
+    os.environ.update(WAITING | {name: os.environ[name] for name in WAITING if name in os.environ})
 
 HOMES = {
     "Settings": "cs_utils.settings",

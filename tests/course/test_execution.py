@@ -210,3 +210,15 @@ def test_ctrl_c_ends_the_kernel_and_keeps_what_is_done(lessons, tmp_path):
     with pytest.raises(ProcessLookupError):
         os.kill(int(begun.read_text()), 0)
     assert first_text(tmp_path / "build" / "notebooks" / "00_a.ipynb") == "42\n"
+
+
+@pytest.mark.parametrize("own", ["", "ACTIVE"])
+def test_threads_wait_asleep_wherever_cs_utils_is_imported_first(own):
+    """OpenMP reads it when PyTorch is loaded, so that must not come before; and who has set it has set it."""
+    program = "import os, sys, cs_utils; print('torch' in sys.modules, os.environ['OMP_WAIT_POLICY'])"
+    environment = {
+        name: value for name, value in os.environ.items() if name not in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")
+    }
+    environment |= {"OMP_WAIT_POLICY": own} if own else {}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", own or "PASSIVE"]
