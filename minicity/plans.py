@@ -128,6 +128,8 @@ class Street:
     bare: float
     """Share of the trees without leaves."""
     green: bool = True
+    taste: tuple[float, float] = (1.0, 1.0)
+    """How much more walls and fences are liked here than in the plan: where one has a wall, many have."""
     shift: float = 0.0
     """How far the lane of the camera lies to the right of the camera, in metres."""
     ground: list[Surface] = field(default_factory=list)
@@ -295,7 +297,7 @@ class Street:
     def barrier(self, plan: Plan, a: tuple, b: tuple) -> None:
         """What bounds a garden or yard along the ground line from a to b: a wall, a fence, a hedge, or nothing."""
         rng = self.rng
-        weights = np.array([plan.wall, plan.fence, plan.hedge, 0.15])
+        weights = np.array([plan.wall, plan.fence, plan.hedge, 0.15]) * (*self.taste, 1.0, 1.0)
         kind = int(rng.choice(4, p=weights / weights.sum()))
         if kind == 0:
             material = self.pick(("brick", "stone", "plaster", "panel"))
@@ -303,12 +305,14 @@ class Street:
             color = tuple(0.88 * x for x in self.wall_color(material))
             self.upright("wall", a, b, 0.0, height, Masonry(material, color, height, float(rng.random())))
         elif kind == 1:
-            height = rng.uniform(1.0, 2.1)
+            height = rng.uniform(0.8, 2.2)
+            coat = np.exp(rng.normal(0.0, 0.3)) * (1.0 + rng.normal(0.0, 0.08, 3))
             color, pitch, bar, wire = self.pick(
                 (((0.3, 0.22, 0.15), 0.14, 0.11, False), ((0.55, 0.53, 0.48), 0.12, 0.08, False),
-                 ((0.12, 0.13, 0.13), 0.13, 0.03, False),
+                 ((0.12, 0.13, 0.13), 0.13, 0.03, False), ((0.8, 0.8, 0.78), 0.13, 0.08, False),
                  ((0.2, 0.3, 0.22), 0.09, 0.022, True), ((0.45, 0.46, 0.46), 0.1, 0.022, True))
             )  # fmt: skip
+            color = tuple(np.clip(np.array(color) * coat, 0.02, 0.95))
             self.upright("fence", a, b, 0.0, height, Fence(color, height, pitch, bar, wire, float(rng.random())))
         elif kind == 2:
             self.hedge(a, b, rng.uniform(0.9, 2.2))

@@ -12,7 +12,6 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from minicity.geometry import (
-    REFERENCE_WIDTH,
     SHIFT,
     Camera,
     Light,
@@ -27,6 +26,7 @@ from minicity.geometry import (
 from minicity.lens import Lens
 from minicity.materials import Fence
 from minicity.plans import BACKDROP, Street
+from minicity.shadows import cast_shadows
 from minicity.sky import mirror_in_road, paint_sky
 from minicity.textures import View, cell_random, clamp
 from minicity.trees import Foliage, Tree
@@ -45,10 +45,6 @@ LEAST_PIXELS, LEAST_SHARE = 4, 3e-5
 
 SHADED = {"building", "wall", "fence"}
 """What stands in the shadow of the other side of the street."""
-
-
-SHADOWS_WITHIN = 90.0
-"""Things farther away than this, in metres, throw no shadow that could be seen."""
 
 
 @dataclass(frozen=True)
@@ -173,7 +169,7 @@ def paint_all(
     grounded = False
     for frame in frames:
         if not grounded and frame.thing is not None and not _is_ground(frame.thing):
-            _cast_shadows(canvas, street, camera)
+            cast_shadows(canvas, street, camera)
             grounded = True
         if isinstance(frame.thing, Surface):
             _paint_surface(canvas, frame, camera, street)
@@ -281,45 +277,3 @@ def _paint_solid(canvas: np.ndarray, frame: Frame, light: Light) -> None:
     for face, color in zip(faces, colors.tolist(), strict=True):
         cv2.fillPoly(layer, [face], color, cv2.LINE_AA, SHIFT)
     _blend(canvas, rows, columns, layer, _mask(frame.outline, rows, columns))
-
-
-def _cast_shadows(canvas: np.ndarray, street: Street, camera: Camera) -> None:
-    """Darken the ground: soft contact shadows under all things, and the shadows that the sun throws."""
-    height, width = canvas.shape[:2]
-    top = int(min(max(camera.horizon, 0), height - 1))
-    contact, thrown = np.zeros((height - top, width), np.uint8), np.zeros((height - top, width), np.uint8)
-    light, sun = street.light, street.light.sun
-    away = -np.array([sun[0], sun[2]]) / sun[1]
-
-    footprints: list[tuple[np.ndarray, np.ndarray]] = []
-    for thing in street.things:
-        if thing.depth > SHADOWS_WITHIN:
-            continue
-        if isinstance(thing, Solid):
-            if thing.shadow is None:
-                continue
-            x, z, half_width, half_length, tall = thing.shadow
-            feet = np.array([(x + i * half_width, z + j * half_length) for i in (-1, 1) for j in (-1, 1)])
-            if half_width > 0.2:
-                footprints.append((contact, feet))
-        else:
-            feet, tall = thing.outline[:, [0, 2]], float(thing.outline[:, 1].max())
-        if light.direct > 0.12 and thing.label != "fence":
-            footprints.append((thrown, np.concatenate([feet, feet + tall * away])))
-    if footprints:
-        sizes = np.array([len(feet) for _, feet in footprints])
-        feet = np.concatenate([feet for _, feet in footprints])
-        world = np.zeros((len(feet), 3))
-        world[:, 0], world[:, 2] = feet[:, 0], np.maximum(feet[:, 1], 1.6)
-        # Far outside the picture, the integers of cv2 would overflow: pull such corners in.
-        seen = np.clip(camera.project(world) - (0.5, top + 0.5), -20.0 * width, 20.0 * width)
-        for (mask, _), corners in zip(footprints, split(seen.astype(np.float32), sizes), strict=True):
-            cv2.fillConvexPoly(mask, to_fixed(cv2.convexHull(corners)[:, 0]), 255, cv2.LINE_AA, SHIFT)
-    spread = max(width / REFERENCE_WIDTH * 5.0, 0.4)
-    contact, thrown = cv2.GaussianBlur(contact, (0, 0), spread), cv2.GaussianBlur(thrown, (0, 0), 0.6 * spread)
-    lit = light.ambient + light.direct * sun[1]
-    depth = 1.0 - light.ambient / lit
-    contact = 1.0 - contact * np.float32(0.6 / 255)
-    # What the sun does not reach is lit by the blue sky.
-    factors = [(1.0 - thrown * np.float32(depth * share / 255)) * contact for share in (1.05, 1.0, 0.92)]
-    canvas[top:] = cv2.multiply(canvas[top:], cv2.merge(factors), dtype=cv2.CV_8U)

@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 
 from minicity.geometry import Camera, Light
+from minicity.shadows import ground_view
 from minicity.textures import View, noise, tint
 
 
@@ -45,12 +46,8 @@ def mirror_in_road(canvas: np.ndarray, flat: np.ndarray, light: Light, camera: C
     # The water is never quite smooth: its images are drawn out upwards and downwards.
     spread = max(0.012 * width, 0.5)
     mirrored = cv2.GaussianBlur(mirrored, (0, 0), 0.12 * spread, sigmaY=spread)
-    down = (rows + 0.5 - camera.horizon).astype(np.float32)[:, None] / np.float32(camera.focal)
-    depth = camera.height / np.maximum(down, 1e-3)
-    across = (np.arange(width, dtype=np.float32)[None, :] - camera.cx) / camera.focal
-    view = View(
-        across * depth, depth, depth / camera.focal, depth**2 / camera.focal, 1.0, light.sky_low, flat[top:].shape
-    )
+    view = ground_view(camera, top, height, width)
+    down = camera.height / view.v
     puddles = np.clip(0.55 + 0.5 * noise(view, "cloud", 9.0, 1.5, seed), 0.15, 1.0)
     # Schlick's rule for water: nothing at steep angles, everything at grazing ones.
     fresnel = 0.04 + 0.8 * np.clip(1.0 - 1.6 * down, 0.0, 1.0) ** 4
