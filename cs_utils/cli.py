@@ -130,7 +130,7 @@ def train(settings: Settings, resume: bool = False, overwrite: bool = False) -> 
 
 def evaluate(
     *,
-    weights: Path,
+    weights: Path | None = None,
     data: Path,
     split: Literal["train", "val"] = "val",
     images: int | None = None,
@@ -141,7 +141,7 @@ def evaluate(
     """Score weights on labelled photos, at the full size of their ground truth, by the official rules.
 
     Args:
-        weights: weights file, best.safetensors of a run.
+        weights: weights file, or a run's folder; None: the weights that come with the course.
         data: folder in the Cityscapes layout.
         split: which of its splits.
         images: score a fixed subset of this many images; None: all.
@@ -149,33 +149,35 @@ def evaluate(
         official: run the official evaluator too, and say whether all scores agree; exit status 1 if they do not.
         accelerator: kind of device to compute on.
     """
-    from cs_utils.data.loaders import split_loader
+    from cs_utils.data.cityscapes import find_frames
+    from cs_utils.data.loaders import choose_subset
     from cs_utils.evaluation.official import compare, load_evaluator
     from cs_utils.evaluation.predict import evaluate
-    from cs_utils.models.zoo import load_weights
+    from cs_utils.models.zoo import COURSE_WEIGHTS, load_weights
 
     if official:
         # Found missing now, and not when all has been predicted.
         load_evaluator()
     chosen = Settings(data=data, accelerator=accelerator, val_images=images)
-    model, settings = load_weights(weights, chosen)
-    val = split_loader(settings, split, settings.val_images, cached=False)
+    model, settings = load_weights(weights or COURSE_WEIGHTS, chosen)
+    frames, size = choose_subset(find_frames(settings.data, split), settings.val_images), settings.image_size
     if not official:
-        print(evaluate(model, val, settings, export))
+        print(evaluate(model, frames, size, export))
         return 0
     with nullcontext(export) if export else TemporaryDirectory() as folder:
-        evaluation = evaluate(model, val, settings, Path(folder))
+        evaluation = evaluate(model, frames, size, Path(folder))
         print(evaluation, flush=True)
-        comparison = compare(evaluation, val.dataset.frames, Path(folder))
+        comparison = compare(evaluation, frames, Path(folder))
     print(comparison)
     return 0 if comparison.differing.empty else 1
 
 
 def predict(
-    photos: Positional[tuple[Path, ...]],
+    photos: Positional[tuple[str, ...]],
     *,
-    weights: Path,
+    weights: Path | None = None,
     out: Path = Path("predictions"),
+    confidence: bool = False,
     submission: Path | None = None,
     data: Path,
     split: Literal["test", "val"] = "test",
@@ -183,33 +185,45 @@ def predict(
 ) -> int:
     """Predict photos: for each a mask of label ids, a coloured mask and an overlay, at the photo's own size.
 
+    A photo that cannot be read is named at the end, the others are done, and the exit status is 1.
+
     With --submission instead of photos: predict a whole split into one archive for the benchmark server.
 
     Args:
-        photos: photos, PNG or JPEG.
-        weights: weights file, best.safetensors of a run.
+        photos: photos, folders of photos, or patterns such as 'photos/*.jpg'.
+        weights: weights file, or a run's folder; None: the weights that come with the course.
         out: folder to write the pictures of photos to.
+        confidence: also write a heat map of how sure the network is, dark for 0 and bright for 1.
         submission: archive to write for the benchmark server, .zip.
         data: folder in the Cityscapes layout, for a submission.
         split: which of its splits, for a submission; the server scores test.
         accelerator: kind of device to compute on.
     """
-    from cs_utils.evaluation.predict import predict_files
-    from cs_utils.evaluation.submission import write_submission
-    from cs_utils.models.zoo import load_weights
+    from cs_utils.evaluation.official import write_submission
+    from cs_utils.evaluation.photos import predict_files
+    from cs_utils.models.zoo import COURSE_WEIGHTS, load_weights
 
     if photos and submission:
         raise CourseError("name photos or --submission, not both: a submission takes all photos of --data")
     if not photos and not submission:
-        raise CourseError("name at least one photo: predict PHOTO… --weights FILE; or --submission FILE.zip")
-    model, settings = load_weights(weights, Settings(data=data, accelerator=accelerator))
+        raise CourseError("name at least one photo or folder: predict PHOTO…; or --submission FILE.zip")
+    model, settings = load_weights(weights or COURSE_WEIGHTS, Settings(data=data, accelerator=accelerator))
     if submission:
-        count = write_submission(submission, model, settings.data, split, settings)
+        count = write_submission(model, settings.data, split, settings.image_size, submission)
         print(f"{submission}: {count} predictions of {split}")
         return 0
-    for path in predict_files(photos, model, settings, out):
-        print(path)
-    return 0
+    problems, written = [], 0
+    for outcome in predict_files(model, photos, settings.image_size, out, confidence):
+        if outcome.problem:
+            problems.append(outcome.problem)
+        else:
+            written += 1
+            print(outcome.overlay, flush=True)
+    for problem in problems:
+        print(f"error: {problem}", file=sys.stderr)
+    if problems:
+        print(f"{written} photos predicted, {len(problems)} not", file=sys.stderr)
+    return 1 if problems else 0
 
 
 def figure(

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
 
 from cs_utils.data.cityscapes import Frame, write_frame
 from cs_utils.labels import BY_NAME
@@ -42,3 +43,20 @@ def same(first, second) -> bool:
     if isinstance(first, list | tuple):
         return len(first) == len(second) and all(map(same, first, second))
     return first == second
+
+
+class ByColour(nn.Module):
+    """Knows the test scenes' colours: red is car, blue is sky, grey is road."""
+
+    def __init__(self, channels=19):
+        super().__init__()
+        self.channels = channels
+        self.anything = nn.Parameter(torch.zeros(1))
+
+    def forward(self, image):
+        red, green, blue = image.unbind(1)
+        logits = torch.full((len(image), self.channels, *image.shape[2:]), -9.0)
+        logits[:, 13] = red - green
+        logits[:, 10] = blue - red
+        logits[:, 0] = 0.35
+        return logits

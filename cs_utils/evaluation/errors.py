@@ -43,7 +43,7 @@ def predict_frames(model: nn.Module, frames: Sequence[Frame], settings: Settings
     predicted = []
     for frame in tqdm(frames, desc="predict", disable=None, leave=False):
         image, target = read_frame(frame)
-        predicted.append(Predicted(frame, target, predict(model, image, settings)))
+        predicted.append(Predicted(frame, target, predict(model, image, settings.image_size)))
     return predicted
 
 

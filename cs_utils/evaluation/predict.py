@@ -1,58 +1,109 @@
 """From photos to masks: predict at the photo's own size, evaluate, colour, lay over, export label ids."""
 
 import re
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pandas as pd
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from cs_utils.data.cityscapes import Frame, read_frame, read_instances, read_upright, write_png
+from cs_utils.data.cityscapes import Frame, read_frame, read_instances, write_png
 from cs_utils.data.transforms import normalize, resize_image
 from cs_utils.exceptions import CourseError
 from cs_utils.labels import NUM_CLASSES, VOID, colorize, slide_to_train_id, train_id_to_id
 from cs_utils.metrics.confusion import category_iou, confusion_matrix, mean_score, scores
 from cs_utils.metrics.instances import Instance, count_instances, instance_category_iou, instance_iou
 from cs_utils.models.modes import evaluating
-from cs_utils.settings import Settings
 
 FRAME_NAME = re.compile(r"[^\W_]+(-[^\W_]+)*_[0-9]{6}_[0-9]{6}")
 """``{city}_{sequence}_{frame}``: what the official evaluator finds a prediction by; never a path."""
+BAND = 2**18
+"""Pixels that are worked on at a time: what is computed for them stays in the processor's cache."""
+READERS = 2
+"""Threads that read photos while the network computes."""
+
+
+def by_rows(function: Callable[..., np.ndarray], *arrays: np.ndarray) -> np.ndarray:
+    """Apply a function of pixels to a few rows of (H, W, ...) arrays at a time.
+
+    It gives what a single call gives; what the call needs in between is never as large as the photo.
+    """
+    height, width = arrays[0].shape[:2]
+    rows = max(1, BAND // width)
+    parts = (function(*(array[top : top + rows] for array in arrays)) for top in range(0, height, rows))
+    first = next(parts)
+    whole = np.empty((height, *first.shape[1:]), first.dtype)
+    whole[:rows] = first
+    for top, part in zip(range(rows, height, rows), parts, strict=True):
+        whole[top : top + rows] = part
+    return whole
 
 
 def upsample_argmax(logits: Tensor, size: tuple[int, int]) -> Tensor:
     """Enlarge logits bilinearly and take the best class: (C, h, w) -> (H, W) uint8.
 
-    Class by class, so that a photo of twelve megapixels does not need twenty enlarged copies of itself at once.
+    A band of rows at a time, and class by class: a photo of many megapixels never needs enlarged copies of itself.
     """
-    best = torch.full(size, -torch.inf, device=logits.device)
+    logits, (height, width) = logits.float(), size
+    # Where each row lies among the rows of the logits, as F.interpolate has it (align_corners=False).
+    place = (torch.arange(height, device=logits.device) + 0.5) * (logits.shape[1] / height) - 0.5
+    place = place.clamp(min=0)
+    above = place.long().clamp(max=logits.shape[1] - 1)
+    below = (above + 1).clamp(max=logits.shape[1] - 1)
+    weight = (place - above)[:, None]  # (H, 1)
     winner = torch.zeros(size, dtype=torch.uint8, device=logits.device)
-    for index, channel in enumerate(logits.float()):
-        enlarged = F.interpolate(channel[None, None], size, mode="bilinear", align_corners=False)[0, 0]
-        higher = enlarged > best
-        best = torch.where(higher, enlarged, best)
-        winner.masked_fill_(higher, index)
+    rows = max(1, BAND // width)
+    for top in range(0, height, rows):
+        band = slice(top, top + rows)
+        first, last = above[top], below[band][-1]
+        wide = logits[None, :, first : last + 1]
+        wide = F.interpolate(wide, (wide.shape[2], width), mode="bilinear", align_corners=False)[0]  # (C, few, W)
+        best = torch.full_like(winner[band], -torch.inf, dtype=torch.float32)
+        for index, channel in enumerate(wide):
+            enlarged = torch.lerp(channel[above[band] - first], channel[below[band] - first], weight[band])
+            higher = enlarged > best
+            best = torch.where(higher, enlarged, best)
+            winner[band].masked_fill_(higher, index)
     return winner
 
 
-def predict(model: nn.Module, image: np.ndarray, settings: Settings) -> np.ndarray:
+def predict(model: nn.Module, image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Predict the class of every pixel of a photo: (H, W, 3) uint8 RGB -> (H, W) uint8 trainIds.
 
-    The network sees the photo at ``settings.image_size``; its logits are enlarged to the photo's own size. A pixel is
+    The network sees the photo at ``size`` (height, width); its logits are enlarged to the photo's own size. A pixel is
     255 only where the network has learned void as a class.
     """
+    return classify(compute_logits(model, image, size), image.shape[:2])
+
+
+def compute_logits(model: nn.Module, image: np.ndarray, size: tuple[int, int]) -> Tensor:
+    """Show a network a photo at ``size`` (h, w): (H, W, 3) uint8 RGB -> logits (C, h, w) on the model's device."""
     device = next(model.parameters()).device
-    small = normalize(resize_image(image, settings.image_size)).to(device)
+    small = normalize(resize_image(image, size)).to(device)
     with evaluating(model):
-        logits = model(small[None])[0]  # (1, 3, h, w) -> (C, h, w)
-        winner = upsample_argmax(logits, image.shape[:2])  # (H, W)
-    return slide_to_train_id(winner.cpu().numpy())
+        return model(small[None])[0]  # (1, 3, h, w) -> (C, h, w)
+
+
+def classify(logits: Tensor, size: tuple[int, int]) -> np.ndarray:
+    """Enlarge logits (C, h, w) to a photo's size (H, W), and take the best class: (H, W) uint8 trainIds."""
+    return by_rows(slide_to_train_id, upsample_argmax(logits, size).cpu().numpy())
+
+
+def confidence(logits: Tensor, size: tuple[int, int]) -> np.ndarray:
+    """How sure a network is of its best class: logits (C, h, w) -> (H, W) uint8, 0 to 255 for a probability of 0 to 1.
+
+    The largest softmax probability, enlarged bilinearly from (h, w).
+    """
+    largest = logits.float().softmax(0).amax(0).cpu().numpy()  # (h, w)
+    return cv2.resize(np.rint(largest * 255).astype(np.uint8), size[::-1], interpolation=cv2.INTER_LINEAR)
 
 
 @dataclass(frozen=True)
@@ -104,27 +155,28 @@ def _show(table: pd.DataFrame) -> str:
     return table.to_string(formatters={"share": "{:.2%}".format}, float_format="{:.3f}".format, na_rep="")
 
 
-def evaluate(model: nn.Module, val: DataLoader, settings: Settings, export: Path | None = None) -> Evaluation:
-    """Score a model on the frames of a loader, at the full size of their ground truth, by the official rules.
+def evaluate(
+    model: nn.Module, frames: Sequence[Frame], size: tuple[int, int], export: Path | None = None
+) -> Evaluation:
+    """Score a model on labelled frames, at the full size of their ground truth, by the official rules.
 
     Args:
         model: gives logits for images.
-        val: a loader of `loaders`; its frames are read anew, without its resizing.
-        settings: those that the model was trained with.
+        frames: what to predict; a loader of `loaders` holds them as ``loader.dataset.frames``.
+        size: height and width that the network sees.
         export: folder to write each prediction to, as `export_label_ids` does.
 
     Raises:
         CourseError: a file is missing or broken; that only some frames have an instance image counts as missing.
     """
-    frames = val.dataset.frames
     without = [frame.instance_ids for frame in frames if not frame.instance_ids.exists()]
     if 0 < len(without) < len(frames):
         raise CourseError(f"{without[0]} is missing, which others have: restore it")
     matrix = torch.zeros(NUM_CLASSES + 1, NUM_CLASSES + 1, dtype=torch.int64)
     found: list[Instance] = []
-    for frame in tqdm(frames, desc="evaluate", disable=None, leave=False):
-        image, target = read_frame(frame)
-        prediction = predict(model, image, settings)
+    pairs = tqdm(read_ahead(frames), desc="evaluate", total=len(frames), disable=None, leave=False)
+    for frame, (image, target) in zip(frames, pairs, strict=True):
+        prediction = predict(model, image, size)
         matrix += confusion_matrix(torch.from_numpy(prediction), torch.from_numpy(target))
         if not without:
             found += _find_instances(frame, prediction)
@@ -135,6 +187,18 @@ def evaluate(model: nn.Module, val: DataLoader, settings: Settings, export: Path
         table["iiou"] = instance_iou(found, matrix)
         categories["iiou"] = instance_category_iou(found, matrix)
     return Evaluation(table, categories, matrix.numpy(), len(frames), len(found))
+
+
+def read_ahead(frames: Sequence[Frame]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Read frames as `read_frame` does, in their order, a few ahead of the one that is asked for."""
+    with ThreadPoolExecutor(READERS) as pool:
+        waiting: deque[Future] = deque()
+        for frame in frames:
+            waiting.append(pool.submit(read_frame, frame))
+            if len(waiting) > READERS:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
 
 
 def _find_instances(frame: Frame, prediction: np.ndarray) -> list[Instance]:
@@ -170,30 +234,9 @@ def export_label_ids(prediction: np.ndarray, frame: Frame, folder: Path) -> Path
 
 def overlay(image: np.ndarray, train_ids: np.ndarray, opacity: float = 0.5) -> np.ndarray:
     """Lay the class colours over a photo: (H, W, 3) and (H, W) uint8 -> (H, W, 3) uint8; void stays photo."""
-    mixed = np.rint((1 - opacity) * image + opacity * colorize(train_ids)).astype(np.uint8)
-    return np.where((train_ids == VOID)[..., None], image, mixed)
 
+    def blend(photo: np.ndarray, ids: np.ndarray) -> np.ndarray:
+        mixed = cv2.addWeighted(photo, 1 - opacity, colorize(ids), opacity, 0)
+        return np.where((ids == VOID)[..., None], photo, mixed)
 
-def predict_files(photos: Iterable[Path], model: nn.Module, settings: Settings, out: Path) -> list[Path]:
-    """Predict photos; write for each a mask of label ids, a coloured mask and an overlay, at the photo's own size.
-
-    Returns:
-        The paths of the overlays.
-
-    Raises:
-        CourseError: a photo is missing or unreadable, or two photos have the same name.
-    """
-    photos = list(photos)
-    names = [photo.stem for photo in photos]
-    for photo in photos:
-        if names.count(photo.stem) > 1:
-            raise CourseError(f"two photos are named {photo.stem}: their masks would overwrite each other; rename one")
-    overlays = []
-    for photo in tqdm(photos, desc="predict", disable=None, leave=False):
-        image = read_upright(photo)
-        mask = predict(model, image, settings)
-        write_png(out / f"{photo.stem}_labelIds.png", train_id_to_id(mask))
-        write_png(out / f"{photo.stem}_color.png", colorize(mask))
-        write_png(out / f"{photo.stem}_overlay.png", overlay(image, mask))
-        overlays.append(out / f"{photo.stem}_overlay.png")
-    return overlays
+    return by_rows(blend, image, train_ids)

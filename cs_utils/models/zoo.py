@@ -17,8 +17,12 @@ from torch import Tensor, nn
 from cs_utils.data.files import write_atomic
 from cs_utils.exceptions import CourseError
 from cs_utils.models.unet import UNet, pad_to_multiple
-from cs_utils.settings import Accelerator, Settings
+from cs_utils.settings import ROOT, Accelerator, Settings
 
+BEST = "best.safetensors"
+"""What the weights of a run's best epoch are called, in its folder."""
+COURSE_WEIGHTS = ROOT / "results" / "minicity-long" / BEST
+"""The weights that come with the course: what ``predict`` uses where none are named."""
 ENCODER_STRIDE = 32
 """The ResNet and SegFormer encoders want heights and widths that are multiples of this."""
 ARCHITECTURE = ("model", "width", "activation", "void", "image_size")
@@ -111,6 +115,10 @@ def digest(tensors: dict[str, Tensor]) -> str:
 def load_weights(path: Path, settings: Settings) -> tuple[nn.Module, Settings]:
     """Build the network that a weights file was made from and fill it; in evaluation mode, on ``settings.accelerator``.
 
+    Args:
+        path: the file, or the folder of a run, which holds it as ``best.safetensors``.
+        settings: those that the weights do not depend on; ``accelerator`` of them matters here.
+
     Returns:
         The model, and ``settings`` with those that the weights depend on taken from the file.
 
@@ -118,6 +126,8 @@ def load_weights(path: Path, settings: Settings) -> tuple[nn.Module, Settings]:
         CourseError: the file is missing, truncated, changed, not from this course, or of another shape than it says; or
             there is no such device.
     """
+    if path.is_dir():
+        path = path / BEST
     if not path.is_file():
         raise CourseError(f"weights file {path} is missing: train a model first, with `python -m cs_utils train`")
     try:
@@ -131,7 +141,9 @@ def load_weights(path: Path, settings: Settings) -> tuple[nn.Module, Settings]:
             raise ValueError("its numbers are not those that were written")
     except (SafetensorError, OSError, KeyError, TypeError, ValueError, CourseError) as error:
         reason = str(error).splitlines()[0]
-        raise CourseError(f"{path} is not a whole weights file of this course ({reason}): train again") from None
+        raise CourseError(
+            f"{path} is not a whole weights file of this course ({reason}): give a run's folder, or {BEST} in it"
+        ) from None
     stored = settings.replace(**chosen, pretrained=False)
     model = build(stored)
     fill(model, tensors, path)

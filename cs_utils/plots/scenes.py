@@ -41,7 +41,7 @@ def plot_predictions(model: nn.Module, frames: Sequence[Frame], settings: Settin
     """Image | Ground Truth | Prediction | Overlay, a row for each frame."""
     rows, masks = [], []
     for image, target in map(read_frame, frames):
-        prediction = predict(model, image, settings)
+        prediction = predict(model, image, settings.image_size)
         rows.append((image, colorize(target), colorize(prediction), overlay(image, prediction)))
         masks += [target, prediction]
     return _show_rows(rows, ("Image", "Ground Truth", "Prediction", "Overlay"), masks)
@@ -50,7 +50,7 @@ def plot_predictions(model: nn.Module, frames: Sequence[Frame], settings: Settin
 @styled
 def plot_final_output(model: nn.Module, image: np.ndarray, settings: Settings) -> Figure:
     """Image | Prediction Mask (Colored) | Overlay of one photo, as on the talk's last slide."""
-    prediction = predict(model, image, settings)
+    prediction = predict(model, image, settings.image_size)
     row = (image, colorize(prediction), overlay(image, prediction))
     return _show_rows([row], ("Image", "Prediction Mask (Colored)", "Overlay"), [prediction])
 

@@ -28,7 +28,7 @@ from torch.utils.data import Dataset
 from cs_utils.data.files import write_atomic
 from cs_utils.data.loaders import StreetScenes
 from cs_utils.exceptions import CourseError
-from cs_utils.models.zoo import fill
+from cs_utils.models.zoo import BEST, fill
 from cs_utils.training.devices import on_main
 
 if TYPE_CHECKING:
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
 HISTORY = "history.csv"
 SETTINGS = "settings.json"
-BEST = "best.safetensors"
 LAST = "last.ckpt"
 PICTURES = "pictures"
 TENSORBOARD = "tensorboard"

@@ -12,8 +12,8 @@ from PIL import Image
 from torch import nn
 
 from cs_utils.data.cityscapes import list_frames, read_upright, write_png
+from cs_utils.evaluation.official import write_submission
 from cs_utils.evaluation.predict import predict
-from cs_utils.evaluation.submission import write_submission
 from cs_utils.exceptions import CourseError
 from cs_utils.labels import CLASSES, train_id_to_id
 
@@ -57,25 +57,25 @@ def read_as_the_server(path, root, split):
 
 def test_the_server_accepts_the_archive(test_split, settings, tmp_path):
     out = tmp_path / "new" / "out.zip"
-    assert write_submission(out, make_model(), test_split, "test", settings) == 2
+    assert write_submission(make_model(), test_split, "test", settings.image_size, out) == 2
     found = read_as_the_server(out, test_split, "test")
     ids = set(np.concatenate(list(found.values())).ravel())
     assert ids <= EVALUATED
     assert len(ids) > 5 and max(ids) > 18  # regular ids, for trainIds end at 18
     for frame in list_frames(test_split, "test"):
-        expected = train_id_to_id(predict(make_model(), read_upright(frame.image), settings))
+        expected = train_id_to_id(predict(make_model(), read_upright(frame.image), settings.image_size))
         assert np.array_equal(found[frame.image.name], expected)
     assert [path.name for path in out.parent.iterdir()] == ["out.zip"]
 
 
 def test_void_that_a_network_predicts_is_the_id_of_unlabeled(data_root, settings, tmp_path):
-    write_submission(tmp_path / "out.zip", make_model(21), data_root, "val", settings)
+    write_submission(make_model(21), data_root, "val", settings.image_size, tmp_path / "out.zip")
     ids = set(np.concatenate(list(read_as_the_server(tmp_path / "out.zip", data_root, "val").values())).ravel())
     assert 0 in ids and ids <= EVALUATED | {0}
 
 
 def test_the_official_script_finds_each_prediction_in_the_unpacked_archive(data_root, settings, tmp_path, monkeypatch):
-    write_submission(tmp_path / "out.zip", make_model(), data_root, "val", settings)
+    write_submission(make_model(), data_root, "val", settings.image_size, tmp_path / "out.zip")
     with zipfile.ZipFile(tmp_path / "out.zip") as archive:
         archive.extractall(tmp_path / "unpacked")
         assert all(
@@ -90,18 +90,18 @@ def test_the_official_script_finds_each_prediction_in_the_unpacked_archive(data_
 
 def test_the_same_predictions_give_the_same_archive(data_root, settings, tmp_path):
     for name in ("a.zip", "b.zip"):
-        write_submission(tmp_path / name, make_model(), data_root, "val", settings)
+        write_submission(make_model(), data_root, "val", settings.image_size, tmp_path / name)
     assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "b.zip").read_bytes()
 
 
 def pretend_benchmark(monkeypatch, cities, size=(32, 64)):
-    monkeypatch.setattr("cs_utils.evaluation.submission.CITYSCAPES_COUNTS", {"val": cities})
-    monkeypatch.setattr("cs_utils.evaluation.submission.CITYSCAPES_SIZE", size)
+    monkeypatch.setattr("cs_utils.evaluation.official.CITYSCAPES_COUNTS", {"val": cities})
+    monkeypatch.setattr("cs_utils.evaluation.official.CITYSCAPES_SIZE", size)
 
 
 def test_a_whole_split_of_the_benchmark_is_accepted(data_root, settings, tmp_path, monkeypatch):
     pretend_benchmark(monkeypatch, {"gamma": 2})
-    assert write_submission(tmp_path / "out.zip", make_model(), data_root, "val", settings) == 2
+    assert write_submission(make_model(), data_root, "val", settings.image_size, tmp_path / "out.zip") == 2
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_a_split_that_is_not_whole_is_refused_and_nothing_is_written(
         pretend_benchmark(monkeypatch, benchmark[fault], size=(1024, 2048))
     out = tmp_path / "new" / "out.zip"
     with pytest.raises(CourseError, match=message) as error:
-        write_submission(out, make_model(), data_root, "val", settings)
+        write_submission(make_model(), data_root, "val", settings.image_size, out)
     assert "\n" not in str(error.value)
     assert not out.parent.exists() or list(out.parent.iterdir()) == []
 
@@ -169,7 +169,7 @@ def test_a_split_that_is_not_whole_is_refused_and_nothing_is_written(
 @pytest.mark.parametrize("fault", [RuntimeError, KeyboardInterrupt, OSError])
 def test_an_archive_that_breaks_off_leaves_the_old_one(fault, data_root, settings, tmp_path, monkeypatch):
     out = tmp_path / "new" / "out.zip"
-    write_submission(out, make_model(), data_root, "val", settings)
+    write_submission(make_model(), data_root, "val", settings.image_size, out)
     before = out.read_bytes()
     calls = []
 
@@ -179,9 +179,9 @@ def test_an_archive_that_breaks_off_leaves_the_old_one(fault, data_root, setting
             raise fault
         return predict(model, image, settings)
 
-    monkeypatch.setattr("cs_utils.evaluation.submission.predict", break_off)
+    monkeypatch.setattr("cs_utils.evaluation.official.predict", break_off)
     with pytest.raises(fault):
-        write_submission(out, make_model(), data_root, "val", settings)
+        write_submission(make_model(), data_root, "val", settings.image_size, out)
     assert out.read_bytes() == before
     assert [path.name for path in out.parent.iterdir()] == ["out.zip"]
 
@@ -189,6 +189,6 @@ def test_an_archive_that_breaks_off_leaves_the_old_one(fault, data_root, setting
 @pytest.mark.parametrize("name", ["out.tar", "out", "folder.zip"])
 def test_an_archive_has_a_name_of_its_own(name, data_root, settings, tmp_path, monkeypatch):
     (tmp_path / "folder.zip").mkdir()
-    monkeypatch.setattr("cs_utils.evaluation.submission.predict", None)  # refused before anything is predicted
+    monkeypatch.setattr("cs_utils.evaluation.official.predict", None)  # refused before anything is predicted
     with pytest.raises(CourseError, match=r"is no name for a submission: name a file that ends in \.zip"):
-        write_submission(tmp_path / name, make_model(), data_root, "val", settings)
+        write_submission(make_model(), data_root, "val", settings.image_size, tmp_path / name)

@@ -10,8 +10,9 @@ import torch
 
 from cs_utils.data.cache import IMAGES, MASKS, ResizedFrames
 from cs_utils.data.cityscapes import Frame, list_frames, write_png
-from cs_utils.evaluation.predict import export_label_ids, export_name, predict_files
-from cs_utils.evaluation.submission import write_submission
+from cs_utils.evaluation.official import write_submission
+from cs_utils.evaluation.photos import predict_files
+from cs_utils.evaluation.predict import export_label_ids, export_name
 from cs_utils.exceptions import CourseError
 from cs_utils.models.zoo import build, load_weights
 from cs_utils.training.checkpoints import load_checkpoint
@@ -112,7 +113,7 @@ def test_a_hostile_photo_does_not_get_into_an_archive(name, data_root, settings,
     photo = list_frames(data_root, "val")[0].image
     photo.with_name(f"{name}_leftImg8bit.png").write_bytes(photo.read_bytes())
     with pytest.raises(CourseError, match="is no name to export"):
-        write_submission(tmp_path / "new" / "out.zip", torch.nn.Conv2d(3, 19, 1), data_root, "val", settings)
+        write_submission(torch.nn.Conv2d(3, 19, 1), data_root, "val", settings.image_size, tmp_path / "new" / "out.zip")
     assert not (tmp_path / "new").exists()
 
 
@@ -124,7 +125,7 @@ def test_what_is_predicted_for_a_photo_lies_in_the_folder_that_was_named(name, s
     (tmp_path / "photo.png").rename(photo)
     out = tmp_path / "deep" / "out"
     before = {*tmp_path.rglob("*")}
-    predict_files([photo.parent / ".." / "photos" / name], torch.nn.Conv2d(3, 19, 1), settings, out)
+    list(predict_files(torch.nn.Conv2d(3, 19, 1), [photo.parent / ".." / "photos" / name], settings.image_size, out))
     written = {*tmp_path.rglob("*")} - before - {out.parent, out}
     assert len(written) == 3
     assert all(path.parent == out for path in written)

@@ -1,0 +1,148 @@
+"""Photos that people have: which files are meant, and for each a mask, a coloured mask and an overlay."""
+
+import glob
+import math
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from torch import nn
+from tqdm import tqdm
+
+from cs_utils.data.cityscapes import read_upright, write_png
+from cs_utils.data.files import list_folder
+from cs_utils.evaluation.predict import by_rows, classify, compute_logits, confidence, overlay
+from cs_utils.exceptions import CourseError
+from cs_utils.labels import colorize, train_id_to_id
+
+PHOTO_ENDINGS = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif", ".jp2", ".heic", ".heif"}
+"""What a photo in a folder is known by; a file that is named itself may have any name."""
+STEP = 16
+"""The sides of what the network sees are multiples of this: the U-Net halves them four times."""
+STARTS = (
+    (rb"....ftyp(hei|hev|mif1(?!.{0,24}avif))", "HEIC", "save it as JPEG or PNG"),
+    (rb"....ftyp(?!avi|mif1)|RIFF....AVI|\x1aE\xdf\xa3", "a video", "save pictures of it as JPEG or PNG"),
+    (rb"%PDF", "a PDF", "save its page as JPEG or PNG"),
+)
+"""How files begin that people take for photos, what they are, and what to do."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one photo, or of a name that is none."""
+
+    name: str
+    """The photo's path, or the name as it was given."""
+    overlay: Path | None = None
+    """The overlay that was written; None where there is a problem."""
+    problem: str | None = None
+    """What is wrong, and what to do, in one line."""
+
+
+def find_photos(names: Iterable[str | Path]) -> list[Path | Outcome]:
+    """The photos that some names stand for: files, folders, and patterns such as ``photos/*.jpg``, in their order.
+
+    A folder stands for the photos that lie in it, sorted; a pattern is expanded here where the shell does not do it.
+    No photo is given twice. A name that stands for no photo yields an `Outcome` that says what to do.
+    """
+    found: list[Path | Outcome] = []
+    for name in map(str, names):
+        path = Path(name)
+        if re.match(r"\w\w+:/", name) and not path.exists():
+            found.append(Outcome(name, problem=f"{name} is an address: save the photo, and name its file"))
+        elif path.is_dir():
+            photos = sorted(file for file in list_folder(path) if file.suffix.lower() in PHOTO_ENDINGS)
+            found += photos or [Outcome(name, problem=f"no photos lie in {name}: name a folder of JPEG or PNG files")]
+        elif not path.exists() and glob.has_magic(name):
+            matches = sorted(match for match in map(Path, glob.iglob(name, recursive=True)) if match.is_file())  # noqa: PTH207
+            found += matches or [Outcome(name, problem=f"no file is named like {name}: check the path")]
+        else:
+            found.append(path)
+    return list(dict.fromkeys(found))
+
+
+def read_any_photo(path: Path) -> np.ndarray:
+    """Read a photo upright, (H, W, 3) uint8 RGB, as `read_upright` does; of what is none, say what it is instead.
+
+    Raises:
+        CourseError: the file is missing, no photo, or broken; the message says what to do.
+    """
+    if not path.exists():
+        raise CourseError(f"{path} is missing: check the path")
+    if path.is_file():
+        with path.open("rb") as file:
+            start = file.read(64)
+        for pattern, what, advice in STARTS:
+            if re.match(pattern, start, re.DOTALL):
+                raise CourseError(f"{path} is {what}, which is not read here: {advice}")
+    return read_upright(path)
+
+
+def keep_shape(shape: tuple[int, ...], size: tuple[int, int]) -> tuple[int, int]:
+    """The size (h, w) at which a network should see a photo of ``shape`` (H, W, ...), so that nothing is squeezed.
+
+    It has as many pixels as ``size``, about the photo's own aspect ratio, and sides that are multiples of 16.
+    """
+    area, ratio = math.prod(size), shape[0] / shape[1]
+    # A side that is rounded up to the smallest step, in a very long photo, must not add pixels.
+    longest = max(STEP, area // STEP // STEP * STEP)
+    sides = (math.sqrt(area * ratio), math.sqrt(area / ratio))
+    height, width = (min(longest, max(STEP, round(side / STEP) * STEP)) for side in sides)
+    return height, width
+
+
+def predict_files(
+    model: nn.Module, names: Iterable[str | Path], size: tuple[int, int], out: Path, with_confidence: bool = False
+) -> Iterator[Outcome]:
+    """Predict photos; for each write a mask of label ids, a coloured mask and an overlay, at the photo's own size.
+
+    A photo that cannot be predicted yields an outcome with a problem, and the others are done all the same.
+
+    Args:
+        model: gives logits for images.
+        names: photos, folders and patterns, as `find_photos` takes them.
+        size: height and width that the network was trained at; each photo is seen at its own shape, `keep_shape`.
+        out: folder to write to; the files are named after the photos.
+        with_confidence: also write a heat map of how sure the network is of its class, dark for 0 and bright for 1.
+    """
+    done: dict[str, Path] = {}
+    for photo in tqdm(find_photos(names), desc="predict", disable=None, leave=False):
+        if isinstance(photo, Outcome):
+            yield photo
+            continue
+        if (first := done.setdefault(photo.stem, photo)) != photo:
+            problem = f"{photo} has the name of {first}, whose files it would overwrite: predict it into another --out"
+            yield Outcome(str(photo), problem=problem)
+            continue
+        try:
+            yield Outcome(str(photo), overlay=predict_file(model, photo, size, out, with_confidence))
+        except CourseError as error:
+            yield Outcome(str(photo), problem=str(error))
+        except MemoryError:
+            yield Outcome(str(photo), problem=f"{photo} is too large for this machine's memory: save it smaller")
+
+
+def predict_file(
+    model: nn.Module, photo: Path, size: tuple[int, int], out: Path, with_confidence: bool = False
+) -> Path:
+    """Predict one photo, and write its files, as `predict_files` does; gives the overlay's path.
+
+    Raises:
+        CourseError: the photo is missing or cannot be read.
+    """
+    image = read_any_photo(photo)
+    logits = compute_logits(model, image, keep_shape(image.shape, size))
+    mask = classify(logits, image.shape[:2])
+    laid_over = overlay(image, mask)
+    del image  # of a large photo each copy counts
+    write_png(out / f"{photo.stem}_overlay.png", laid_over)
+    del laid_over
+    write_png(out / f"{photo.stem}_labelIds.png", by_rows(train_id_to_id, mask))
+    write_png(out / f"{photo.stem}_color.png", by_rows(colorize, mask))
+    if with_confidence:
+        heat = cv2.applyColorMap(confidence(logits, mask.shape), cv2.COLORMAP_VIRIDIS)
+        write_png(out / f"{photo.stem}_confidence.png", cv2.cvtColor(heat, cv2.COLOR_BGR2RGB))
+    return out / f"{photo.stem}_overlay.png"

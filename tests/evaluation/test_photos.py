@@ -1,0 +1,166 @@
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from cs_utils.cli import main
+from cs_utils.data.cityscapes import find_frames, read_mask, read_upright, write_png
+from cs_utils.evaluation.photos import find_photos, keep_shape, predict_files
+from cs_utils.evaluation.predict import overlay, predict
+from cs_utils.labels import colorize
+from cs_utils.models.zoo import BEST, build, save_weights
+from helpers import ByColour
+
+SIZE = (32, 64)
+STARTS = {
+    "IMG_1.HEIC": (b"\0\0\0\x24ftypheic\0\0\0\0mif1heic", "JPEG"),
+    "IMG_2.jpg": (b"\0\0\0\x24ftypmif1\0\0\0\0mif1heix", "HEIC"),  # by what it holds, whatever it is called
+    "clip.mp4": (b"\0\0\0\x20ftypisom\0\0\2\0isomiso2avc1mp41", "video"),
+    "clip.mov": (b"\0\0\0\x14ftypqt  ", "video"),
+    "clip.avi": (b"RIFF\0\0\0\0AVI LIST", "video"),
+    "clip.webm": (b"\x1aE\xdf\xa3\x9f", "video"),
+    "scan.pdf": (b"%PDF-1.7\n", "PDF"),
+    "photo.txt": (b"no photo", "not an image"),
+    "empty.jpg": (b"", "not an image"),
+}
+
+
+@pytest.fixture
+def photos(settings, tmp_path):
+    """A folder with two photos and a text, and one more photo that lies deeper."""
+    folder = tmp_path / "mine"
+    first, second = (read_upright(frame.image) for frame in find_frames(settings.data, "val"))
+    write_png(folder / "b.png", first)
+    write_png(folder / "A.PNG", second)
+    write_png(folder / "deep" / "c.png", second)
+    (folder / "notes.txt").write_text("x")
+    return folder
+
+
+def predict_all(names, out, **options):
+    return list(predict_files(ByColour(), names, SIZE, out, **options))
+
+
+def test_photos_give_mask_colours_and_overlay_at_their_own_size(photos, tmp_path):
+    photo = photos / "mein Foto.jpg"
+    photo.write_bytes((photos / "b.png").read_bytes())
+    (outcome,) = predict_all([photo], tmp_path / "out")
+    assert outcome.overlay == tmp_path / "out" / "mein Foto_overlay.png"
+    image = read_upright(photo)
+    mask = predict(ByColour(), image, SIZE)
+    ids = read_mask(tmp_path / "out" / "mein Foto_labelIds.png")
+    assert ids.shape == (32, 64)
+    assert set(np.unique(ids)) <= {7, 23, 26}
+    assert np.array_equal(read_upright(tmp_path / "out" / "mein Foto_color.png"), colorize(mask))
+    assert np.array_equal(read_upright(outcome.overlay), overlay(image, mask))
+    assert len(list((tmp_path / "out").iterdir())) == 3
+
+
+def test_a_heat_map_shows_how_sure_it_is(photos, tmp_path):
+    (outcome,) = predict_all([photos / "b.png"], tmp_path, with_confidence=True)
+    assert outcome.problem is None
+    assert read_upright(tmp_path / "b_confidence.png").shape == (32, 64, 3)
+
+
+@pytest.mark.parametrize(
+    ("shape", "seen"),
+    [
+        ((1000, 2000), (160, 320)),  # the network's own shape
+        ((4000, 3000), (256, 192)),  # 261.3 and 196.0, to the nearest multiples of 16
+        ((1000, 8000), (80, 640)),
+        ((8000, 1000), (640, 80)),
+        ((1, 700), (16, 3200)),  # not 16 x 5986: no more pixels than the network's area
+        ((1, 1), (224, 224)),
+    ],
+)
+def test_a_photo_keeps_its_shape_at_the_networks_area(shape, seen):
+    assert keep_shape(shape, (160, 320)) == seen
+
+
+def test_a_portrait_is_not_squeezed(photos, tmp_path):
+    upright = np.ascontiguousarray(np.rot90(read_upright(photos / "b.png")))
+    write_png(photos / "tall.png", upright)
+    predict_all([photos / "tall.png"], tmp_path)
+    color = read_upright(tmp_path / "tall_color.png")
+    assert np.array_equal(color, colorize(predict(ByColour(), upright, (64, 32))))
+
+
+def test_folders_and_patterns_stand_for_their_photos_in_order_and_once(photos, monkeypatch):
+    monkeypatch.chdir(photos.parent)
+    a, b, c = (Path("mine", *names) for names in (["A.PNG"], ["b.png"], ["deep", "c.png"]))
+    assert find_photos(["mine"]) == [a, b]
+    assert find_photos(["mine/*.png", "mine"]) == [b, a]
+    assert find_photos(["mine/**/*.png"]) == [b, c]
+    assert find_photos(["mine/b.png", "mine/deep"]) == [b, c]
+    # A name that holds the signs of a pattern is that file.
+    odd = photos / "d[1].png"
+    odd.write_bytes(b.read_bytes())
+    assert find_photos([odd]) == [odd]
+
+
+@pytest.mark.parametrize(
+    ("name", "word"),
+    [
+        ("https://example.com/street.jpg", "save the photo"),
+        ("mine/nothing*.jpg", "no file"),
+        ("mine/missing.jpg", "missing"),
+        ("hollow", "no photos"),
+    ],
+)
+def test_a_name_that_is_no_photo_says_what_to_do(photos, name, word, monkeypatch, tmp_path):
+    monkeypatch.chdir(photos.parent)
+    (tmp_path / "hollow").mkdir()
+    (outcome,) = predict_all([name], tmp_path / "out")
+    assert word in outcome.problem
+    assert name in outcome.problem
+
+
+@pytest.mark.parametrize("name", STARTS)
+def test_what_is_not_read_here_says_what_it_is_and_never_to_take_it_away(photos, name, tmp_path):
+    content, word = STARTS[name]
+    (photos / name).write_bytes(content)
+    first, second = predict_all([photos / name, photos / "b.png"], tmp_path / "out")
+    assert word in first.problem
+    assert name in first.problem
+    assert len(first.problem.splitlines()) == 1
+    for dangerous in ("delete", "remove", "take away"):
+        assert dangerous not in first.problem
+    assert second.overlay.exists()
+
+
+def test_avif_is_read_though_it_begins_like_heic(tmp_path):
+    image = np.full((32, 64, 3), 120, np.uint8)
+    if not cv2.haveImageWriter("a.avif"):
+        pytest.skip("this OpenCV writes no AVIF")
+    (tmp_path / "a.avif").write_bytes(cv2.imencode(".avif", image)[1].tobytes())
+    (outcome,) = predict_all([tmp_path / "a.avif"], tmp_path / "out")
+    assert outcome.problem is None
+
+
+def test_two_photos_of_one_name_are_not_written_over_each_other(photos, tmp_path):
+    (photos / "deep" / "b.png").write_bytes((photos / "b.png").read_bytes())
+    first, second, third = predict_all([photos / "b.png", photos / "deep"], tmp_path / "out")
+    assert first.overlay.exists()
+    assert "b.png has the name of" in second.problem
+    assert third.overlay.exists()
+
+
+def test_the_command_does_the_others_and_ends_with_one(photos, settings, capsys, tmp_path):
+    run = tmp_path / "run"
+    save_weights(build("unet", settings), run / BEST, settings)
+    whole = (photos / "b.png").read_bytes()
+    (photos / "cut.png").write_bytes(whole[: len(whole) // 2])
+    out = tmp_path / "out"
+    # A run's folder does for its weights.
+    assert main(["predict", str(photos), "--weights", str(run), "--out", str(out), "--accelerator", "cpu"]) == 1
+    printed = capsys.readouterr()
+    assert printed.out.splitlines() == [str(out / "A_overlay.png"), str(out / "b_overlay.png")]
+    errors = printed.err.splitlines()
+    assert "cut.png is truncated" in errors[-2]
+    assert errors[-1] == "2 photos predicted, 1 not"
+
+
+def test_the_weights_that_come_with_the_course_predict_without_being_named(photos, capsys, tmp_path):
+    assert main(["predict", str(photos / "b.png"), "--out", str(tmp_path), "--accelerator", "cpu"]) == 0
+    assert read_mask(tmp_path / "b_labelIds.png").shape == (32, 64)
