@@ -148,7 +148,7 @@ def test_two_photos_of_one_name_are_not_written_over_each_other(photos, tmp_path
 
 def test_the_command_does_the_others_and_ends_with_one(photos, settings, capsys, tmp_path):
     run = tmp_path / "run"
-    save_weights(build("unet", settings), run / BEST, settings)
+    save_weights(build(settings), run / BEST, settings)
     whole = (photos / "b.png").read_bytes()
     (photos / "cut.png").write_bytes(whole[: len(whole) // 2])
     out = tmp_path / "out"
