@@ -7,11 +7,12 @@ yard, a park, a car park). Far to near is decided later: here, order does not ma
 
 import numpy as np
 
-from minicity import cars, cycles, furniture, people, traffic, vehicles
+from minicity import cars, crowd, traffic, vehicles
 from minicity.geometry import Light, Surface
-from minicity.materials import Asphalt, Fence, Grass, Paving, Rails, Wear
+from minicity.kerbside import line_kerb
+from minicity.materials import Asphalt, Grass, Paving, Rails, Wear
 from minicity.mesh import Pose
-from minicity.plans import BACKDROP, LANE, NEAR, PLANS, Plan, Street, free
+from minicity.plans import BACKDROP, LANE, NEAR, PLANS, Plan, Street
 
 PAVEMENTS = (
     (1.0, 0.98, 0.95),
@@ -55,11 +56,12 @@ def build(rng: np.random.Generator, light: Light) -> Street:
     edges = _ground(street, plan, left, right, parked, junction)
     for side, (kerb, pavement, front) in zip((-1.0, 1.0), edges, strict=True):
         _lots(street, plan, side, front, pavement, junction, end)
-        _kerbside(street, plan, side, kerb, pavement, junction, end)
+        line_kerb(street, plan, side, kerb, pavement, junction, end)
         if parked[side > 0]:
             traffic.parked_cars(street, plan, kerb - side * 1.0, side, junction, end)
     if junction is not None:
         _junction(street, plan, edges, junction)
+    crowd.crossing(street, plan, left, right, junction)
     traffic.under_way(street, plan, left, right, parked, junction, end)
     _horizon(street, plan, end)
     return street
@@ -224,73 +226,6 @@ def _open_lot(street: Street, plan: Plan, side: float, front: float, z: float, s
         )
 
 
-def _kerbside(
-    street: Street, plan: Plan, side: float, kerb: float, pavement: tuple, junction: float | None, end: float
-) -> None:
-    """Street trees, lamps, signs, people, bicycles and street furniture between kerb and lots."""
-    rng, light = street.rng, street.light
-    inner, outer = pavement
-    at_kerb = inner + side * 0.45
-    if not plan.garden[1] and rng.random() < 0.2:
-        start, stop = float(rng.uniform(7.0, 14.0)), float(rng.uniform(20.0, 40.0))
-        if free(start, stop, junction):
-            a, b = (street.x(inner + side * 0.25, start), start), (street.x(inner + side * 0.25, stop), stop)
-            street.upright("fence", a, b, 0.0, 1.05, Fence((0.42, 0.43, 0.43), 1.05, 0.14, 0.03, False, 0.2))
-    if plan.trees:
-        spacing = 100.0 / plan.trees * rng.uniform(0.8, 1.25)
-        z, height = float(rng.uniform(7.0, 7.0 + spacing)), float(rng.uniform(6.0, 13.0))
-        while z < end:
-            if rng.random() < 0.85 and free(z, z, junction):
-                tall = height * rng.uniform(0.85, 1.15)
-                street.tree(0.5 * (kerb + inner) + side * 0.5, z, tall, tall=True)
-            z += spacing * rng.uniform(0.85, 1.15)
-    if rng.random() < 0.6:
-        spacing, height, phase = (
-            float(rng.uniform(20.0, 34.0)),
-            float(rng.uniform(6.0, 9.0)),
-            float(rng.uniform(0.0, 20.0)),
-        )
-        for z in np.arange(7.0 + phase, end, spacing):
-            street.things.append(furniture.lamp_post(street.x(at_kerb, z), float(z), light, height, -side * 1.6))
-    for _ in range(int(rng.poisson(1.9))):
-        z = float(9.0 + 50.0 * rng.random() ** 1.3)
-        _sign_post(street, at_kerb, z, side)
-    for _ in range(int(rng.poisson(2.2))):
-        z = float(8.0 + 50.0 * rng.random())
-        height = float(rng.choice((0.95, 3.0, 7.5), p=(0.3, 0.3, 0.4)))
-        street.things.append(furniture.pole(street.x(at_kerb, z), z, light, height, 0.05 + 0.012 * height))
-    walkers = int(rng.poisson(plan.people * (min(end, 70.0) / 100.0) * 0.6 * rng.choice((0.4, 1.0, 1.8))))
-    for _ in range(walkers):
-        z = float(9.0 + 50.0 * rng.random() ** 1.5)
-        x = inner + side * rng.uniform(0.3, abs(outer - inner) - 0.1)
-        for friend in range(1 + (rng.random() < 0.3)):
-            street.things.append(people.person(rng, street.x(x + 0.65 * friend, z), z + 0.3 * friend, light))
-    for _ in range(int(rng.poisson(0.22 * plan.bicycles))):
-        z = float(9.0 + 32.0 * rng.random() ** 1.3)
-        x = outer - side * 0.5 if rng.random() < 0.6 else at_kerb
-        for k in range(int(rng.integers(1, 5))):
-            turn = float(rng.uniform(-np.pi, np.pi))
-            machine = cycles.motorcycle if rng.random() < 0.14 else cycles.bicycle
-            street.things.append(machine(rng, street.x(x, z) + 0.2 * k, z + 0.7 * k, light, turn))
-    for _ in range(int(rng.poisson(2.6))):
-        z = float(9.0 + 40.0 * rng.random() ** 1.3)
-        x = outer - side * 0.5 if rng.random() < 0.6 else at_kerb + side * 0.3
-        street.things.append(furniture.street_furniture(rng, street.x(x, z), z, light))
-
-
-def _sign_post(street: Street, x: float, z: float, side: float) -> None:
-    """One or two traffic signs on a post."""
-    rng = street.rng
-    x = street.x(x, z)
-    top = float(rng.uniform(2.4, 3.2))
-    street.things.append(furniture.pole(x, z, street.light, top, 0.04))
-    size = float(rng.uniform(0.9, 1.3))
-    for k in range(1 + (rng.random() < 0.35)):
-        street.things.append(
-            furniture.traffic_sign(rng, x, top - 0.35 - 0.75 * k * size, z - 0.01 * k, street.light, size)
-        )
-
-
 def _junction(street: Street, plan: Plan, edges: list[tuple], junction: float) -> None:
     """A crossing street from ``junction`` on: its road, the houses on its far side, traffic lights and traffic."""
     rng, light = street.rng, street.light
@@ -322,14 +257,11 @@ def _junction(street: Street, plan: Plan, edges: list[tuple], junction: float) -
         traffic.lights(street, edges, junction - 7.5, junction + 9.0)
     for _ in range(int(rng.poisson(0.7))):
         toward = float(rng.choice((-1.0, 1.0)))
-        pose = Pose(
-            shift + float(rng.uniform(-14.0, 14.0)), junction + (2.0 if toward > 0 else 6.0), toward * np.pi / 2
-        )
+        # Some go straight on, some turn into our street or out of it.
+        heading = toward * np.pi / 2 + (float(rng.uniform(-1.3, 1.3)) if rng.random() < 0.45 else 0.0)
+        pose = Pose(shift + float(rng.uniform(-14.0, 14.0)), junction + (2.0 if toward > 0 else 6.0), heading)
         maker = vehicles.truck if rng.random() < 0.2 * plan.trucks else cars.car
         street.things.append(maker(rng, pose, light))
-    for _ in range(int(rng.poisson(0.1 * plan.people))):
-        z = junction - 4.0 + float(rng.uniform(-1.5, 1.5))
-        street.things.append(people.person(rng, street.x(float(rng.uniform(left, right)), z), z, light))
 
 
 def _horizon(street: Street, plan: Plan, end: float) -> None:
