@@ -57,7 +57,7 @@ def under_way(
     lanes = [(0.0, 0.0), (-LANE, np.pi)]
     if plan.lanes == 2:
         lanes += [(-2 * LANE, np.pi)] + ([(LANE, 0.0)] if right > LANE + 1.0 + 2.1 * parked[1] else [])
-    tram_comes = plan.track and bool(rng.random() < 0.7)
+    tram_comes = plan.track and bool(rng.random() < 0.85)
     heavy = [vehicles.truck] * bool(rng.random() < plan.trucks) + [vehicles.bus] * bool(rng.random() < plan.buses)
     for lane in rng.permutation(len(lanes)).tolist():
         x, heading = lanes[lane]
@@ -76,7 +76,7 @@ def under_way(
                 street.things.append(cars.car(rng, pose, light))
             z += float(rng.uniform(7.0, 16.0))
     if tram_comes:
-        z = float(rng.uniform(16.0, 45.0))
+        z = float(rng.uniform(9.0, 34.0))
         street.things.append(
             vehicles.tram(
                 rng, Pose(street.x(-LANE - 0.1, z + 10), z + 10.0, float(np.pi * (rng.random() < 0.6))), light
