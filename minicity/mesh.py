@@ -130,12 +130,32 @@ class Mesh:
         for seat in seats:
             # The view through to the other side, the back of the seat before it, and its head rest.
             half = 0.36 / (len(seats) + 0.5)
-            patch((0.1, 0.1, 0.1, 0.0, 0.22), (seat - half, 0.2), (seat - half, 0.72), (seat + half, 0.72),
-                  (seat + half, 0.2))  # fmt: skip
-            wide = 0.5 * half
-            patch((0.035, 0.035, 0.04), (seat - wide, 0.0), (seat - wide, 0.34), (seat - 0.5 * wide, 0.42),
-                  (seat - 0.45 * wide, 0.62), (seat + 0.45 * wide, 0.62), (seat + 0.5 * wide, 0.42),
-                  (seat + wide, 0.34), (seat + wide, 0.0))  # fmt: skip
+            patch(
+                (0.1, 0.1, 0.1, 0.0, 0.22),
+                (seat - half, 0.2),
+                (seat - half, 0.72),
+                (seat + half, 0.72),
+                (seat + half, 0.2),
+            )
+            wide, dark = 0.55 * half, (0.035, 0.035, 0.04)
+            patch(
+                dark,
+                (seat - wide, 0.0),
+                (seat - 0.8 * wide, 0.42),
+                (seat - 0.6 * wide, 0.47),
+                (seat + 0.6 * wide, 0.47),
+                (seat + 0.8 * wide, 0.42),
+                (seat + wide, 0.0),
+            )
+            patch(
+                dark,
+                (seat - 0.45 * wide, 0.5),
+                (seat - 0.5 * wide, 0.6),
+                (seat - 0.3 * wide, 0.66),
+                (seat + 0.3 * wide, 0.66),
+                (seat + 0.5 * wide, 0.6),
+                (seat + 0.45 * wide, 0.5),
+            )
 
     def occupant(self, corners: list[tuple], normal: tuple, along: float, colors: tuple[tuple, tuple, tuple]) -> None:
         """Somebody behind a window: shoulders, face and hair of those colours, dimmed by the glass."""
@@ -157,9 +177,14 @@ class Mesh:
         self.detail(ring, (1.0 if x > 0 else -1.0, 0.0, 0.0), color)
 
     def wheel(
-        self, half_width: float, z: float, radius: float, rim: tuple = (0.42, 0.43, 0.45), fine: bool = True,
+        self,
+        half_width: float,
+        z: float,
+        radius: float,
+        rim: tuple = (0.42, 0.43, 0.45),
+        fine: bool = True,
         spokes: int = 5,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """A pair of wheels: arch, tyre, rim and hub on either side, the treads seen from ahead and behind."""
         for side in (-half_width, half_width):
             self.disc(side, radius * 1.04, z, radius * 1.17, (0.03, 0.03, 0.03))
@@ -192,10 +217,17 @@ class Mesh:
         outward = quads.mean(axis=1) - np.array([0.0, 0.45 * size[2], 0.0])
         normals *= np.where(np.sum(normals * outward, axis=1) < 0, -1.0, 1.0)[:, None]
         return Model(
-            label, size, quads, normals, np.concatenate(self.materials)[kept], np.concatenate(self.colors)[kept],
-            np.concatenate(self.details), np.array([len(points) for points in self.details]),
-            np.array(self.detail_normals), np.array([_five(color) for color in self.detail_colors]),
-        )  # fmt: skip
+            label,
+            size,
+            quads,
+            normals,
+            np.concatenate(self.materials)[kept],
+            np.concatenate(self.colors)[kept],
+            np.concatenate(self.details),
+            np.array([len(points) for points in self.details]),
+            np.array(self.detail_normals),
+            np.array([_five(color) for color in self.detail_colors]),
+        )
 
 
 @dataclass(frozen=True)

@@ -87,7 +87,7 @@ def growth(kind: str, tall: bool, number: int) -> Growth:
     for foot, tip, thick in sorted(wood, key=lambda rod: rod[2]):
         _draw_rod(picture, foot, tip, thick)
     if kind != "bare":
-        _hang_leaves(rng, picture, ends, 0.025 if kind == "conifer" else rng.uniform(0.035, 0.06))
+        _hang_leaves(rng, picture, ends, 0.025 if kind == "conifer" else rng.uniform(0.035, 0.06), 0.75 * clear)
     levels = [picture]
     while levels[-1].shape[0] > 7:
         levels.append(cv2.resize(levels[-1], None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA))
@@ -126,7 +126,7 @@ def _branches(rng: np.random.Generator, kind: str, clear: float) -> tuple[list[R
     out = min(0.42 / np.abs(tips[:, 0]).max(), 1.15 * up)
 
     def fit(point: np.ndarray) -> np.ndarray:
-        return np.array((point[0] * out, max(clear + (point[1] - clear) * up, 0.6 * clear) if point.any() else 0.0))
+        return np.array((point[0] * out, max(clear + (point[1] - clear) * up, 0.9 * clear) if point.any() else 0.0))
 
     return [(fit(foot), fit(tip), thick) for foot, tip, thick in wood], np.array([fit(end) for end in ends])
 
@@ -160,7 +160,7 @@ def _draw_rod(picture: np.ndarray, foot: np.ndarray, tip: np.ndarray, thick: flo
         cv2.fillPoly(picture, [_texels(rod).astype(np.int32)], (cover, 0.0, tone), cv2.LINE_8, 3)
 
 
-def _hang_leaves(rng: np.random.Generator, picture: np.ndarray, ends: np.ndarray, spread: float) -> None:
+def _hang_leaves(rng: np.random.Generator, picture: np.ndarray, ends: np.ndarray, spread: float, lowest: float) -> None:
     """Clusters of leaves around the ends of branches, lit from above: the dark ones first, the lit ones over them."""
     per = int(np.clip(8000 / len(ends), 5, 60) * rng.uniform(0.3, 1.0))
     offset = rng.normal(0.0, 1.0, (len(ends), per, 2)) * (1.0, 0.8) * spread * rng.uniform(0.6, 1.3, (len(ends), 1, 1))
@@ -168,7 +168,7 @@ def _hang_leaves(rng: np.random.Generator, picture: np.ndarray, ends: np.ndarray
     low, high = ends[:, 1].min(), ends[:, 1].max()
     light = 0.75 + 0.3 * (at[:, 1] - low) / max(high - low, 0.1) + 0.22 * (offset[..., 1] / spread).ravel()
     light += rng.normal(0.0, 0.14, len(light)) + np.repeat(rng.normal(0.0, 0.08, len(ends)), per)
-    kept = (np.abs(at[:, 0]) < 0.485) & (at[:, 1] < 0.985) & (at[:, 1] > 0.02)
+    kept = (np.abs(at[:, 0]) < 0.485) & (at[:, 1] < 0.985) & (at[:, 1] > lowest)
     at, light = at[kept], np.clip(light[kept], 0.25, 1.7)
     order = np.argsort(light, kind="stable")
     size = rng.integers(8, 20, len(at))

@@ -201,6 +201,17 @@ def test_rare_classes_are_rare():
         assert share[name] > 0.9
 
 
+@pytest.mark.parametrize(
+    ("name", "low", "high"),
+    [("pole", 0.9, 1.0), ("traffic sign", 0.75, 1.0), ("car", 0.85, 1.0), ("person", 0.65, 0.98),
+     ("bicycle", 0.35, 0.8), ("traffic light", 0.3, 0.75), ("rider", 0.15, 0.55), ("motorcycle", 0.05, 0.4),
+     ("terrain", 0.3, 0.85)],
+)  # fmt: skip
+def test_classes_occur_in_about_as_many_pictures_as_in_real_streets(name, low, high):
+    _, present, _ = class_pixels()
+    assert low <= present[CLASS_NAMES.index(name)] / SHARE_SCENES <= high
+
+
 def test_classes_lie_where_they_lie_in_a_street():
     _, _, ((road_y, _), (sky_y, sky_x), (building_y, building_x)) = class_pixels()
     assert sky_y < building_y < 0.45 < 0.6 < road_y
