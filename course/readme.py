@@ -1,16 +1,15 @@
-"""What the README lists and other files hold, written between marks by ``make readme``: nothing stands twice."""
+"""What README and lessons list and other files hold, written between marks by ``make readme``: nothing stands twice."""
 
 import importlib
 import inspect
+import json
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from course.claims import claims_table
-from course.sections import list_figures
+from course.sections import Section, list_figures, list_notebooks
 from cs_utils.data.files import write_atomic
-from cs_utils.exceptions import CourseError
 from cs_utils.settings import ROOT
 
 README = ROOT / "README.md"
@@ -34,18 +33,18 @@ FLOORS = (
 """The doors of the house from the ground up: a module, or a folder of them, imports only from those before it."""
 
 
-def figures_table() -> list[str]:
+def figures_table(folder: str) -> list[str]:
     """A row for each figure: its name, and the section that draws it."""
     rows = [
-        f"| `{name}` | [{section.notebook.stem[:2]} {section.title}]({link_section(section.notebook, section.title)}) |"
+        f"| `{name}` | [{section.notebook.stem[:2]} {section.title}]({folder}{link_section(section)}) |"
         for name, section in list_figures().items()
     ]
     return ["| figure | section |", "|---|---|", *rows]
 
 
-def link_section(notebook: Path, title: str) -> str:
-    """Where a section is found, from the README: Jupyter and GitHub put hyphens for spaces."""
-    return f"{notebook.relative_to(ROOT).as_posix()}#{title.replace(' ', '-')}"
+def link_section(section: Section) -> str:
+    """Where a section is found, in the folder of the lessons: Jupyter and GitHub put hyphens for spaces."""
+    return f"{section.notebook.name}#{section.title.replace(' ', '-')}"
 
 
 def commands_table() -> list[str]:
@@ -72,39 +71,39 @@ def first_sentence(thing: Any) -> str:
     return re.sub(r"(?<=\.) .*$", "", text).rstrip(".").replace("``", "`").replace("|", "\\|")
 
 
-TABLES: dict[str, Callable[[], list[str]]] = {
-    "claims": lambda: claims_table("notebooks/").splitlines(),
-    "figures": figures_table,
-    "commands": commands_table,
-    "modules": modules_table,
-}
-"""What stands between the marks of each name."""
+MARKS = re.compile(r"(<!-- (\w+): written by make readme -->\n).*?(<!-- end of \2 -->)", re.DOTALL)
+"""Where a table stands, by its name."""
 
 
-def fill_marks(text: str) -> str:
-    """A text with what stands between its marks, ``<!-- NAME -->`` and ``<!-- end of NAME -->``, written again.
-
-    Raises:
-        CourseError: a table has no place.
-    """
-    for name, table in TABLES.items():
-        start, end = f"<!-- {name}: written by make readme -->\n", f"<!-- end of {name} -->"
-        before, found, rest = text.partition(start)
-        _, also, after = rest.partition(end)
-        if not (found and also):
-            raise CourseError(f"the README has no place for the table of {name}: add {start.strip()} and {end}")
-        text = "\n".join([before + start.strip(), *table(), end + after])
-    return text
+def make_tables(folder: str) -> dict[str, list[str]]:
+    """The lines of each table by its name, for a text from which the lessons lie in ``folder``."""
+    return {
+        "claims": claims_table(folder).splitlines(),
+        "figures": figures_table(folder),
+        "commands": commands_table(),
+        "modules": modules_table(),
+    }
 
 
-def write_readme() -> bool:
-    """Write the README's tables again; give whether that changed anything."""
-    old = README.read_text(encoding="utf-8")
-    new = fill_marks(old)
-    if new != old:
-        write_atomic(README, new.encode())
-    return new != old
+def fill_marks(text: str, tables: dict[str, list[str]]) -> str:
+    """A text with what stands between its marks written again."""
+    return MARKS.sub(lambda found: found[1] + "".join(f"{line}\n" for line in tables[found[2]]) + found[3], text)
+
+
+def list_changes() -> dict[Path, str]:
+    """The files that hold tables which are out of date, README and lessons, each with its text as it should be."""
+    changes = {README: fill_marks(README.read_text(encoding="utf-8"), make_tables("notebooks/"))}
+    tables = make_tables("")
+    for path in list_notebooks():
+        notebook = json.loads(path.read_text(encoding="utf-8"))
+        for cell in notebook["cells"]:
+            if cell["cell_type"] == "markdown":
+                cell["source"] = fill_marks("".join(cell["source"]), tables).splitlines(keepends=True)
+        changes[path] = json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
+    return {path: text for path, text in changes.items() if text != path.read_text(encoding="utf-8")}
 
 
 if __name__ == "__main__":
-    print(f"{README}: {'written' if write_readme() else 'up to date'}")
+    for path, text in list_changes().items():
+        write_atomic(path, text.encode())
+        print(f"{path}: written")

@@ -10,7 +10,7 @@ import nbformat
 import pytest
 
 from course.execution import list_stale
-from course.readme import README, fill_marks, link_section
+from course.readme import MARKS, README, fill_marks, list_changes
 from course.sections import list_notebooks, list_solutions, read_sections
 from cs_utils.settings import ROOT
 
@@ -132,7 +132,7 @@ def anchors():
         for cell in nbformat.read(path, as_version=4).cells:
             if cell.cell_type == "markdown":
                 for title in re.findall(r"^## (.+?) *$", cell.source, flags=re.MULTILINE):
-                    yield link_section(path, title)
+                    yield f"{path.relative_to(ROOT).as_posix()}#{title.replace(' ', '-')}"
 
 
 def test_the_readme_links_to_sections_that_exist():
@@ -142,8 +142,17 @@ def test_the_readme_links_to_sections_that_exist():
     assert sorted(set(links) - {*anchors()}) == []
 
 
-def test_what_the_readme_lists_is_up_to_date():
-    assert fill_marks(README.read_text(encoding="utf-8")) == README.read_text(encoding="utf-8"), "run `make readme`"
+def test_the_tables_of_readme_and_lessons_are_there_and_up_to_date():
+    text = README.read_text(encoding="utf-8")
+    assert {name for _, name, _ in MARKS.findall(text)} == {"claims", "figures", "commands", "modules"}
+    assert [path.name for path in list_changes()] == [], "run `make readme`"
+
+
+def test_a_table_is_written_between_its_marks_and_nothing_else_is_touched():
+    marks = "<!-- figures: written by make readme -->\n{}<!-- end of figures -->"
+    text = "before\n" + marks + "\nafter\n"
+    assert fill_marks(text.format("old\n"), {"figures": ["a", "b"]}) == text.format("a\nb\n")
+    assert fill_marks("no marks", {"figures": ["a"]}) == "no marks"
 
 
 def test_the_python_of_the_readme_imports_what_there_is():
