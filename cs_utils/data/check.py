@@ -25,6 +25,7 @@ from cs_utils.data.cityscapes import (
     read_mask,
     read_polygons,
 )
+from cs_utils.data.encodings import encoding_problem
 from cs_utils.data.files import image_kind, read_bytes
 from cs_utils.exceptions import CourseError
 from cs_utils.labels import find_label, instance_to_id
@@ -104,6 +105,8 @@ def check_frame(frame: Frame, size: tuple[int, int] | None = None) -> list[str]:
     polygons = attempt(read_polygons, frame.polygons)
     if image is None or ids is None or attempt(pair, frame, image, ids) is None:
         return problems
+    if problem := encoding_problem(ids, polygons):
+        return [*problems, f"{frame.label_ids} {problem}"]
     shown = f"{image.shape[1]}x{image.shape[0]}"
     if (kind := image_kind(read_bytes(frame.image))) != PHOTO:
         # It is read as it is meant here; other programs would cut 16 bits off, or give four channels.

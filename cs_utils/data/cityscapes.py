@@ -18,6 +18,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from cs_utils.data.encodings import encoding_problem
 from cs_utils.data.files import decode, file_problem, image_kind, is_folder, list_folder, read_bytes, write_atomic
 from cs_utils.exceptions import CourseError
 from cs_utils.labels import ID_PALETTE, MAX_ID, id_to_train_id
@@ -113,8 +114,8 @@ def find_frames(root: Path, split: str) -> list[Frame]:
     """All frames of a split, each with its photo and its label ids, sorted by city and name.
 
     Raises:
-        CourseError: the folder is missing, the split is unknown or empty, or a photo or its label file is missing or no
-            file.
+        CourseError: the folder is missing, the split is unknown or empty, a photo or its label file is missing or no
+            file, or the label files hold trainIds or another encoding than label ids.
     """
     if split not in SPLITS:
         raise CourseError(f"split {split!r} is unknown: give one of {', '.join(SPLITS)}")
@@ -134,7 +135,19 @@ def find_frames(root: Path, split: str) -> list[Frame]:
     for frame in frames:
         if problem := file_problem(frame.image) or file_problem(frame.label_ids):
             raise CourseError(problem)
+    # A few are enough: a set that is encoded otherwise is so as a whole. `data check` looks at every file.
+    for frame in dict.fromkeys([frames[0], frames[len(frames) // 2], frames[-1]]):
+        if problem := _encoding_problem(frame):
+            raise CourseError(f"{frame.label_ids} {problem}")
     return frames
+
+
+def _encoding_problem(frame: Frame) -> str | None:
+    try:
+        polygons = read_polygons(frame.polygons) if frame.polygons.exists() else None
+        return encoding_problem(read_mask(frame.label_ids), polygons)
+    except CourseError:  # whoever reads the file is told
+        return None
 
 
 def read_upright(path: Path) -> np.ndarray:
