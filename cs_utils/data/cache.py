@@ -3,14 +3,17 @@
 To decode a 2048x1024 PNG takes longer than all that follows, and each epoch would do it again. So the first loader that
 wants some frames at some size writes them, as plain uint8 arrays, into one folder below ``settings.cache``, and every
 later one maps that folder into memory: pages are read as they are asked for, and the set is never in memory as a whole.
-The folder's name is a digest of the files' names, sizes and times of change, so a changed file makes a new one. All of
-it can be deleted at any time.
+The folder's name is a digest of `FORMAT` and of the files' names, sizes and times of change, so a changed file makes a
+new one. Folders that nobody has used for a month are deleted, and all can be deleted at any time.
 """
 
 import hashlib
 import os
+import re
 import shutil
+import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +21,16 @@ import numpy as np
 from filelock import FileLock
 from tqdm import tqdm
 
-from cs_utils import labels
-from cs_utils.data import cityscapes as layout
-from cs_utils.data import files, transforms
 from cs_utils.data.cityscapes import Frame, read_frame
+from cs_utils.data.files import stamp
 from cs_utils.data.transforms import resize
 
+FORMAT = 1
+"""Raise it when decoding, resizing or the encoding of the masks changes what is written; a test notices it."""
 IMAGES, MASKS = "images.npy", "masks.npy"
+KEPT_DAYS = 30
+"""A folder that has not been used for so long is deleted when another one is made."""
+FOLDER_NAME = re.compile("[0-9a-f]{32}")
 
 
 class ResizedFrames:
@@ -50,31 +56,34 @@ class ResizedFrames:
 
 
 def digest_files(frames: list[Frame], size: tuple[int, int]) -> str:
-    """A name for these frames at this size; another as soon as a photo, a label file or the resizing has changed."""
-    digest = hashlib.sha256(repr(size).encode())
-    # Or whoever mends the resizing would go on with what the old one has written.
-    for module in (files, layout, labels, transforms):
-        digest.update(Path(module.__file__).read_bytes())
+    """A name for these frames at this size; another as soon as a photo, a label file or `FORMAT` has changed.
+
+    Raises:
+        CourseError: a file is missing.
+    """
+    digest = hashlib.sha256(f"{FORMAT} {size}\n".encode())
     for frame in frames:
         for path in (frame.image, frame.label_ids):
-            status = path.stat()
-            digest.update(f"{path} {status.st_size} {status.st_mtime_ns}\n".encode())
+            # As the system has it: a name may hold bytes that are no text.
+            digest.update(os.fsencode(path) + f" {stamp(path)}\n".encode())
     return digest.hexdigest()[:32]
 
 
 def resize_frames(frames: list[Frame], size: tuple[int, int], cache: Path) -> ResizedFrames:
-    """Open the cache of these frames at ``size`` (height, width), and make it first if it is not there.
+    """Open the cache of these frames at ``size`` (height, width), and make it first if it is not there, or not whole.
 
     Raises:
         CourseError: a file is unreadable, or its photo and labels do not fit.
     """
     folder = cache / digest_files(frames, size)
-    if not folder.exists():
+    if not _is_whole(folder, len(frames), size):
         cache.mkdir(parents=True, exist_ok=True)
+        _delete_unused(cache)
         # One process makes it while all others wait. A process that is killed frees the lock, and leaves half a folder.
         with FileLock(folder.with_suffix(".lock")):
-            if not folder.exists():
+            if not _is_whole(folder, len(frames), size):
                 unfinished = folder.with_suffix(".unfinished")
+                shutil.rmtree(folder, ignore_errors=True)
                 shutil.rmtree(unfinished, ignore_errors=True)
                 unfinished.mkdir()
                 try:
@@ -82,7 +91,45 @@ def resize_frames(frames: list[Frame], size: tuple[int, int], cache: Path) -> Re
                     unfinished.rename(folder)
                 finally:
                     shutil.rmtree(unfinished, ignore_errors=True)
+    with suppress(OSError):  # a cache that others have made may be for reading only
+        os.utime(folder)
     return ResizedFrames(folder)
+
+
+def _is_whole(folder: Path, count: int, size: tuple[int, int]) -> bool:
+    """Whether both arrays are there, in their full length; what they hold is not looked at."""
+    try:
+        shapes = [np.load(folder / name, mmap_mode="r").shape for name in (IMAGES, MASKS)]
+    except (OSError, ValueError, EOFError):
+        return False
+    return shapes == [(count, *size, 3), (count, *size)]
+
+
+def _folders(cache: Path) -> list[Path]:
+    """What has been made in a cache, finished or not; nothing else is ever deleted."""
+    return [path for path in cache.glob("*") if FOLDER_NAME.fullmatch(path.stem) and path.is_dir()]
+
+
+def _delete_unused(cache: Path) -> None:
+    for folder in _folders(cache):
+        with suppress(OSError):
+            if folder.stat().st_mtime < time.time() - KEPT_DAYS * 24 * 3600:
+                shutil.rmtree(folder, ignore_errors=True)
+                folder.with_suffix(".lock").unlink(missing_ok=True)
+
+
+def clear_cache(cache: Path) -> tuple[int, int]:
+    """Delete all that is kept in a cache: `loaders` makes again what it needs.
+
+    Returns:
+        How many folders, and how many bytes they took.
+    """
+    folders = _folders(cache)
+    size = sum(file.stat().st_size for folder in folders for file in folder.glob("*"))
+    for folder in folders:
+        shutil.rmtree(folder)
+        folder.with_suffix(".lock").unlink(missing_ok=True)
+    return len(folders), size
 
 
 def _write(frames: list[Frame], size: tuple[int, int], folder: Path) -> None:

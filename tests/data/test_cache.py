@@ -1,4 +1,5 @@
 import errno
+import hashlib
 import os
 import pickle
 import subprocess
@@ -12,11 +13,13 @@ import pytest
 import torch
 
 from cs_utils.data import cache
-from cs_utils.data.cache import resize_frames
-from cs_utils.data.cityscapes import find_frames, read_frame, write_png
+from cs_utils.data.cache import clear_cache, resize_frames
+from cs_utils.data.camvid import mask_polygons
+from cs_utils.data.cityscapes import Frame, find_frames, read_frame, write_frame, write_png
 from cs_utils.data.loaders import StreetScenes, split_loader
 from cs_utils.data.transforms import Augmentation, resize
 from cs_utils.exceptions import CourseError
+from minicity import Scene
 
 
 @pytest.fixture
@@ -66,12 +69,70 @@ def test_a_changed_file_another_size_or_another_order_is_another_cache(frames, t
     assert not np.array_equal(changed[0][0], first[0][0])
 
 
-def test_another_way_of_resizing_is_another_cache(frames, tmp_path, monkeypatch):
+def test_what_is_written_changes_only_with_the_format(tmp_path):
+    """If this fails because the pixels are meant to differ, raise `cache.FORMAT`, and write the new digest here."""
+    # Every 2x2 block has a whole mean, so the digest does not depend on how a system rounds.
+    number = np.random.default_rng(0)
+    image = np.repeat(np.repeat(number.integers(0, 256, (4, 8, 3), dtype=np.uint8), 2, 0), 2, 1)
+    ids = np.repeat(np.repeat(number.integers(0, 34, (4, 8), dtype=np.uint8), 2, 0), 2, 1)
+    frame = Frame(tmp_path, "val", "city", "city_000000_000000")
+    write_frame(frame, Scene(image, mask_polygons(ids)), ids, ids.astype(np.uint16))
+    image, mask = resize_frames([frame], (4, 8), tmp_path / "cache")[0]
+    assert (cache.FORMAT, hashlib.sha256(image.tobytes() + mask.tobytes()).hexdigest()[:12]) == (1, "24c8c1b2e6c1")
+
+
+def test_another_format_is_another_cache(frames, tmp_path, monkeypatch):
     first = resize_frames(frames, (16, 32), tmp_path / "cache")
-    changed = tmp_path / "transforms.py"
-    changed.write_text(Path(cache.transforms.__file__).read_text() + "# another way\n")
-    monkeypatch.setattr(cache.transforms, "__file__", str(changed))
+    monkeypatch.setattr(cache, "FORMAT", cache.FORMAT + 1)
     assert resize_frames(frames, (16, 32), tmp_path / "cache").folder != first.folder
+
+
+@pytest.mark.parametrize("name", [cache.IMAGES, cache.MASKS])
+@pytest.mark.parametrize("damage", ["cut", "emptied", "deleted", "of another shape"])
+def test_a_damaged_cache_is_made_again(frames, tmp_path, name, damage):
+    whole = resize_frames(frames, (16, 32), tmp_path / "cache")
+    expected, path = whole[5], whole.folder / name
+    if damage == "of another shape":
+        np.save(path, np.zeros((6, 16, 31), np.uint8))
+    elif damage == "deleted":
+        path.unlink()
+    else:
+        path.write_bytes(path.read_bytes()[:-100] if damage == "cut" else b"")
+    again = resize_frames(frames, (16, 32), tmp_path / "cache")
+    assert again.folder == whole.folder
+    assert all(np.array_equal(*pair) for pair in zip(again[5], expected, strict=True))
+
+
+def test_what_has_not_been_used_for_a_month_is_deleted(frames, tmp_path):
+    kept, unused = (resize_frames(frames, size, tmp_path).folder for size in ((16, 32), (8, 16)))
+    (tmp_path / "holiday").mkdir()
+    long_ago = time.time() - (cache.KEPT_DAYS + 1) * 24 * 3600
+    for folder in (kept, unused, tmp_path / "holiday"):
+        os.utime(folder, (long_ago, long_ago))
+    resize_frames(frames, (16, 32), tmp_path)  # used again, so it stays
+    made = resize_frames(frames, (4, 8), tmp_path).folder
+    assert set(folders_in(tmp_path)) == {kept, made, tmp_path / "holiday", frames[0].root}
+    assert not unused.with_suffix(".lock").exists()
+
+
+def test_a_cleared_cache_holds_only_what_is_not_ours(frames, tmp_path):
+    assert clear_cache(tmp_path / "nowhere") == (0, 0)
+    resize_frames(frames, (16, 32), tmp_path)
+    (tmp_path / "holiday").mkdir()
+    (tmp_path / f"{'0' * 32}.unfinished").mkdir()
+    count, size = clear_cache(tmp_path)
+    assert count == 2
+    assert size > 6 * 16 * 32 * 4
+    assert {path.name for path in folders_in(tmp_path)} == {"data", "holiday"}
+    assert len(resize_frames(frames, (16, 32), tmp_path)[0]) == 2
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux takes any bytes for a name")
+def test_a_folder_of_a_name_that_is_no_text_is_cached(frames, tmp_path):
+    odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/d\xe9"))
+    frames[0].root.rename(odd)
+    frames = find_frames(odd, "train")
+    assert np.array_equal(resize_frames(frames, (32, 64), tmp_path / "cache")[0][1], read_frame(frames[0])[1])
 
 
 def test_a_bad_file_is_named_and_leaves_nothing_behind(frames, tmp_path):
