@@ -327,14 +327,14 @@ GROUPS = {"data": "Get data into the Cityscapes layout, or check a folder that h
 
 
 def choose_defaults(arguments: list[str]) -> Settings:
-    """The settings of the profile that the arguments name, or else the environment: the defaults of all flags."""
+    """The settings of the profile and the recipe that the arguments name: the defaults of all flags."""
 
-    def profile(profile: str = "") -> str:
-        return profile
+    def named(profile: str = "", recipe: str = "talk") -> dict[str, str]:
+        return {"profile": profile, "recipe": recipe}
 
-    # Looked at before the command: the profile decides the defaults that its help shows.
-    named, _ = tyro.cli(profile, args=arguments, return_unknown_args=True, add_help=False)
-    return Settings.from_env(profile=named)
+    # Looked at before the command: the two decide the defaults that its help shows.
+    chosen, _ = tyro.cli(named, args=arguments, return_unknown_args=True, add_help=False)
+    return Settings.from_env(**chosen)
 
 
 def make_app(commands: dict[str, Any], defaults: Settings) -> SubcommandApp:

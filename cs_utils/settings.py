@@ -30,6 +30,7 @@ HOME = (ROOT / Path(os.environ.get("CS_HOME", "")).expanduser()).resolve()
 """Folder to write to: data, cache, runs and build lie below it. Another than the project's where that is read-only."""
 
 Profile = Literal["tiny", "laptop", "slides"]
+Recipe = Literal["talk", "best"]
 Model = Literal["unet", "fcn", "deeplabv3plus", "segformer"]
 Accelerator = Literal["auto", "cpu", "cuda", "mps"]
 MemoryFormat = Literal["auto", "contiguous", "channels_last"]
@@ -41,6 +42,8 @@ class Settings:
 
     profile: Profile = "laptop"
     """Which set of defaults this started from."""
+    recipe: Recipe = "talk"
+    """How to augment, weigh and step: as the talk did, or as works best here."""
 
     data: Path = HOME / "data" / "minicity"
     """Folder in the Cityscapes layout: leftImg8bit/ and gtFine/ lie in it."""
@@ -77,11 +80,15 @@ class Settings:
     """Channels of the U-Net's first block; the talk's classic U-Net has 64."""
     activation: Literal["silu", "relu"] = "silu"
     """Activation function of the U-Net."""
+    start: Path | None = None
+    """Weights file of the same network to start from, such as that of a run on MiniCity; None: random weights."""
     pretrained: bool = False
     """Start the encoder from ImageNet weights (FCN, DeepLabv3+, SegFormer): needs a download."""
 
     loss: Literal["cross_entropy", "dice", "focal", "combined"] = "cross_entropy"
     """Loss to train with."""
+    class_weights: Literal["none", "median_frequency", "inverse_log"] = "none"
+    """How much a pixel of each class counts in the loss, by how rare the class is in the training images."""
     learning_rate: float = 1e-3
     """Step size of AdamW at the start."""
     weight_decay: float = 1e-2
@@ -125,7 +132,7 @@ class Settings:
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
-            if field.type is Path and isinstance(value, str | Path):
+            if field.type in (Path, Path | None) and isinstance(value, str | Path):
                 value = _resolve(field.name, value)
                 object.__setattr__(self, field.name, value)
             if get_origin(field.type) is tuple and isinstance(value, list):  # as JSON gives it
@@ -172,13 +179,14 @@ class Settings:
             CourseError: a name is not a setting, or a value is not one of its values.
         """
         check_names(changes)
-        if changes.get("profile", self.profile) != self.profile:
-            raise CourseError("a profile sets all the others anew: choose it by Settings.of_profile, or by --profile")
+        for name in ("profile", "recipe"):
+            if changes.get(name, getattr(self, name)) != getattr(self, name):
+                raise CourseError(f"a {name} sets others too: choose it by Settings.of_profile, or by --{name}")
         return dataclasses.replace(self, **changes)
 
     @classmethod
     def of_profile(cls, profile: str, **changes: Any) -> "Settings":
-        """Settings of a profile, with these changes.
+        """Settings of a profile, and of the recipe among the changes, with these changes.
 
         Raises:
             CourseError: an unknown profile, setting or value; the message names the right ones.
@@ -186,7 +194,10 @@ class Settings:
         if not isinstance(profile, str) or profile not in PROFILES:
             raise unknown("profile", profile, PROFILES)
         check_names(changes)
-        return cls(**{"profile": profile, **PROFILES[profile], **changes})
+        recipe = changes.get("recipe", "talk")
+        if not isinstance(recipe, str) or recipe not in RECIPES:
+            raise unknown("recipe", recipe, RECIPES)
+        return cls(**{"profile": profile, **PROFILES[profile], **RECIPES[recipe], **changes})
 
     @classmethod
     def from_env(cls, **changes: Any) -> "Settings":
@@ -229,6 +240,25 @@ PROFILES: dict[str, dict[str, Any]] = {
     },
 }
 """What each profile changes in the defaults above."""
+
+RECIPES: dict[str, dict[str, Any]] = {
+    "talk": {},
+    "best": {
+        "rotation": 5.0,
+        "blur": 0.2,
+        "scale": (0.5, 2.0),
+        "color": 0.5,
+        "noise": 6.0,
+        "class_weights": "median_frequency",
+        "learning_rate": 3e-3,
+        "schedule": "cosine",
+        "warmup": 2.0,
+        "average": 0.995,
+        "epochs": 120,
+        "patience": 120,
+    },
+}
+"""What each recipe changes in the settings of a profile."""
 
 RANGES: dict[str, tuple[float, float]] = {
     "scene_size": (32, 2048),

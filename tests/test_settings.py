@@ -43,7 +43,7 @@ def test_a_typo_in_a_setting_names_the_nearest():
         Settings.of_profile("tiny", epoch=3)
     with pytest.raises(CourseError, match="'epoch' is unknown: did you mean 'epochs'"):
         Settings().replace(epoch=3)
-    with pytest.raises(CourseError, match="'zzz' is unknown: give one of profile, data"):
+    with pytest.raises(CourseError, match="'zzz' is unknown: give one of profile, recipe, data"):
         Settings().replace(zzz=3)
 
 
@@ -113,3 +113,13 @@ def test_a_profile_is_not_changed_afterwards():
 def test_deeplab_needs_two_images_in_a_batch():
     with pytest.raises(CourseError, match="batch_size=1 is too small: deeplabv3plus"):
         Settings(model="deeplabv3plus", batch_size=1)
+
+
+def test_a_recipe_changes_the_settings_of_any_profile_and_changes_of_ones_own_come_last():
+    best = Settings.of_profile("tiny", recipe="best", noise=1.0)
+    assert (best.recipe, best.width, best.scale, best.noise) == ("best", 8, (0.5, 2.0), 1.0)
+    assert Settings.of_profile("tiny").scale == (1.0, 1.0)
+    with pytest.raises(CourseError, match="did you mean 'best'"):
+        Settings.of_profile("tiny", recipe="bset")
+    with pytest.raises(CourseError, match="recipe sets others too"):
+        Settings().replace(recipe="best")

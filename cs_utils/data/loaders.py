@@ -19,7 +19,7 @@ from cs_utils.data.cityscapes import Frame, find_frames, read_frame, read_mask, 
 from cs_utils.data.files import stamp
 from cs_utils.data.sources import scene_number
 from cs_utils.data.transforms import Augmentation, Preprocessing
-from cs_utils.labels import BY_ID, CLASSES, find_label
+from cs_utils.labels import BY_ID, CLASSES, NUM_CLASSES, find_label
 from cs_utils.settings import Settings
 
 Transform = Callable[[np.ndarray, np.ndarray, np.random.Generator], tuple[Tensor, Tensor]]
@@ -53,6 +53,14 @@ class StreetScenes(Dataset):
     def set_epoch(self, epoch: int) -> None:
         """Draw new random augmentations and a new order, those of this epoch."""
         self._epoch.fill_(epoch)
+
+    def count_pixels(self) -> Tensor:
+        """Pixels of each class in each mask, before augmentation: (frames, 19) int64."""
+        counts = []
+        for index, frame in enumerate(self.frames):
+            mask = self.resized[index][1] if self.resized else read_frame(frame)[1]
+            counts.append(np.bincount(mask.ravel(), minlength=NUM_CLASSES)[:NUM_CLASSES])
+        return torch.from_numpy(np.stack(counts))
 
     def __len__(self) -> int:
         return len(self.frames)

@@ -8,6 +8,7 @@ import dataclasses
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 import safetensors.torch
 import torch
@@ -50,12 +51,19 @@ def build(settings: Settings) -> nn.Module:
     Args:
         settings: ``model`` is ``"unet"``; ``"fcn"`` (ResNet-50, from torchvision); ``"deeplabv3plus"`` (ResNet-50) or
             ``"segformer"`` (B2), both from segmentation-models-pytorch. ``width`` and ``activation`` are the U-Net's;
-            ``pretrained`` is the others' and fetches weights. The first weights depend on ``seed`` and on nothing else.
+            ``pretrained`` is the others' and fetches weights. The first weights depend on ``seed`` and on nothing
+            else, unless ``start`` names a file that holds them.
+
+    Raises:
+        CourseError: the file of the first weights is missing or broken, or is of another network.
     """
     # No device is touched: processes for several GPUs may yet be started from this one.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
-        return _build(settings)
+        model = _build(settings)
+    if settings.start:
+        fill(model, read_weights(settings.start)[0], settings.start)
+    return model
 
 
 def _build(settings: Settings) -> nn.Module:
@@ -112,19 +120,14 @@ def digest(tensors: dict[str, Tensor]) -> str:
     return numbers.hexdigest()
 
 
-def load_weights(path: Path, settings: Settings) -> tuple[nn.Module, Settings]:
-    """Build the network that a weights file was made from and fill it; in evaluation mode, on ``settings.accelerator``.
+def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read a weights file: its numbers by name, and the settings that they depend on.
 
     Args:
         path: the file, or the folder of a run, which holds it as ``best.safetensors``.
-        settings: those that the weights do not depend on; ``accelerator`` of them matters here.
-
-    Returns:
-        The model, and ``settings`` with those that the weights depend on taken from the file.
 
     Raises:
-        CourseError: the file is missing, truncated, changed, not from this course, or of another shape than it says; or
-            there is no such device.
+        CourseError: the file is missing, truncated, changed, or not from this course.
     """
     if path.is_dir():
         path = path / BEST
@@ -144,7 +147,25 @@ def load_weights(path: Path, settings: Settings) -> tuple[nn.Module, Settings]:
         raise CourseError(
             f"{path} is not a whole weights file of this course ({reason}): give a run's folder, or {BEST} in it"
         ) from None
-    stored = settings.replace(**chosen, pretrained=False)
+    return tensors, chosen
+
+
+def load_weights(path: Path, settings: Settings) -> tuple[nn.Module, Settings]:
+    """Build the network that a weights file was made from and fill it; in evaluation mode, on ``settings.accelerator``.
+
+    Args:
+        path: the file, or the folder of a run, which holds it as ``best.safetensors``.
+        settings: those that the weights do not depend on; ``accelerator`` of them matters here.
+
+    Returns:
+        The model, and ``settings`` with those that the weights depend on taken from the file.
+
+    Raises:
+        CourseError: the file is missing, truncated, changed, not from this course, or of another shape than it says; or
+            there is no such device.
+    """
+    tensors, chosen = read_weights(path)
+    stored = settings.replace(**chosen, pretrained=False, start=None)
     model = build(stored)
     fill(model, tensors, path)
     return model.eval().to(choose_device(settings.accelerator)), stored

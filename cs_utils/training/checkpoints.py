@@ -44,7 +44,7 @@ TEMPORARY = ".*.tmp"
 
 MAY_CHANGE = (
     *("epochs", "patience", "plot_every", "workers", "accelerator", "devices", "batch_size", "memory_format"),
-    *("keep_memory", "compile", "runs", "run", "data", "cache"),
+    *("keep_memory", "compile", "runs", "run", "data", "cache", "start"),
 )
 """Settings that may differ when a run goes on; any other would make it another run. Of the data, only the place may."""
 LOCK_SECONDS = 10.0
@@ -59,6 +59,7 @@ def identify(training: Training) -> dict[str, Any]:
     if settings.schedule != "constant":
         kept["epochs"] = settings.epochs  # the rate of every step depends on them
     for name, part in (("loss", training.loss), ("optimizer", training.optimizer.optimizer)):
+        part = getattr(part, "func", part)  # of a partial, such as a loss with class weights
         kept[name] = getattr(part, "__name__", type(part).__name__)
     return kept | {"frames": "; ".join(map(_identify_data, (training.train.dataset, training.val.dataset)))}
 

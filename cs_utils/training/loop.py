@@ -28,7 +28,7 @@ from tqdm import tqdm
 
 from cs_utils.exceptions import CourseError
 from cs_utils.labels import NUM_CLASSES, VOID
-from cs_utils.losses.right import LOSSES
+from cs_utils.losses.right import LOSSES, inverse_log_weights, median_frequency_weights
 from cs_utils.metrics.confusion import confusion_matrix, mean_dice, mean_iou
 from cs_utils.models.modes import evaluating, keeping_memory
 from cs_utils.models.zoo import fill
@@ -129,6 +129,25 @@ def make_optimizer(
     return torch.optim.AdamW(parameters, learning_rate, weight_decay=weight_decay, fused=True)
 
 
+def make_loss(settings: Settings, train: DataLoader, device: torch.device) -> Loss:
+    """The loss that the settings name, with the class weights that they name, counted on the training masks.
+
+    Raises:
+        CourseError: the training loader's data set cannot count the pixels of its classes.
+    """
+    loss = LOSSES[settings.loss]
+    if settings.class_weights == "none":
+        return loss
+    if not hasattr(train.dataset, "count_pixels"):
+        raise CourseError("setting class_weights needs a data set with count_pixels(): give weights in loss= instead")
+    counts = train.dataset.count_pixels()  # (images, 19)
+    if settings.class_weights == "median_frequency":
+        weight = median_frequency_weights(counts)
+    else:
+        weight = inverse_log_weights(counts.sum(dim=0) / counts.sum())
+    return partial(loss, weight=weight.float().to(device))
+
+
 def prepare(
     model: nn.Module,
     train: DataLoader,
@@ -159,7 +178,7 @@ def prepare(
     for group in optimizer.param_groups:
         group["initial_lr"] = group["lr"]  # PyTorch's own schedulers call it so
     trained, optimizer = set_up(fabric, model, optimizer, settings)
-    loss = loss or LOSSES[settings.loss]
+    loss = loss or make_loss(settings, train, fabric.device)
     if isinstance(loss, nn.Module):
         loss.to(fabric.device)
     average = None

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from cs_utils.data.cityscapes import find_frames, read_mask, write_png
+from cs_utils.data.cache import resize_frames
+from cs_utils.data.cityscapes import find_frames, read_frame, read_mask, write_png
 from cs_utils.data.loaders import (
     EpochSampler,
     StreetScenes,
@@ -167,3 +168,15 @@ def test_a_profile_uses_the_same_scenes_of_minicity_whatever_else_lies_there(dat
     rare = find_frames(data_root, "train")[4]
     rare.polygons.write_text(rare.polygons.read_text().replace('"road"', '"train"'))
     assert rare in choose_frames(data_root, "train", 2)
+
+
+def test_the_pixels_of_each_class_are_counted_on_the_masks_before_augmentation(data_root, tmp_path):
+    frames = find_frames(data_root, "train")
+    size = (32, 64)
+    augmentation = Augmentation(size, rotation=90, scale=(0.5, 2))
+    from_cache = StreetScenes(frames, augmentation, 0, resize_frames(frames, size, tmp_path / "cache"))
+    for dataset in (StreetScenes(frames, augmentation), from_cache):
+        counts = dataset.count_pixels()
+        assert counts.shape == (6, 19)
+        mask = read_frame(frames[2])[1]
+        assert counts[2].tolist() == [int((mask == value).sum()) for value in range(19)]

@@ -8,6 +8,7 @@ import torch
 from cs_utils.exceptions import CourseError
 from cs_utils.models.zoo import build, choose_device, count_parameters, load_weights, save_weights
 from cs_utils.settings import Model, Settings
+from helpers import same
 
 SMALL = Settings(width=4, image_size=(32, 64), accelerator="cpu")
 
@@ -86,3 +87,13 @@ def test_weights_of_another_shape_are_named(tmp_path):
     safetensors.torch.save_file(tensors, path, metadata={"architecture": json.dumps(says)})
     with pytest.raises(CourseError, match=r"w.safetensors does not fit this model: .* is \(.*\) in the file"):
         load_weights(path, SMALL)
+
+
+def test_a_network_starts_from_the_weights_of_another_run(tmp_path):
+    first = Settings(width=4, seed=1)
+    save_weights(build(first), tmp_path / "first.safetensors", first)
+    started = build(Settings(width=4, seed=2, start=tmp_path / "first.safetensors"))
+    assert same(started.state_dict(), build(first).state_dict())
+    assert not same(started.state_dict(), build(Settings(width=4, seed=2)).state_dict())
+    with pytest.raises(CourseError, match="does not fit this model"):
+        build(Settings(width=8, start=tmp_path / "first.safetensors"))

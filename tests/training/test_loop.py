@@ -8,11 +8,13 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch import nn
+from torch.utils.data import DataLoader
 
 from cs_utils.data.cityscapes import write_png
 from cs_utils.data.files import write_atomic
 from cs_utils.data.loaders import loaders
 from cs_utils.exceptions import CourseError
+from cs_utils.losses.right import median_frequency_weights
 from cs_utils.models.zoo import build, load_weights
 from cs_utils.settings import Settings
 from cs_utils.training import loop as training
@@ -309,3 +311,20 @@ def test_it_trains_without_tensorboard(settings, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     run, _ = train_once(settings.replace(epochs=1))
     assert not (run.folder / "tensorboard").exists()
+
+
+def test_class_weights_make_the_loss_that_weighs_by_rarity_on_the_training_masks(settings):
+    train, val = loaders(settings)
+    counts = train.dataset.count_pixels()
+    shares = counts.sum(dim=0) / counts.sum()
+    logits, target = torch.randn(2, 19, 4, 8), torch.randint(0, 19, (2, 4, 8))
+    for name, weight in (
+        ("median_frequency", median_frequency_weights(counts)),
+        ("inverse_log", 1 / torch.log(1.10 + shares)),
+    ):
+        loss = prepare(build(settings), train, val, settings.replace(class_weights=name)).loss
+        expected = torch.nn.functional.cross_entropy(logits, target, weight.float(), ignore_index=255)
+        assert torch.isclose(loss(logits, target), expected)
+    foreign = DataLoader([train.dataset[0]] * 4, batch_size=2)
+    with pytest.raises(CourseError, match="count_pixels"):
+        prepare(build(settings), foreign, foreign, settings.replace(class_weights="inverse_log"))
