@@ -11,7 +11,8 @@ How a scene comes about, and where to read on:
 3. ``vehicles`` (made of ``mesh``), ``people``, ``trees`` and ``furniture`` build the things on it; ``materials`` and
    ``facades`` (made of ``textures``) say what roads and walls, and the fronts of houses look like.
 4. ``geometry`` holds the level pinhole camera that turns world points into points of a canvas.
-5. ``render`` projects all things, drops what is hidden, and paints the rest from far to near.
+5. ``render`` projects all things, drops what is hidden, and paints the rest from far to near; ``sky`` and ``shadows``
+   help it.
 6. ``lens`` turns the canvas, picture and polygons alike, as the camera is turned, and bends it as its lens does.
 7. ``carrier`` adds the bonnet of the own car; ``sensor`` does what film and sensor do: blur, glare, exposure, white
    balance, tone curve, vignetting and noise.

@@ -49,7 +49,8 @@ def draw_light(rng: np.random.Generator) -> Light:
 def draw_look(rng: np.random.Generator, light: Light) -> Look:
     """Exposure, white balance, tone curve, sharpness and noise of the camera."""
     # The camera makes up for some of what the light lacks, and not always well.
-    exposure = float(np.exp(rng.normal(0.24, 0.26))) * (light.ambient + 0.5 * light.direct) ** -0.65
+    exposure = float(np.exp(rng.normal(0.22, 0.26))) * (light.ambient + 0.5 * light.direct) ** -0.65
+    exposure = float(np.clip(exposure, 0.55, 2.0))
     balance = np.exp(rng.normal(0.0, (0.07, 0.02, 0.08)))
     offset = tuple(int(n) for n in rng.integers(0, TILE, 2))
     shaken = bool(rng.random() < 0.18)
@@ -64,7 +65,7 @@ def draw_look(rng: np.random.Generator, light: Light) -> Look:
         blur=float(rng.uniform(0.0, 0.0009) if rng.random() < 0.6 else 0.0),
         sharpen=float(rng.uniform(0.0, 1.0) if rng.random() < 0.5 else 0.0),
         streak=(float(rng.uniform(0.002, 0.009)), float(rng.uniform(0.0, np.pi))) if shaken else None,
-        noise=float(rng.uniform(0.5, 3.0) + rng.exponential(1.6) * (1.0 + 1.2 * light.dusk)),
+        noise=float(min(rng.uniform(0.5, 3.0) + rng.exponential(1.6) * (1.0 + 1.2 * light.dusk), 9.0)),
         noise_offset=(offset[0], offset[1]),
         glare=float(rng.uniform(0.15, 0.8)),
     )

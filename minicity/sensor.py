@@ -63,8 +63,9 @@ def expose(image: np.ndarray, look: Look, sun: tuple[float, float, float] | None
     start_y, start_x = look.noise_offset
     rows, columns = (start_y + np.arange(height)) % TILE, (start_x + np.arange(width)) % TILE
     speckle = _speckle().take(rows, axis=0).take(columns, axis=1)
-    # Photons come by chance: the noise grows with the root of the light. Writing bytes rounds and keeps to 0..255.
-    strength = cv2.sqrt(np.maximum(image, 8.0) * np.float32(1 / 128))
+    # Photons come by chance: the noise grows with the root of the light, until it burns out.
+    strength = cv2.sqrt(np.maximum(image, 8.0) * np.float32(1 / 128)) * np.clip(8.0 - image * (1 / 32), 0.1, 1.0)
+    # Written as bytes, the sum is rounded and kept within 0..255.
     return cv2.addWeighted(image, 1.0, cv2.multiply(strength, speckle), look.noise, 0.0, dtype=cv2.CV_8U)
 
 

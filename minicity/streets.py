@@ -79,6 +79,10 @@ def _ground(
     stone = tuple(tone * np.array(PAVEMENTS[int(rng.integers(len(PAVEMENTS)))]) * (1.0 + rng.normal(0.0, 0.03, 3)))
     slab = ((0.5, 0.5), (0.3, 0.3), (0.2, 0.1), (1.0, 1.0), (0.0, 0.0))[pick]
     kerb_tone = float(rng.uniform(0.32, 0.68))
+    wear = _wear(rng, left, right)
+    if rng.random() < 0.35:
+        # The same asphalt on both sides of the kerb.
+        stone, slab = tuple(wear.tone * rng.uniform(0.85, 1.3) * np.array(wear.cast)), (0.0, 0.0)
     edges = []
     for side, kerb in ((-1.0, left), (1.0, right)):
         verge = max(float(rng.uniform(*plan.verge)), 0.0) if rng.random() < 0.75 else 0.0
@@ -119,7 +123,7 @@ def _ground(
         crossings = (*crossings, float(rng.uniform(9.0, 16.0)))
     arrows = ((0.0, junction - 15.0),) if junction is not None and plan.lanes == 2 and rng.random() < 0.6 else ()
     kind = "cobbles" if rng.random() < plan.cobbles else ("concrete" if rng.random() < 0.08 else "asphalt")
-    road = Asphalt(left, right, _wear(rng, left, right), tuple(lines), crossings, kind, arrows, float(rng.random()))
+    road = Asphalt(left, right, wear, tuple(lines), crossings, kind, arrows, float(rng.random()))
     street.strip("road", left, right, road)
     if plan.track:
         for track in (-0.5 * LANE - 1.6, -0.5 * LANE - 1.6 - 3.2) if rng.random() < 0.3 else (-LANE,):
