@@ -23,7 +23,7 @@ def draw_light(rng: np.random.Generator) -> Light:
     sun = np.array([np.cos(elevation) * np.sin(azimuth), np.sin(elevation), np.cos(elevation) * np.cos(azimuth)])
     warm = rng.uniform(0.0, 1.0) * (1.0 - clouds) * (1.3 - elevation)
     # Blue from pale to deep, clouds from white to lead.
-    deep, lead, cast = rng.uniform(0.0, 1.0), rng.uniform(0.62, 1.02), 1.0 + rng.normal(0.0, 0.03, 3)
+    deep, lead, cast = rng.uniform(0.0, 1.0), rng.uniform(0.5, 1.02), 1.0 + rng.normal(0.0, 0.03, 3)
     blue = (1.0 - deep) * np.array([0.62, 0.76, 0.9]) + deep * np.array([0.2, 0.42, 0.76])
     pale = np.array([0.8, 0.88, 0.95]) * rng.uniform(0.85, 1.08)
     top = ((1 - clouds) * blue + clouds * lead * np.array([0.8, 0.83, 0.87])) * cast

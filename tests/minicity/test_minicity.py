@@ -254,7 +254,7 @@ def test_no_class_can_be_told_by_brightness_or_colour_alone():
     for found in tones.values():
         assert np.ptp(np.percentile(found, (10, 90))) > 50
     assert np.percentile(tones["road"], 90) > np.percentile(tones["building"], 25)
-    assert np.percentile(tones["building"], 95) > np.percentile(tones["sky"], 15)
+    assert np.percentile(tones["building"], 95) > np.percentile(tones["sky"], 20)
 
 
 def test_the_camera_varies_from_scene_to_scene():
