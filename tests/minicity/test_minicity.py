@@ -240,11 +240,13 @@ def test_nothing_is_labelled_that_shows_fewer_than_four_pixels():
 
 def test_no_class_can_be_told_by_brightness_or_colour_alone():
     """Exposure, tint and the brightness of road, houses and sky vary from scene to scene, and overlap."""
-    mean, warm, tones = [], [], {name: [] for name in ("road", "building", "sky")}
+    mean, warm, bright, tones = [], [], [], {name: [] for name in ("road", "building", "sky")}
     for seed in range(40):
         image, ids = scene(seed).image.astype(float), label_ids(seed)
         mean.append(image.mean())
         warm.append(np.log((image[..., 0].mean() + 1) / (image[..., 2].mean() + 1)))
+        wall, sky = (image[ids == BY_NAME[name].id].mean(axis=1) for name in ("building", "sky"))
+        bright.append(len(sky) > 50 and np.percentile(wall, 95) > sky.mean())
         for name, found in tones.items():
             inside = ids == BY_NAME[name].id
             if inside.sum() > 50:
@@ -254,7 +256,7 @@ def test_no_class_can_be_told_by_brightness_or_colour_alone():
     for found in tones.values():
         assert np.ptp(np.percentile(found, (10, 90))) > 50
     assert np.percentile(tones["road"], 90) > np.percentile(tones["building"], 25)
-    assert np.percentile(tones["building"], 95) > np.percentile(tones["sky"], 20)
+    assert sum(bright) >= 4  # scenes with walls in the light that are brighter than the sky
 
 
 def test_the_camera_varies_from_scene_to_scene():
