@@ -12,7 +12,7 @@ READY := $(VENV)/.ready
 export OMP_WAIT_POLICY ?= PASSIVE
 export GOMP_SPINCOUNT ?= 1000
 
-.PHONY: course lab figures outputs readme test soak bench audit lint format clean
+.PHONY: course lab figures outputs readme test soak bench evidence audit lint format clean
 
 course: $(READY)  ## run all notebooks in order, but for those whose copy in build/ is up to date; Ctrl-C, and it goes on
 	$(BIN)/python -m cs_utils course
@@ -35,11 +35,16 @@ test: $(READY)  ## all tests and all notebooks; TESTS=tests/plots: some
 
 soak: export CS_SOAK = 1
 soak: $(READY)  ## the tests that inject faults, in their long form; prints the faults injected, survived and lost
-	$(BIN)/python -m pytest -o addopts=--import-mode=importlib --timeout=3600 -v tests/robustness tests/training
+	$(BIN)/python -m pytest -o addopts=--import-mode=importlib --timeout=3600 -v tests/robustness tests/training tests/experiments/test_runner.py
 
 bench: $(READY)  ## speed against what one would otherwise pick; tables go to build/benchmarks/
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet -r benchmarks/requirements.txt
 	$(BIN)/python -m benchmarks --out build/benchmarks
+
+JOBS ?= 2
+MINUTES ?= 600
+evidence: $(READY)  ## the long runs behind the verdicts that are missing in results/, the most valuable first; JOBS= MINUTES=
+	$(BIN)/python -m cs_utils experiment --all --jobs $(JOBS) --minutes $(MINUTES)
 
 audit: $(READY)  ## known weaknesses of the packages that are installed; asks PyPI
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet pip-audit

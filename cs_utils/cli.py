@@ -1,4 +1,4 @@
-"""The command line: ``python -m cs_utils {data,train,evaluate,predict,figure,course}``.
+"""The command line: ``python -m cs_utils {data,train,evaluate,predict,figure,course,experiment}``.
 
 A command is a function below, entered in `COMMANDS`; tyro makes flags of its parameters and help of its docstring. A
 parameter that is named like a setting, such as ``data``, has that setting's value in the chosen profile as its default.
@@ -287,6 +287,39 @@ def course(*, store: bool = False, out: Path | None = None, profile: Profile, da
     return 0
 
 
+def experiment(
+    names: Positional[tuple[str, ...]] = (),
+    *,
+    list_all: Annotated[bool, tyro.conf.arg(name="list")] = False,
+    run_all: Annotated[bool, tyro.conf.arg(name="all")] = False,
+    budget: Literal["small", "full"] = "full",
+    jobs: int = 1,
+    minutes: float | None = None,
+) -> int:
+    """Do what is missing of the long runs behind the verdicts, into results/; without a name, list them.
+
+    A run that is recorded is not done again: stop it whenever you like, and call it again to go on.
+
+    Args:
+        names: which experiments, in this order.
+        list_all: list the experiments, and how much of each is done.
+        run_all: all of them, the most valuable first.
+        budget: full, what a verdict needs; small, what two cores can do in minutes.
+        jobs: processes side by side, on the cores of a CPU or on one GPU.
+        minutes: stop in time; None: when all is done.
+    """
+    from cs_utils.experiments.grids import GRIDS
+    from cs_utils.experiments.runner import list_experiments, run_experiments
+
+    if list_all or not (names or run_all):
+        print(list_experiments(budget))
+        return 0
+    plans = run_experiments(list(GRIDS) if run_all else names, budget, jobs, minutes)
+    for name, plan in plans.items():
+        print(f"{name}: {plan.done} of {plan.total} runs, budget {budget}")
+    return 0
+
+
 def _require_notebooks() -> None:
     from course.sections import NOTEBOOKS, list_notebooks
 
@@ -320,6 +353,7 @@ COMMANDS: dict[str, Command | dict[str, Command]] = {
     "predict": predict,
     "figure": figure,
     "course": course,
+    "experiment": experiment,
 }
 """Every command by name; a dictionary holds the commands of a group."""
 GROUPS = {"data": "Get data into the Cityscapes layout, or check a folder that has it."}

@@ -13,6 +13,10 @@ class CourseError(Exception):
         super().__init__(message.rstrip().rpartition(f"{type(self).__name__}: ")[2])
 
 
+class Diverged(CourseError):
+    """A loss has become NaN or infinite."""
+
+
 def unknown(what: str, name: object, choices: Iterable[str]) -> CourseError:
     """The error of a name that there is not: it names the nearest of the choices, or all where none is near."""
     choices = list(choices)

@@ -125,13 +125,20 @@ def decode(path: Path, data: np.ndarray, flags: int) -> np.ndarray:
     return pixels
 
 
-def write_atomic(path: Path, data: bytes | memoryview) -> None:
-    """Write a file whole or not at all: under a temporary name beside it, then renamed."""
+def write_atomic(path: Path, data: bytes | memoryview, durable: bool = False) -> None:
+    """Write a file whole or not at all: under a temporary name beside it, then renamed.
+
+    ``durable`` waits until the disk has it, so that it also survives a loss of power.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     # The process number keeps two processes that write the same file apart.
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        temporary.write_bytes(data)
+        with temporary.open("wb") as file:
+            file.write(data)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

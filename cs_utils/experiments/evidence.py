@@ -38,7 +38,8 @@ def read_rows(grid: str, budget: Budget = "full", folder: Path = RESULTS) -> pd.
     rows = pd.read_csv(path)
     rows = rows[(rows["budget"] == budget) & (rows["role"] == "test")]
     failed = rows["status"] == DIVERGED
-    return rows.assign(**{name: rows[name].mask(failed, 0.0) for name in ("last_iou", "best_iou") if name in rows})
+    scores = rows.reindex(columns=["last_iou", "best_iou"])  # a run that diverged in its first epoch has none
+    return rows.assign(**{name: scores[name].mask(failed, 0.0) for name in scores})
 
 
 def read_histories(grid: str, folder: Path = RESULTS) -> pd.DataFrame:

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from cs_utils.data.loaders import StreetScenes
-from cs_utils.exceptions import CourseError, Halted
+from cs_utils.exceptions import Diverged, Halted
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -79,7 +79,7 @@ def refuse_nan(fabric: Fabric, losses: Tensor, loader: DataLoader, kind: str) ->
         kind: which loss it is.
 
     Raises:
-        CourseError: a loss of any process is not finite.
+        Diverged: a loss of any process is not finite.
     """
     bad = (~losses.isfinite()).nonzero().flatten().tolist()
     mine = (bad[0], float(losses[bad[0]]), len(losses), _photos_of(loader, bad[0])) if bad else None
@@ -95,7 +95,7 @@ def refuse_nan(fabric: Fabric, losses: Tensor, loader: DataLoader, kind: str) ->
     where = ""
     if names:
         where = f", in epoch {loader.dataset.epoch} with seed {loader.dataset.seed} ({', '.join(names)})"
-    raise CourseError(
+    raise Diverged(
         f"the {kind} loss is {value} from batch {step + 1} of {batches} on{where}: look at these photos and their "
         "labels, or give a smaller --learning-rate"
     )

@@ -1,0 +1,218 @@
+"""Do the runs that grids still need, several processes side by side, until all is done or the time is over.
+
+All workers are alike: each looks what is open, claims a run by a lock, does it, and adds its row. A worker that is
+killed gives its lock back, so that what it had in hand is done again, and nothing else. Other calls of the same command
+may run at the same time, on one machine or on several that share the folder.
+"""
+
+import os
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+from filelock import Timeout
+from tqdm import tqdm
+
+from cs_utils.exceptions import CourseError, unknown
+from cs_utils.experiments.evidence import RESULTS
+from cs_utils.experiments.grids import GRIDS, Budget
+from cs_utils.experiments.places import is_there, make_data
+from cs_utils.experiments.plan import Job, Plan, make_plan
+from cs_utils.experiments.store import add_run, find_run, lock_of, read_table
+
+WAIT = 0.5
+"""Seconds that a worker waits while all that is open is in other hands."""
+LOOK = 3.0
+"""Seconds between two looks of the bar at what the workers have done."""
+
+
+class OutOfTime(Exception):
+    """The time is over; the run in hand is given up."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """What all workers of a call know."""
+
+    grids: tuple[str, ...]
+    budget: Budget
+    folder: Path
+    deadline: float
+    """By `time.time`; infinite for none."""
+    jobs: int = 1
+    threads: int | None = None
+    """Threads of each worker; None: as PyTorch chooses."""
+    parent: int | None = None
+    """The process that a worker ends with, if it has one."""
+
+    def plan(self, name: str) -> Plan:
+        """What a grid still needs."""
+        return make_plan(name, self.budget, read_table(self.folder / f"{name}.csv"), is_there)
+
+    def plans(self) -> dict[str, Plan]:
+        """What each grid still needs."""
+        return {name: self.plan(name) for name in self.grids}
+
+    def check(self) -> None:
+        """Called before each step.
+
+        Raises:
+            OutOfTime: the time is over, or the parent is gone.
+        """
+        if time.time() > self.deadline or (self.parent is not None and os.getppid() != self.parent):
+            raise OutOfTime
+
+
+def run_experiments(
+    grids: Sequence[str],
+    budget: Budget = "full",
+    jobs: int = 1,
+    minutes: float | None = None,
+    folder: Path = RESULTS,
+) -> dict[str, Plan]:
+    """Do what is missing of some grids, in their order; what is recorded already stays.
+
+    Args:
+        grids: names of `GRIDS`.
+        budget: ``full`` for verdicts, ``small`` to try.
+        jobs: processes side by side, on a CPU's cores or on one GPU.
+        minutes: stop in time; None: when all is done.
+        folder: where the rows are.
+
+    Returns:
+        The plans as they are at the end.
+
+    Raises:
+        CourseError: there is no such grid, or a worker failed.
+    """
+    for name in grids:
+        if name not in GRIDS:
+            raise unknown("experiment", name, GRIDS)
+    if jobs < 1:
+        raise CourseError(f"jobs={jobs} is out of range: give 1 or more")
+    deadline = time.time() + 60 * minutes if minutes is not None else float("inf")
+    work = Work(tuple(grids), budget, folder, deadline, jobs)
+    missing = [arm for name in grids for arm, spec in GRIDS[name].arms.items() if not is_there(spec)]
+    if missing:
+        print(f"left out, for data/camvid is not there: {', '.join(missing)}", file=sys.stderr)
+    make_data(grids, budget)
+    if jobs == 1:
+        with _progress(work) as bar:
+            do_runs(work, lambda job: _update(bar, work, job))
+    else:
+        _run_workers(work)
+    return work.plans()
+
+
+def _progress(work: Work) -> tqdm:
+    plans = work.plans().values()
+    done, total = sum(plan.done for plan in plans), sum(plan.total for plan in plans)
+    return tqdm(desc="experiment", total=total, initial=done, unit="run", disable=None)
+
+
+def _update(bar: tqdm, work: Work, job: Job | None = None) -> None:
+    plans = work.plans().values()
+    bar.total = sum(plan.total for plan in plans)
+    bar.update(sum(plan.done for plan in plans) - bar.n)
+    if job:
+        bar.set_postfix_str(f"{job.grid}: {job.arm}")
+
+
+def _run_workers(work: Work) -> None:
+    # Each process has its own threads, and small networks gain little from several.
+    threads = max(1, (os.cpu_count() or 1) // work.jobs)
+    shared = Work(work.grids, work.budget, work.folder, work.deadline, work.jobs, threads, os.getpid())
+    before = {name: os.environ.get(name) for name in ("OMP_NUM_THREADS", "TQDM_DISABLE")}
+    # Both are read when a library is loaded, so they must stand before the processes start.
+    os.environ.update(OMP_NUM_THREADS=str(threads), TQDM_DISABLE="1")
+    context = get_context("spawn")
+    workers = [context.Process(target=do_runs, args=(shared,), daemon=True) for _ in range(work.jobs)]
+    try:
+        for worker in workers:
+            worker.start()
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
+    try:
+        with _progress(work) as bar:
+            while any(worker.is_alive() for worker in workers):
+                workers[0].join(LOOK)
+                _update(bar, work)
+    finally:
+        for worker in workers:
+            worker.terminate()
+            worker.join()
+    if any(worker.exitcode not in (0, None) for worker in workers):
+        raise CourseError("a worker failed, see above: what the others have done is kept; call again to go on")
+
+
+def do_runs(work: Work, on_run: Callable[[Job], None] = lambda job: None) -> None:
+    """Do one open run after the other until there is none, or the time is over."""
+    import torch
+
+    if work.threads is not None:
+        torch.set_num_threads(work.threads)
+    while True:
+        busy = False
+        for job in _open_jobs(work):
+            try:
+                # Tried, not waited for: what another worker has in hand is left to it.
+                with lock_of(work.folder, f"run-{job.key}").acquire(timeout=0):
+                    if not _do(job, work):
+                        return
+            except Timeout:
+                busy = True
+                continue
+            on_run(job)
+            break  # what is open may have changed
+        else:
+            if not busy:
+                return
+            time.sleep(WAIT)
+
+
+def _open_jobs(work: Work) -> Iterator[Job]:
+    for name in work.grids:  # one after the other: mostly the first that is not done has something
+        yield from work.plan(name).open
+
+
+def _do(job: Job, work: Work) -> bool:
+    """Do a run, or copy it from another grid; give whether there is time for more."""
+    from cs_utils.experiments.runs import run_job
+
+    table = read_table(work.folder / f"{job.grid}.csv")
+    if any(row["run"] == job.key for row in table):
+        return True  # another worker has just finished it
+    if known := find_run(work.folder, job.key):
+        row, tables = known
+        add_run(work.folder, job.grid, row | {"arm": job.arm, "role": job.role}, tables)
+        return True
+    if time.time() + _expected_seconds(job, table) > work.deadline:
+        return False
+    try:
+        row, tables = run_job(job, work.check)
+    except OutOfTime:
+        return False
+    add_run(work.folder, job.grid, row | {"jobs": work.jobs}, tables)
+    return True
+
+
+def _expected_seconds(job: Job, rows: list[dict[str, str]]) -> float:
+    """How long a run will take: as long as others of its arm did, else of its grid; 0 where none is known."""
+    for wanted in ({"budget": job.budget, "arm": job.arm}, {"budget": job.budget}):
+        seconds = [float(row["wall_seconds"]) for row in rows if wanted.items() <= row.items()]
+        if seconds:
+            return statistics.median(seconds)
+    return 0.0
+
+
+def list_experiments(budget: Budget = "full", folder: Path = RESULTS) -> str:
+    """All grids with their questions, and how many of their runs are done."""
+    lines = []
+    for name, plan in Work(tuple(GRIDS), budget, folder, float("inf")).plans().items():
+        lines.append(f"{name:13} {plan.done:4} of {plan.total:4} runs  {GRIDS[name].question}")
+    return "\n".join(lines)

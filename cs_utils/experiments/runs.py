@@ -1,0 +1,256 @@
+"""One run of a grid: train an arm, measure what its row needs, and give the row with its tables."""
+
+import json
+import platform
+import subprocess
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import cache
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from cs_utils.data.cityscapes import Frame, read_frame
+from cs_utils.data.loaders import StreetScenes, loaders
+from cs_utils.data.sources import minicity_frames
+from cs_utils.data.transforms import Preprocessing, resize_mask
+from cs_utils.evaluation.predict import evaluate, predict
+from cs_utils.exceptions import Diverged
+from cs_utils.experiments.evidence import ALIVE, DIVERGED, TARGETS
+from cs_utils.experiments.places import folder_of, fresh_folder
+from cs_utils.experiments.plan import DATA_VERSIONS, Job
+from cs_utils.experiments.recipes import MismatchedPairs, make_loss, make_network, make_optimizer_of
+from cs_utils.experiments.store import Row, Tables
+from cs_utils.labels import CLASS_NAMES, NUM_CLASSES
+from cs_utils.metrics.confusion import confusion_matrix, iou_per_class, mean_iou
+from cs_utils.models.inspect import probe_activations
+from cs_utils.models.signals import trace_signals
+from cs_utils.settings import ROOT, Settings
+from cs_utils.training.loop import Training, epochs, prepare, validate
+
+HISTORY = ("epoch", "train_loss", "val_loss", "dice_score", "iou_score", "train_iou", "train_seconds", "seconds")
+"""What is kept of each epoch."""
+PROBED_IMAGES = 16
+"""Validation images that dead units are looked for on."""
+
+
+def run_job(job: Job, before_step: Callable[[], None] = lambda: None) -> tuple[Row, Tables]:
+    """Do one run.
+
+    Args:
+        job: which one.
+        before_step: called before each training step; what it raises ends the run.
+
+    Returns:
+        Its row and its tables, ready for `store.add_run`.
+    """
+    settings = job.settings.replace(data=folder_of(job.spec.data, job.budget))
+    start = time.perf_counter()
+    if torch.cuda.is_available():
+        torch.cuda.reset_peak_memory_stats()
+    measured, tables = {"train": _train, "probe": _probe, "blindfold": _blindfold}[job.spec.kind](
+        job, settings, before_step
+    )
+    fixed = {
+        "run": job.key,
+        "budget": job.budget,
+        "arm": job.arm,
+        "role": job.role,
+        "rate": job.rate,
+        "seed": job.seed,
+        "status": "done",
+    }
+    provenance = {
+        "peak_mb": _peak_megabytes(),
+        "wall_seconds": time.perf_counter() - start,
+        "data": job.spec.data,
+        "data_version": DATA_VERSIONS[job.spec.data],
+        "settings": json.dumps(job.describe(), sort_keys=True),
+        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+        **describe_machine(),
+    }
+    return fixed | measured | provenance, tables
+
+
+def describe_machine() -> Row:
+    """Where and with what this is computed; nothing that names the machine or its user."""
+    cuda = torch.cuda.is_available()
+    return {
+        "commit": _commit(),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "machine": f"{platform.system()} {platform.machine()}",
+        "device": torch.cuda.get_device_name() if cuda else "cpu",
+        "threads": torch.get_num_threads(),
+    }
+
+
+@cache
+def _commit() -> str:
+    try:
+        command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--exclude", "*"]
+        # A fixed command.
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+
+
+def _peak_megabytes() -> float:
+    """The most memory so far: of the GPU for this run, else of this process for all its runs; NaN on Windows."""
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated() / 1e6
+    try:
+        import resource
+    except ImportError:
+        return float("nan")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1e6 if platform.system() == "Darwin" else 1e3)
+
+
+# ------------------------------------------------------------------------------------------------------------ training
+
+
+def _train(job: Job, settings: Settings, before_step: Callable[[], None]) -> tuple[Row, Tables]:
+    train, val = loaders(settings)
+    if job.spec.pair_error:
+        train.dataset.transform = MismatchedPairs(train.dataset.transform, job.spec.pair_error)
+    network = make_network(job.spec, settings)
+    row: Row = {}
+    if "dead units" in job.spec.also:
+        row["dead_birth"] = _dead_share(network, val)
+    optimizer = make_optimizer_of(job.spec, network.parameters(), settings)
+    training = prepare(network, train, val, settings, loss=make_loss(job.spec, train), optimizer=optimizer)
+    seen = _plain_loader(train, settings) if "train iou" in job.spec.also else None
+    history: list[Row] = []
+    first = np.full(NUM_CLASSES, np.nan)
+    try:
+        for epoch in epochs(training, before_step):
+            extra = {} if seen is None else {"train_iou": mean_iou(_matrix(training, seen))}
+            history.append({name: value for name, value in (epoch | extra).items() if name in HISTORY})
+            if len(history) == 1:
+                first = _ious(training, val)
+    except Diverged:
+        row["status"] = DIVERGED
+    row |= summarize(history, training.settings.epochs)
+    if row.get("status") != DIVERGED:
+        row |= {"alive_first": int((first > ALIVE).sum())} | _name_ious(_ious(training, val))
+        row |= _also(job, training, val)
+    return row, {"histories": history} | _fresh_images(job, training)
+
+
+def summarize(history: list[Row], planned: int) -> Row:
+    """What a row says of its epochs: best and last IoU, the slope at the end, and when each IoU was first reached."""
+    iou = np.array([epoch["iou_score"] for epoch in history])
+    seconds = np.cumsum([epoch["seconds"] for epoch in history])
+    row: Row = {"epochs": planned, "seconds": float(seconds[-1]) if len(iou) else 0.0}
+    if len(iou) == 0:
+        return row
+    row |= {"best_iou": float(iou.max()), "best_epoch": int(iou.argmax()) + 1, "last_iou": float(iou[-1])}
+    quarter = iou[-max(2, round(len(iou) / 4)) :]
+    if len(quarter) > 1:
+        row["slope"] = 10 * float(np.polyfit(np.arange(len(quarter)), quarter, 1)[0])  # per ten epochs
+    for goal in TARGETS:
+        there = np.flatnonzero(iou >= goal / 100)
+        row[f"epochs_to_{goal}"] = int(there[0]) + 1 if len(there) else None
+        row[f"seconds_to_{goal}"] = float(seconds[there[0]]) if len(there) else None
+    return row
+
+
+def _matrix(training: Training, loader: DataLoader) -> Tensor:
+    return validate(training.fabric, training.scored, loader, training.loss)[1]
+
+
+def _ious(training: Training, loader: DataLoader) -> np.ndarray:
+    return iou_per_class(_matrix(training, loader)).numpy()
+
+
+def _name_ious(ious: np.ndarray) -> Row:
+    named = {f"iou_{name.replace(' ', '_')}": float(value) for name, value in zip(CLASS_NAMES, ious, strict=True)}
+    return {"alive_last": int((ious > ALIVE).sum())} | named
+
+
+def _plain_loader(train: DataLoader, settings: Settings) -> DataLoader:
+    """The training images without augmentation."""
+    transform = Preprocessing(settings.image_size, settings.void_value)
+    dataset = StreetScenes(train.dataset.frames, transform, settings.seed, train.dataset.resized)
+    return DataLoader(dataset, batch_size=settings.batch_size)
+
+
+def _dead_share(network: nn.Module, val: DataLoader) -> float:
+    images: list[Tensor] = []
+    for image, _ in val:
+        images.append(image)
+        if sum(map(len, images)) >= PROBED_IMAGES:
+            break
+    table = probe_activations(network, images)
+    return float(table["dead"].sum() / table["channels"].sum())
+
+
+def _also(job: Job, training: Training, val: DataLoader) -> Row:
+    row: Row = {}
+    if "dead units" in job.spec.also:
+        row["dead_end"] = _dead_share(training.scored, val)
+    if "full size" in job.spec.also:
+        # The size that arms of several sizes can be compared at; the epochs were scored at the network's own.
+        table = evaluate(training.scored, val, training.settings).table
+        row |= {"last_iou": float(table["iou"].mean()), "ceiling": _ceiling(val.dataset.frames, training.settings)}
+        row |= _name_ious(table["iou"].to_numpy())
+    return row
+
+
+def _ceiling(frames: list[Frame], settings: Settings) -> float:
+    """Mean IoU of the labels themselves after they were shrunk to the network's size and enlarged again."""
+    matrix = torch.zeros(NUM_CLASSES + 1, NUM_CLASSES + 1, dtype=torch.int64)
+    for frame in frames:
+        _, mask = read_frame(frame)
+        again = resize_mask(resize_mask(mask, settings.image_size), mask.shape)
+        matrix += confusion_matrix(torch.from_numpy(again), torch.from_numpy(mask))
+    return mean_iou(matrix)
+
+
+def _fresh_images(job: Job, training: Training) -> Tables:
+    """Hits, true and predicted pixels of each class in each scene that has chosen nothing, at full size."""
+    if "fresh scenes" not in job.spec.also:
+        return {}
+    start, end, folder = fresh_folder(job.budget)
+    rows = []
+    for number, frame in enumerate(minicity_frames(folder, "val", end)[start:], start=start):
+        image, mask = read_frame(frame)
+        found = predict(training.scored, image, training.settings)
+        matrix = confusion_matrix(torch.from_numpy(found), torch.from_numpy(mask))[:-1]  # (C, C + 1)
+        counts = {"hits": matrix.diagonal(), "true": matrix.sum(dim=1), "predicted": matrix[:, :-1].sum(dim=0)}
+        rows.append(
+            {"image": number}
+            | {f"{kind}_{index}": int(count) for kind, all_ in counts.items() for index, count in enumerate(all_)}
+        )
+    return {"images": rows}
+
+
+# --------------------------------------------------------------------------------------------------- without training
+
+
+def _probe(job: Job, settings: Settings, before_step: Callable[[], None]) -> tuple[Row, Tables]:
+    """Signal and gradient by layer in a network that has learned nothing, and its dead units."""
+    train, val = loaders(settings)
+    network = make_network(job.spec, settings)
+    dead = _dead_share(network, val)
+    layers = trace_signals(network, *next(iter(train)))
+    ratios = {f"{name}_ratio": float(layers[name].min() / layers[name].max()) for name in layers}
+    return {"dead_birth": dead} | ratios, {"layers": layers.reset_index().to_dict("records")}
+
+
+def _blindfold(job: Job, settings: Settings, before_step: Callable[[], None]) -> tuple[Row, Tables]:
+    """The predictor that never looks at the photo: at each place the class that is most frequent there."""
+    train, val = loaders(settings)
+    counts = np.zeros((NUM_CLASSES, *settings.image_size), dtype=np.int32)
+    classes = np.arange(NUM_CLASSES)[:, None, None]
+    for index in range(len(train.dataset)):
+        counts += train.dataset.resized[index][1] == classes  # (C, h, w)
+    guess = torch.from_numpy(counts.argmax(axis=0))  # (h, w)
+    matrix = torch.zeros(NUM_CLASSES + 1, NUM_CLASSES + 1, dtype=torch.int64)
+    for _, target in val:
+        matrix += confusion_matrix(guess.expand_as(target), target)
+    return {"last_iou": mean_iou(matrix), "best_iou": mean_iou(matrix)} | _name_ious(iou_per_class(matrix).numpy()), {}

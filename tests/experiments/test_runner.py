@@ -1,0 +1,217 @@
+"""The long runs on a toy: whole rows, a kill costs the run in hand, processes side by side, stopping in time."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import toy
+from cs_utils.cli import main
+from cs_utils.exceptions import CourseError
+from cs_utils.experiments import runner, runs
+from cs_utils.experiments.evidence import TARGETS, read_histories, read_rows
+from cs_utils.experiments.grids import GRIDS, Arm, Grid
+from cs_utils.experiments.runner import list_experiments, run_experiments
+from cs_utils.experiments.store import read_table
+from cs_utils.labels import CLASS_NAMES
+from cs_utils.settings import ROOT
+from helpers import SOAK, draw_frame
+
+TRAINED = {"plain", "relu"}
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """The toy in the place of the experiments, for all tests here; the folder of its data."""
+    folder = tmp_path_factory.mktemp("toy")
+    for number in range(6):
+        draw_frame(folder / "data", "train", "alpha", number)
+    for number in range(6, 8):
+        draw_frame(folder / "data", "val", "gamma", number)
+    with pytest.MonkeyPatch.context() as patch:
+        toy.set_up(folder, patch)
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def recorded(place):
+    """The folder of the toy's results, all of them there; not to be changed."""
+    run_experiments(["toy"], "small", folder=place / "recorded")
+    return place / "recorded"
+
+
+@pytest.fixture
+def results(place):
+    """The folder of the toy's results, where nothing is yet."""
+    shutil.rmtree(place / "results", ignore_errors=True)
+    return place / "results"
+
+
+def start(folder: Path, jobs: int = 1) -> subprocess.Popen:
+    """The toy in a process of its own."""
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen([sys.executable, toy.__file__, str(folder), str(jobs)], env=environment)
+
+
+def wait_for(condition, seconds=120):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def test_a_grid_tunes_each_arm_and_compares_on_other_seeds(recorded):
+    assert not run_experiments(["toy"], "small", folder=recorded)["toy"].open
+    rows = pd.read_csv(recorded / "toy.csv")
+    assert rows["run"].is_unique
+    for arm in TRAINED:
+        mine = rows[rows["arm"] == arm]
+        tuning, tests = mine[mine["role"] == "tuning"], mine[mine["role"] == "test"]
+        assert len(tuning) >= 3
+        assert set(tuning["seed"]) == {100}
+        assert tests["seed"].tolist() == [0, 1]
+        (rate,) = set(tests["rate"])
+        assert tuning.set_index("rate").loc[rate, "last_iou"] == tuning["last_iou"].max()
+    assert list(read_rows("toy", "small", recorded)["arm"].value_counts().sort_index()) == [2, 1, 2, 2]
+
+
+def test_a_row_says_all_that_the_run_depends_on_and_what_came_of_it(recorded):
+    row = next(row for row in read_table(recorded / "toy.csv") if row["arm"] == "relu" and row["role"] == "test")
+    said = json.loads(row["settings"])
+    assert said["settings"]["activation"] == "relu"
+    assert said["settings"]["learning_rate"] == float(row["rate"])
+    assert said["loss"] == "cross_entropy"
+    for name in ("commit", "python", "torch", "machine", "device", "threads", "data_version", "seconds", "peak_mb"):
+        assert row[name], name
+    assert str(ROOT) not in json.dumps(row)
+    history = read_histories("toy", recorded).query("run == @row['run']")
+    assert history["epoch"].tolist() == [1, 2]
+    assert float(row["last_iou"]) == pytest.approx(history["iou_score"].iloc[-1], rel=1e-4)
+    assert float(row["best_iou"]) == pytest.approx(history["iou_score"].max(), rel=1e-4)
+    assert float(row["seconds"]) == pytest.approx(history["seconds"].sum(), rel=1e-3)
+    reached = history["epoch"][history["iou_score"] >= 0.15].tolist()
+    assert row["epochs_to_15"] == (str(reached[0]) if reached else "")
+    assert {f"epochs_to_{goal}" for goal in TARGETS} | {f"iou_{name.replace(' ', '_')}" for name in CLASS_NAMES} <= set(
+        row
+    )
+    # Blank where a class is neither there nor predicted.
+    scores = [float(row[name]) for name in row if name.startswith("iou_") and row[name]]
+    assert 3 <= len(scores) < len(CLASS_NAMES)
+    assert sum(scores) / len(scores) == pytest.approx(float(row["last_iou"]), rel=1e-3)
+
+
+def test_the_layers_of_an_untrained_network_are_a_table_of_their_own(recorded):
+    layers = pd.read_csv(recorded / "toy-layers.csv")
+    assert layers.groupby("run").size().tolist() == [18, 18]
+    row = next(row for row in read_table(recorded / "toy.csv") if row["arm"] == "at birth")
+    arriving = layers[layers["run"] == row["run"]]["arriving"]
+    assert float(row["arriving_ratio"]) == pytest.approx(arriving.min() / arriving.max(), rel=1e-3)
+
+
+def test_the_predictor_without_eyes_gives_each_place_its_most_frequent_class(recorded):
+    row = next(row for row in read_table(recorded / "toy.csv") if row["arm"] == "blindfold")
+    # The frames' sky and road never move, and their cars do.
+    assert float(row["iou_sky"]) > 0.9
+    assert float(row["iou_road"]) > 0.8
+    assert float(row["iou_car"]) < 0.5
+
+
+def test_what_is_recorded_is_not_done_again(recorded, monkeypatch):
+    before = {path.name: path.read_bytes() for path in recorded.glob("*.csv")}
+    monkeypatch.setattr(runs, "run_job", lambda *_: pytest.fail("done again"))
+    run_experiments(["toy"], "small", folder=recorded)
+    assert {path.name: path.read_bytes() for path in recorded.glob("*.csv")} == before
+
+
+def test_a_run_that_another_grid_has_recorded_is_copied(recorded, monkeypatch):
+    monkeypatch.setitem(GRIDS, "again", Grid("And again?", {"the same": toy.ARMS["plain"]}, seeds=2))
+    monkeypatch.setattr(runs, "run_job", lambda *_: pytest.fail("done again"))
+    run_experiments(["again"], "small", folder=recorded)
+    copied, first = (read_rows(name, "small", recorded) for name in ("again", "toy"))
+    assert set(copied["arm"]) == {"the same"}
+    assert copied["last_iou"].tolist() == first[first["arm"] == "plain"]["last_iou"].tolist()
+    assert len(read_histories("again", recorded)) == 2 * len(read_table(recorded / "again.csv"))
+
+
+def test_a_loss_that_is_no_number_ends_the_run_and_not_the_grid(results, monkeypatch):
+    from cs_utils.experiments import recipes
+
+    monkeypatch.setitem(recipes.LOSSES, "nothing", lambda logits, target: logits.sum() * float("nan"))
+    monkeypatch.setitem(GRIDS, "toy", Grid("?", {"broken": Arm(loss="nothing", rates=(1e-3,))}, seeds=2))
+    run_experiments(["toy"], "small", folder=results)
+    rows = read_rows("toy", "small", results)
+    assert rows["status"].tolist() == ["diverged"] * 2
+    assert rows["last_iou"].tolist() == [0.0] * 2
+
+
+def test_time_that_is_over_stops_before_a_run_and_within_one(results, monkeypatch):
+    run_experiments(["toy"], "small", minutes=0, folder=results)
+    assert not read_table(results / "toy.csv")
+    steps = []
+
+    def check(work):
+        steps.append(1)
+        if len(steps) == 5:
+            raise runner.OutOfTime
+
+    monkeypatch.setattr(runner.Work, "check", check)
+    run_experiments(["toy"], "small", folder=results)
+    assert not read_table(results / "toy.csv")
+    assert len(steps) == 5
+
+
+def test_a_killed_call_has_lost_the_runs_in_hand_and_nothing_else(place, results, monkeypatch):
+    # Two workers and the one that watches them load PyTorch three times.
+    process = start(place, jobs=2 if SOAK else 1)
+    table = results / "toy.csv"
+    wait_for(lambda: len(read_table(table)) >= 2 or process.poll() is not None)
+    process.kill()
+    process.wait()
+
+    def nothing_comes():
+        before = read_table(table)
+        time.sleep(1)
+        return read_table(table) == before
+
+    wait_for(nothing_comes)
+    kept = read_table(table)
+    assert 2 <= len(kept) < 12  # its workers have ended too
+    done = {row["run"] for row in kept}
+    again = []
+    original = runs.run_job
+    monkeypatch.setattr(runs, "run_job", lambda job, check: again.append(job.key) or original(job, check))
+    assert not run_experiments(["toy"], "small", folder=results)["toy"].open
+    rows = {row["run"]: row for row in read_table(table)}
+    assert sorted(rows) == sorted([*done, *again])
+    assert all(row.items() <= rows[row["run"]].items() for row in kept)
+    assert not read_histories("toy", results).duplicated(["run", "epoch"]).any()
+
+
+@pytest.mark.skipif(not SOAK, reason="loads PyTorch three times: make soak")
+def test_workers_of_one_call_give_the_rows_of_one_process(place, results, recorded):
+    assert start(place, jobs=2).wait(240) == 0
+    together = read_table(results / "toy.csv")
+    alone = {row["run"]: row["last_iou"] for row in read_table(recorded / "toy.csv")}
+    assert {row["run"]: row["last_iou"] for row in together} == alone
+    assert {row["jobs"] for row in together} == {"2"}
+    assert not read_histories("toy", results).duplicated(["run", "epoch"]).any()
+
+
+def test_the_list_names_every_experiment_and_what_is_done(recorded, capsys):
+    count = len(read_table(recorded / "toy.csv"))
+    assert f"{count} of {count:4} runs  Does the toy run?" in list_experiments("small", recorded)
+    assert main(["experiment", "--list", "--budget", "small"]) == 0
+    assert "Does the toy run?" in capsys.readouterr().out
+
+
+def test_an_unknown_experiment_is_refused_and_the_nearest_named(capsys, results):
+    with pytest.raises(CourseError, match="toy"):
+        run_experiments(["toys"], "small", folder=results)
+    with pytest.raises(CourseError, match="jobs"):
+        run_experiments(["toy"], "small", jobs=0, folder=results)
