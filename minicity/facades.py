@@ -63,8 +63,14 @@ class Facade:
         rgb = masonry(view, self.kind, self.color, self.seed)
         ground = 3.7 if self.shop else 3.1
         fu, fv = view.foot_u, view.foot_v
+        pitch = self.length / max(round(self.length / self.pitch), 1)
+        if self.kind in ("stone", "plaster") and self.seed % 0.001 > 0.0006:
+            # Pilasters between the windows: upright, bright and dark, and no poles.
+            lay(rgb, self.trim, 0.7 * stripes(view.u + 0.25, pitch, 0.0, 0.5, fu))
+            rgb *= 1.0 - 0.35 * stripes(view.u - 0.25, pitch, 0.0, 0.08, fu)
+        if self.blank and self.seed % 0.001 > 0.0006:
+            self._poster(rgb, view)
         if not self.blank:
-            pitch = self.length / max(round(self.length / self.pitch), 1)
             # Rows of the picture that see the upper floors, and rows that see the ground floor: they may overlap.
             upper = int(np.count_nonzero(view.v.max(axis=1) > ground))
             lower = view.shape[0] - int(np.count_nonzero(view.v.min(axis=1) < ground))
@@ -83,6 +89,18 @@ class Facade:
             lay(rgb, (pipe, pipe, pipe), 0.85 * band(view.u, 0.5, 0.62, fu) * band(view.v, 0.0, self.height - 0.4, fv))
         rgb *= np.float32(view.shade) * (0.8 + 0.2 * clamp(view.v / 4.0, 0.0, 1.0))
         return rgb, None
+
+    def _poster(self, rgb: np.ndarray, view: View) -> None:
+        """An advertisement on a bare wall: a few large shapes in loud colours."""
+        fu, fv = view.foot_u, view.foot_v
+        left, low = self.length * (0.1 + 0.3 * (37.0 * self.seed % 1.0)), 0.6 + 3.0 * (41.0 * self.seed % 1.0)
+        wide, high = min(6.0, 0.5 * self.length), 1.5 + 2.5 * (43.0 * self.seed % 1.0)
+        shapes = cell_random(np.floor(1.1 * view.u), np.floor(0.9 * view.v), int(self.seed * 853))
+        picture = tint(0.25 + 0.9 * shapes, self.sign)
+        lay(picture, (0.85, 0.84, 0.8), (shapes > 0.62).astype(np.float32))
+        for margin, color in ((0.15, (0.8, 0.8, 0.78)), (0.0, picture)):
+            across = band(view.u, left - margin, left + wide + margin, fu)
+            lay(rgb, color, across * band(view.v, low - margin, low + high + margin, fv))
 
     def _curtain_wall(self, view: View) -> np.ndarray:
         """A front all of glass (3, h, w): panes between mullions, a band of the wall's colour at each floor."""
@@ -154,6 +172,7 @@ class Facade:
             item = stripes(view.u, 0.62, 0.1, 0.5, fu) * stripes(view.v, 0.55, 0.03, 0.38, fv)
             depth = clamp(1.35 - 0.4 * view.v, 0.15, 1.0)
             # A shop is dark, or lit from within; at dusk all are.
+            item *= (7.0 * luck) % 1.0 > 0.4
             lamp = 0.4 + 1.6 * luck + 2.0 * self.glazing.lit
             goods = lamp * (0.09 + 0.1 * depth + 0.36 * item * shelf**2 * depth)
             roofs = clamp(noise(view, "cloud", 11.0, 2.0, self.seed) + 0.8 * view.v / 3.0, 0.0, 1.0)
@@ -188,7 +207,9 @@ class Facade:
             shape = clamp((width - np.abs(at)) / fu + 0.5, 0.0, 1.0) * clamp((view.v - low) / fv + 0.5, 0.0, 1.0)
             shape = shape * clamp((top - view.v) / fv + 0.5, 0.0, 1.0)
             full = np.ones(view.shape, np.float32)
-            wood = tint((0.16 + 0.3 * luck) * full, (0.85, 0.62, 0.45))
+            # Doors of wood, or painted like the signs.
+            coat = (0.85, 0.62, 0.45) if self.seed % 0.0001 > 0.00005 else tuple(1.6 * x for x in self.sign)
+            wood = tint((0.16 + 0.5 * luck) * full, coat)
             lay(rgb, self.glazing.frame, shape)
             inner = clamp((width - 0.09 - np.abs(at)) / fu + 0.5, 0.0, 1.0) * clamp(
                 (view.v - low - 0.06) / fv + 0.5, 0.0, 1.0
