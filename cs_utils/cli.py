@@ -97,6 +97,23 @@ def check_data(data: Path) -> int:
     return 1 if report.problems else 0
 
 
+def manage_cache(cache: Path, clear: bool = False) -> int:
+    """Say how much disk space the cache of resized images takes, or delete it.
+
+    Args:
+        cache: its folder.
+        clear: delete what is kept; training makes again what it needs.
+    """
+    from cs_utils.data.cache import clear_cache, measure_cache
+
+    folder = Settings(cache=cache).cache
+    count, size = measure_cache(folder)
+    if clear:
+        clear_cache(folder)
+    print(f"{folder}: {count} folders, {size / 1e6:.1f} MB{', deleted' if clear else ''}")
+    return 0
+
+
 def train(settings: Settings, resume: bool = False, overwrite: bool = False) -> int:
     """Train a model: history, best weights, pictures and a checkpoint go to RUNS/RUN.
 
@@ -347,7 +364,7 @@ def _notebooks_use(profile: str, data: Path) -> Iterator[None]:
 
 Command = Callable[..., int]
 COMMANDS: dict[str, Command | dict[str, Command]] = {
-    "data": {"minicity": make_scenes, "camvid": convert, "check": check_data},
+    "data": {"minicity": make_scenes, "camvid": convert, "check": check_data, "cache": manage_cache},
     "train": train,
     "evaluate": evaluate,
     "predict": predict,

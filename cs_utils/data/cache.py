@@ -118,18 +118,17 @@ def _delete_unused(cache: Path) -> None:
                 folder.with_suffix(".lock").unlink(missing_ok=True)
 
 
-def clear_cache(cache: Path) -> tuple[int, int]:
-    """Delete all that is kept in a cache: `loaders` makes again what it needs.
-
-    Returns:
-        How many folders, and how many bytes they took.
-    """
+def measure_cache(cache: Path) -> tuple[int, int]:
+    """How many folders are kept in a cache, and how many bytes they take."""
     folders = _folders(cache)
-    size = sum(file.stat().st_size for folder in folders for file in folder.glob("*"))
-    for folder in folders:
+    return len(folders), sum(file.stat().st_size for folder in folders for file in folder.glob("*"))
+
+
+def clear_cache(cache: Path) -> None:
+    """Delete all that is kept in a cache: `loaders` makes again what it needs."""
+    for folder in _folders(cache):
         shutil.rmtree(folder)
         folder.with_suffix(".lock").unlink(missing_ok=True)
-    return len(folders), size
 
 
 def _write(frames: list[Frame], size: tuple[int, int], folder: Path) -> None:

@@ -12,10 +12,6 @@ import numpy as np
 
 from cs_utils.exceptions import CourseError
 
-# OpenCV's threads do not survive a fork: a loader process that inherits them waits for them for ever. One image is
-# quickly decoded by one thread, and several are decoded by several processes.
-cv2.setNumThreads(1)
-
 PNG_START, PNG_END = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82"
 """The first eight bytes of every PNG file, and the last eight of its pictures, whatever a program has put behind."""
 PNG_COLORS = {0: "grey", 2: "RGB", 3: "palette", 4: "grey and alpha", 6: "RGBA"}

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -19,6 +20,7 @@ from cs_utils.data.cityscapes import Frame, find_frames, read_frame, read_mask, 
 from cs_utils.data.files import stamp
 from cs_utils.data.sources import scene_number
 from cs_utils.data.transforms import Augmentation, Preprocessing
+from cs_utils.exceptions import CourseError
 from cs_utils.labels import BY_ID, CLASSES, NUM_CLASSES, find_label
 from cs_utils.settings import Settings
 
@@ -163,9 +165,29 @@ def spread(frames: list[Frame], count: int) -> list[Frame]:
     return [frames[index] for index in np.unique(np.linspace(0, len(frames) - 1, count).round().astype(int))]
 
 
-def ignore_ctrl_c(_: int) -> None:
-    """In a loader process: a terminal sends Ctrl-C to all, and what follows from it is for the main one to say."""
+def prepare_worker(_: int) -> None:
+    """What a loader process does first."""
+    # A terminal sends Ctrl-C to all, and what follows from it is for the main process to say.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # OpenCV's threads do not survive a fork. 0 goes without them; 1 would end them first, and wait for ever. There is a
+    # process for each core anyway.
+    cv2.setNumThreads(0)
+
+
+def explain_loader_error(error: Exception) -> CourseError | None:
+    """The error in one line if loader processes have run out of memory, as what they raise does not say; or None."""
+    text = str(error).lower()
+    if "shared memory" in text or "bus error" in text:
+        return CourseError(
+            "loader processes have run out of shared memory (/dev/shm): give fewer --workers, or start Docker with "
+            "--shm-size=2g"
+        )
+    if "killed by signal: killed" in text:
+        return CourseError(
+            "the system has ended a loader process, most often for want of memory: give fewer --workers, or end other "
+            "programs"
+        )
+    return None
 
 
 def make_augmentation(settings: Settings) -> Augmentation:
@@ -202,7 +224,7 @@ def split_loader(settings: Settings, split: str, count: int | None, cached: bool
         sampler=EpochSampler(dataset, shuffle=is_train),
         num_workers=settings.workers,
         persistent_workers=settings.workers > 0,
-        worker_init_fn=ignore_ctrl_c,
+        worker_init_fn=prepare_worker,
         pin_memory=torch.cuda.is_available(),
         # A last batch of one image would give batch norm nothing to take a mean over.
         drop_last=is_train,

@@ -10,6 +10,7 @@ from itertools import chain
 from multiprocessing import get_context
 from pathlib import Path
 
+import cv2
 from filelock import FileLock
 from tqdm import tqdm
 
@@ -157,7 +158,9 @@ def make_minicity(
         print(f"{root}: {len(todo)} scenes to make, about {size_in_bytes / 1e9:.1f} GB", file=sys.stderr)
     processes = min(processes or os.cpu_count() or 1, len(todo), MAX_PROCESSES)
     # Spawned on every system: a process forked from one that has run PyTorch may hang.
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+    spawn = get_context("spawn")
+    # A thread of OpenCV's for each process: there is a process for each core.
+    with ProcessPoolExecutor(processes, spawn, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
         jobs = [pool.submit(_write_scene, *scene) for scene in todo]
         try:
             for job in tqdm(as_completed(jobs), desc="MiniCity", total=len(jobs), unit="scene", disable=None):

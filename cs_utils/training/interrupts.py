@@ -12,7 +12,7 @@ from lightning_fabric import Fabric
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from cs_utils.data.loaders import StreetScenes
+from cs_utils.data.loaders import StreetScenes, explain_loader_error
 from cs_utils.exceptions import Diverged, Halted
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -53,11 +53,13 @@ def halting_between_steps(fabric: Fabric) -> Iterator[Callable[[], None]]:
         signal.signal(number, receive)
     try:
         yield halt
-    except (RuntimeError, OSError, EOFError):
+    except (RuntimeError, OSError, EOFError) as error:
         # A signal to all processes may also end a loader process. Who waits for it then fails: it is gone, or the file
         # through which it shared a batch is, or what it sent ends in its middle.
         if received:
             raise Halted(received) from None
+        if explained := explain_loader_error(error):
+            raise explained from None
         raise
     finally:
         for number in kept:

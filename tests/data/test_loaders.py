@@ -1,3 +1,8 @@
+import os
+import subprocess
+import sys
+
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -9,6 +14,7 @@ from cs_utils.data.loaders import (
     StreetScenes,
     choose_frames,
     choose_subset,
+    explain_loader_error,
     loaders,
     present_classes,
     split_loader,
@@ -180,3 +186,42 @@ def test_the_pixels_of_each_class_are_counted_on_the_masks_before_augmentation(d
         assert counts.shape == (6, 19)
         mask = read_frame(frames[2])[1]
         assert counts[2].tolist() == [int((mask == value).sum()) for value in range(19)]
+
+
+def test_to_import_the_package_leaves_the_threads_of_a_kernel_as_they_are():
+    script = (
+        "import cv2; cv2.setNumThreads(3); import cs_utils.data.loaders, cs_utils.data.sources, cs_utils.cli\n"
+        "print(cv2.getNumThreads())"
+    )
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=100, check=True)
+    assert found.stdout == "3\n"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_forked_loader_processes_do_not_wait_for_threads_of_opencv_that_are_not_there(settings):
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(4)
+    cv2.GaussianBlur(np.zeros((2000, 2000, 3), np.uint8), (0, 0), 3)  # now they are running
+    try:
+        # Large enough for OpenCV to share out among threads.
+        large = settings.replace(image_size=(512, 1024), workers=2)
+        loader = split_loader(large, "train", None, cached=False)
+        loader.multiprocessing_context = "fork"
+        assert len(batches(loader)) == 3
+    finally:
+        cv2.setNumThreads(before)
+
+
+@pytest.mark.parametrize(
+    ("said", "advice"),
+    [
+        ("Caught RuntimeError in worker\nunable to allocate shared memory(shm) for file </torch_1>", "shm-size"),
+        ("DataLoader worker (pid 7) is killed by signal: Bus error. It is possible that …", "shm-size"),
+        ("DataLoader worker (pid 7) is killed by signal: Killed.", "fewer --workers"),
+        ("mat1 and mat2 shapes cannot be multiplied", None),
+    ],
+)
+def test_loader_processes_without_memory_say_so_in_one_line(said, advice):
+    explained = explain_loader_error(RuntimeError(said))
+    assert (explained is None) == (advice is None)
+    assert explained is None or (advice in str(explained) and "\n" not in str(explained))
