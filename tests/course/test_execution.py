@@ -112,7 +112,9 @@ def test_a_lesson_is_run_again_after_a_change_of_code_profile_or_data(lessons, t
         assert len(calls) == before + 1
 
 
-def test_only_what_is_out_of_date_is_stored_and_each_as_soon_as_it_has_run(lessons, tmp_path, calls, monkeypatch):
+def test_only_what_is_out_of_date_is_stored_and_each_as_soon_as_it_has_run(
+    lessons, tmp_path, calls, monkeypatch, capsys
+):
     paths = [write_notebook(lessons / f"0{n}_a.ipynb", f"a = {n}") for n in range(3)]
     run_course(paths, store=True, out=tmp_path / "build")
     assert list_stale(paths) == []
@@ -134,6 +136,7 @@ def test_only_what_is_out_of_date_is_stored_and_each_as_soon_as_it_has_run(lesso
     with pytest.raises(KeyboardInterrupt, match="interrupted in 02_a; the same call goes on"):
         run_course(paths, store=True, out=tmp_path / "build")
     assert calls == ["01_a"]
+    assert "00_a" not in capsys.readouterr().out.partition("out of date: 01_a, 02_a")[2]
     assert [first_text(path) for path in paths] == ["42 s\n", "new\n", "42 s\n"]
     assert list_stale(paths) == paths[2:]
 
