@@ -130,10 +130,9 @@ def write_atomic(path: Path, data: bytes | memoryview, durable: bool = False) ->
     # The process number keeps two processes that write the same file apart.
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with temporary.open("wb") as file:
-            file.write(data)
-            if durable:
-                file.flush()
+        temporary.write_bytes(data)
+        if durable:
+            with temporary.open("r+b") as file:
                 os.fsync(file.fileno())
         temporary.replace(path)
     finally:
