@@ -124,6 +124,7 @@ def train(settings: Settings, resume: bool = False, overwrite: bool = False) -> 
     """
     from cs_utils.data.loaders import loaders, spread
     from cs_utils.data.sources import ensure_minicity
+    from cs_utils.evaluation.predict import predict_scenes
     from cs_utils.models.zoo import build
     from cs_utils.plots.scenes import plot_predictions
     from cs_utils.plots.style import save_figure
@@ -136,7 +137,8 @@ def train(settings: Settings, resume: bool = False, overwrite: bool = False) -> 
     train, val = loaders(settings)
     frames = spread(val.dataset.frames, 3)
     pictures = Pictures(
-        lambda model, path: save_figure(plot_predictions(model, frames, settings), path), settings.plot_every
+        lambda model, path: save_figure(plot_predictions(*predict_scenes(model, frames, settings.image_size)), path),
+        settings.plot_every,
     )
     model = build(settings)
     run = fit(model, train, val, settings, callbacks=[pictures], resume=resume, overwrite=overwrite)

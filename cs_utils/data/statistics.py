@@ -242,3 +242,12 @@ def co_occurrence(pixels: pd.DataFrame) -> pd.DataFrame:
     present = (pixels > 0).astype(int)
     both = present.T @ present  # frames that hold both
     return both.div(present.sum().replace(0, np.nan), axis=0)
+
+
+def lift(pixels: pd.DataFrame) -> pd.DataFrame:
+    """How many times as often a class (column) is in the frames that hold another (row) as in all frames; 1: by chance.
+
+    NaN on the diagonal, and where one of the two is in no frame.
+    """
+    table = co_occurrence(pixels) / presence(pixels).replace(0, np.nan)
+    return table.mask(np.eye(len(table), dtype=bool))

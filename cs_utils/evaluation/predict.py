@@ -84,6 +84,15 @@ def predict(model: nn.Module, image: np.ndarray, size: tuple[int, int]) -> np.nd
     return classify(compute_logits(model, image, size), image.shape[:2])
 
 
+def predict_scenes(
+    model: nn.Module, frames: Sequence[Frame], size: tuple[int, int]
+) -> tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray]]:
+    """Read some frames and predict each: their images, targets and predictions, as `plot_predictions` takes them."""
+    scenes = [read_frame(frame) for frame in frames]
+    images, targets = [image for image, _ in scenes], [target for _, target in scenes]
+    return images, targets, [predict(model, image, size) for image in images]
+
+
 def compute_logits(model: nn.Module, image: np.ndarray, size: tuple[int, int]) -> Tensor:
     """Show a network a photo at ``size`` (h, w): (H, W, 3) uint8 RGB -> logits (C, h, w) on the model's device."""
     device = next(model.parameters()).device

@@ -20,6 +20,7 @@ from torch import Tensor
 from cs_utils.data.cityscapes import read_frame
 from cs_utils.data.loaders import loaders, make_augmentation, spread
 from cs_utils.data.transforms import resize
+from cs_utils.evaluation.predict import predict_scenes
 from cs_utils.models.inspect import meta_model, multiply_adds
 from cs_utils.models.modes import keeping_memory
 from cs_utils.models.zoo import build, count_parameters, save_weights
@@ -76,7 +77,8 @@ def measure(settings: Settings, repeats: int = 3, pictures: bool = True) -> pd.D
         seconds["validation"] = stopwatch(lambda: validate(*one_batch), repeats) / len(batch[0])
 
         def draw() -> None:
-            figure = plot_predictions(training.model, spread(val.dataset.frames, 3), settings)
+            frames = spread(val.dataset.frames, 3)
+            figure = plot_predictions(*predict_scenes(training.model, frames, settings.image_size))
             save_figure(figure, Path(folder) / "picture.png")
 
         def save() -> None:

@@ -1,6 +1,6 @@
 """What a data set holds."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -8,122 +8,190 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
-from cs_utils.data.cityscapes import Frame
-from cs_utils.data.statistics import NAMES, Statistics, class_shares, gather, real_shares
-from cs_utils.labels import NUM_CLASSES, PALETTE
-from cs_utils.plots.style import ACCENT, FOURTH, INK, SECOND, THIRD, styled
+from cs_utils.labels import CLASS_NAMES, PALETTE
+from cs_utils.plots.style import (
+    ACCENT,
+    FOURTH,
+    INK,
+    LETTERS,
+    PALE,
+    SECOND,
+    VOID_STRIPES,
+    colors_for,
+    headline,
+    name_dots,
+    new_figure,
+    single,
+    styled,
+)
 
-SPLIT_COLORS = {"train": SECOND, "val": ACCENT, "test": THIRD}
-
-
-@styled
-def plot_images_per_city(here: Mapping[str, Mapping[str, int]], real: Mapping[str, Mapping[str, int]]) -> Figure:
-    """Images of each city, by split: of this folder on the left, of Cityscapes' fine part on the right."""
-    figure = Figure(figsize=(13, 8.5), layout="constrained")
-    for axes, counts, title in zip(
-        figure.subplots(1, 2), (here, real), ("This data folder", "Cityscapes, fine annotations"), strict=True
-    ):
-        for split, cities in counts.items():
-            ordered = sorted(cities.items(), key=lambda pair: pair[1])
-            total = f"{split}: {sum(cities.values())} images"
-            names, numbers = [f"{city} " for city, _ in ordered], [number for _, number in ordered]
-            bars = axes.barh(names, numbers, color=SPLIT_COLORS[split], label=total)
-            axes.bar_label(bars, padding=3, fontsize=11)
-        axes.set(xlabel="images", title=title)
-        axes.grid(axis="y", visible=False)
-        axes.margins(x=0.15, y=0.01)
-        axes.legend(loc="upper center", bbox_to_anchor=(0.4, -0.07), ncols=3, frameon=False, columnspacing=1)
-    return figure
+ROW = 0.29
+"""Inches of a row with a name."""
+WAFFLE_CELL = 27
+"""Points from one of the hundred squares to the next, about."""
 
 
-@styled
-def plot_class_shares(frames: Sequence[Frame]) -> Figure:
-    """Share of all pixels for each class, on a logarithmic axis, beside the real Cityscapes shares."""
-    here = class_shares(gather(frames).pixels)
-    shares = pd.DataFrame({"here": here, "Cityscapes": real_shares()}).sort_values("Cityscapes") * 100
-    figure = Figure(figsize=(12, 8), layout="constrained")
-    axes = figure.subplots()
-    axes.barh(shares.index, shares["here"], color=SECOND, label=f"these {len(frames)} images")
-    axes.plot(shares["Cityscapes"], shares.index, "D", color=ACCENT, label="Cityscapes, 2975 images")
-    axes.set(xscale="log", xlabel="share of all pixels [%]", title="Few classes hold most of the pixels")
-    axes.xaxis.set_major_formatter("{x:g}")
-    axes.legend(loc="lower right")
-    return figure
+def color_of(name: str) -> np.ndarray:
+    """The colour of a class, RGB from 0 to 1; of void, and of any other name, a grey."""
+    return PALETTE[CLASS_NAMES.index(name)] / 255 if name in CLASS_NAMES else np.full(3, VOID_STRIPES[1] / 255)
 
 
 @styled
-def plot_presence(present: pd.Series, shares: pd.Series) -> Figure:
-    """Share of the images that hold each class, and the share of the pixels it has, one above the other."""
-    present = present.sort_values()
-    figure = Figure(figsize=(12, 8), layout="constrained")
-    axes = figure.subplots()
-    bars = axes.barh(present.index, present * 100, color=SECOND, label="of the images hold the class")
-    axes.bar_label(bars, fmt="%.0f %%", padding=4, fontsize=11)
-    axes.plot(shares[present.index] * 100, present.index, "D", color=ACCENT, label="of all pixels are the class")
-    axes.set(xlim=(0, 112), xlabel="share [%]", title="In every street, yet hardly there; or hardly ever there")
+def plot_images_per_city(counts: Mapping[str, Mapping[str, int]], title: str = "", ax: Axes | None = None) -> Figure:
+    """Images of each city, by split, the splits in the order given."""
+    cities = sum(len(split) for split in counts.values())
+    figure, axes = single(ax, ROW * cities + 1.2)
+    start = 0
+    for (split, numbers), color in zip(counts.items(), colors_for(len(counts)), strict=True):
+        ordered = sorted(numbers.items(), key=lambda pair: -pair[1])
+        places = np.arange(start, start + len(ordered))
+        total = f"{split}: {sum(numbers.values()):,} images"
+        bars = axes.barh(places, [number for _, number in ordered], color=color, label=total)
+        axes.bar_label(bars, padding=3)
+        start += len(ordered)
+    names = [city for split in counts.values() for city, _ in sorted(split.items(), key=lambda pair: -pair[1])]
+    axes.set_yticks(range(cities), names)
+    axes.invert_yaxis()
+    axes.set(xlabel="images")
     axes.grid(axis="y", visible=False)
-    axes.margins(y=0.02)
+    axes.margins(x=0.12, y=0.01)
     axes.legend(loc="lower right")
+    headline(axes, title or "Images of each city")
     return figure
 
 
 @styled
-def plot_class_positions(positions: np.ndarray) -> Figure:
-    """A map of the frame for each class and void, (20, h, w): bright where the class is most often; each its own scale.
+def plot_class_shares(here: pd.Series, real: pd.Series, images: int, title: str = "") -> Figure:
+    """Shares of all pixels, void among them: left as a hundred squares, right on a logarithmic axis.
 
-    The number in a title is the largest share of the images that have the class at one and the same place.
+    Args:
+        here: share of each class, 0..1, of the images at hand.
+        real: the same in Cityscapes.
+        images: how many are at hand.
+        title: a sentence above it all.
     """
-    figure = Figure(figsize=(15, 7.8), layout="constrained")
-    for axes, name, place in zip(figure.subplots(4, 5).flat, NAMES, positions, strict=True):
+    figure = new_figure(ROW * len(real) + 1.6)
+    squares, axes = figure.subplots(1, 2, width_ratios=(4, 5))
+    ordered = here.sort_values(ascending=False)
+    _waffle(squares, ordered)
+    squares.set_title(f"a square is 1 % of the pixels\nof these {images} images")
+    shares = pd.DataFrame({"here": here, "Cityscapes": real}).sort_values("Cityscapes") * 100
+    for row, (low, high) in enumerate(zip(shares.min(axis=1), shares.max(axis=1), strict=True)):
+        axes.plot([low, high], [row, row], color=PALE, linewidth=3, zorder=1)
+    axes.plot(shares["here"], shares.index, "o", color=SECOND, markersize=9, label=f"these {images} images")
+    axes.plot(shares["Cityscapes"], shares.index, "D", color=ACCENT, markersize=7, label="Cityscapes, 2975 images")
+    axes.set(xscale="log", xlabel="share of all pixels [%], logarithmic")
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.margins(y=0.02)
+    figure.legend(loc="outside lower center", ncols=2, frameon=False)
+    headline(figure, title or "Share of the pixels of each class")
+    return figure
+
+
+def _waffle(axes: Axes, ordered: pd.Series) -> None:
+    # A hundred squares, shared out by largest remainders, filled row by row; a name where one row has room for it.
+    exact = 100 * ordered / ordered.sum()
+    squares = np.floor(exact).astype(int)
+    squares[(exact - squares).sort_values(ascending=False).index[: 100 - squares.sum()]] += 1
+    start = 0
+    for name, count in squares.items():
+        places = [divmod(number, 10) for number in range(start, start + count)]
+        for row, column in places:
+            axes.add_patch(Rectangle((column + 0.04, row + 0.04), 0.92, 0.92, color=color_of(name), linewidth=0))
+        rows = pd.Series([row for row, _ in places]).value_counts()
+        if count and rows.iloc[0] * WAFFLE_CELL > 0.62 * LETTERS * len(f"{name} {count}"):
+            row = rows.index[0]
+            left = min(column for at, column in places if at == row)
+            color = INK if color_of(name).mean() > 0.55 else "white"
+            axes.text(left + 0.2, row + 0.5, f"{name} {count}", color=color, va="center")
+        start += count
+    axes.set(xlim=(0, 10), ylim=(10, 0), aspect="equal")
+    axes.set_axis_off()
+
+
+@styled
+def plot_presence(present: pd.Series, shares: pd.Series, title: str = "", ax: Axes | None = None) -> Figure:
+    """Each class by the share of the images that hold it, and its share of the pixels on a logarithmic axis."""
+    figure, axes = single(ax, 6.5)
+    held = shares[shares > 0].index.intersection(present.index)
+    colors = [color_of(name) for name in held]
+    axes.scatter(100 * present[held], 100 * shares[held], s=110, color=colors, edgecolor=INK, zorder=3)
+    axes.set(yscale="log", xlim=(-4, 112), xlabel="images that hold the class [%]")
+    axes.set(ylabel="share of all pixels [%], logarithmic")
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.margins(y=0.1)
+    name_dots(axes, np.stack([100 * present[held], 100 * shares[held]], axis=1), held)
+    headline(axes, title or "In how many images a class is, and on how many pixels")
+    return figure
+
+
+@styled
+def plot_class_positions(positions: np.ndarray, names: list[str], title: str = "") -> Figure:
+    """A map of the frame for each class, (n, h, w), bright where the class is most often; each on its own scale.
+
+    The number under a name is the largest share of the images that have the class at one and the same place.
+    """
+    rows = -(-len(names) // 5)
+    figure = new_figure(1.55 * rows + 0.6)
+    axes = figure.subplots(rows, 5, squeeze=False)
+    for axis, name, place in zip(axes.flat, names, positions, strict=False):
         peak = place.max()
-        axes.imshow(place, cmap="magma", vmin=0, vmax=peak or 1, aspect="auto", interpolation="nearest")
-        axes.set_title(f"{name}  (≤ {peak:.0%})" if peak >= 0.01 else f"{name}  (≤ {peak:.1%})", fontsize=14)
-        axes.set(xticks=[], yticks=[])
-        axes.set_box_aspect(0.5)
-    figure.suptitle("Where in the frame each class is found (bright: often)", fontsize=17, fontweight="bold")
+        axis.imshow(place, cmap="magma", vmin=0, vmax=peak or 1, aspect="auto", interpolation="bilinear")
+        axis.set_title(f"{name}\nmax {peak:.0%}" if peak >= 0.01 else f"{name}\nmax {peak:.1%}", linespacing=1)
+        axis.set(xticks=[], yticks=[])
+        axis.set_box_aspect(0.5)
+    for axis in axes.flat[len(names) :]:
+        axis.set_axis_off()
+    headline(figure, title or "Where in the frame each class is found (bright: often)")
     return figure
 
 
 @styled
-def plot_co_occurrence(table: pd.DataFrame) -> Figure:
-    """How often the class of a column is in an image that holds the class of the row."""
-    figure = Figure(figsize=(13, 10.5), layout="constrained")
-    axes = figure.subplots()
-    sns.heatmap(
-        table * 100,
-        ax=axes,
-        cmap="crest",
-        vmin=0,
-        vmax=100,
-        annot=True,
-        fmt=".0f",
-        annot_kws={"fontsize": 12},
-        cbar_kws={"label": "share of the images with the row's class [%]"},
-    )
-    axes.set(xlabel="… also hold this class", ylabel="of the images that hold this class …")
-    axes.set_title("Which classes occur together")
+def plot_lift(lift: pd.DataFrame, title: str = "", ax: Axes | None = None) -> Figure:
+    """How many times as often a class (column) is in an image if another (row) is there: above 1 red, below 1 blue.
+
+    Args:
+        lift: from `statistics.lift`; NaN, such as the diagonal, stays white.
+        title: what it shows.
+        ax: axes to draw in.
+    """
+    figure, axes = single(ax, 0.5 * len(lift) + 2.6)
+    limit = max(np.log2(lift.replace(0, np.nan)).abs().max(axis=None), 1e-6)
+    with np.errstate(divide="ignore"):
+        strength = np.log2(lift).clip(-limit, limit)
+    options = {"cmap": "RdBu_r", "vmin": -limit, "vmax": limit, "cbar": False, "linewidths": 2}
+    sns.heatmap(strength, ax=axes, annot=lift, fmt=".1f", mask=lift.isna(), **options)
+    axes.set(xlabel="… the image holds this class so many times as often", ylabel="if it holds this class …")
+    axes.tick_params(axis="x", rotation=40)
+    for label in axes.get_xticklabels():
+        label.set(ha="right", rotation_mode="anchor")
+    headline(axes, title or "Which classes occur together (1.0: by chance)")
     return figure
 
 
 @styled
-def plot_object_sizes(objects: pd.DataFrame, scale: float, smallest: int) -> Figure:
+def plot_object_sizes(
+    objects: pd.DataFrame, scale: float, smallest: int, title: str = "", ax: Axes | None = None
+) -> Figure:
     """Pixels of each object on a logarithmic axis, a row of dots for each class, and the size that is too small.
 
     Args:
         objects: columns ``class`` and ``pixels``, as ``Statistics.objects`` has them.
         scale: pixels of the labels for one pixel that the network sees.
         smallest: objects of fewer pixels than this, as the network sees them, are marked as lost.
+        title: what it shows.
+        ax: axes to draw in.
     """
-    figure = Figure(figsize=(13, 7), layout="constrained")
-    axes = figure.subplots()
+    figure, axes = single(ax, 6)
     seen = objects[objects["pixels"] > 0]
     medians = seen.groupby("class")["pixels"].median().sort_values()
     rng = np.random.default_rng(0)
     for row, (name, median) in enumerate(medians.items()):
         sizes = seen.loc[seen["class"] == name, "pixels"]
         heights = row + rng.uniform(-0.3, 0.3, len(sizes))
-        axes.scatter(sizes, heights, s=16, alpha=0.35, color=PALETTE[NAMES.index(name)] / 255, linewidths=0)
+        axes.scatter(sizes, heights, s=16, alpha=0.35, color=color_of(name), linewidths=0)
         axes.plot([median, median], [row - 0.4, row + 0.4], color=INK, lw=3)
     labels = [f"{name} ({int((seen['class'] == name).sum())})" for name in medians.index]
     limit = smallest * scale
@@ -133,87 +201,94 @@ def plot_object_sizes(objects: pd.DataFrame, scale: float, smallest: int) -> Fig
     if not len(medians):
         axes.text(0.5, 0.5, "these labels tell no objects apart", transform=axes.transAxes, ha="center")
     axes.set(xscale="log", xlabel="pixels of the object, at the size of its labels", xlim=(0.8, None))
-    axes.set(yticks=range(len(medians)), yticklabels=labels, title="One class, objects of a thousand sizes")
+    axes.set(yticks=range(len(medians)), yticklabels=labels)
     axes.xaxis.set_major_formatter("{x:,.0f}")
-    axes.legend(loc="upper left", bbox_to_anchor=(0, 1), framealpha=1)
-    axes.margins(y=0.12)
+    axes.margins(y=0.05)
+    figure.legend(loc="outside lower center", ncols=2, frameon=False)
+    headline(axes, title or "The sizes of the objects, class by class")
     return figure
 
 
 @styled
-def plot_brightness(photos: pd.DataFrame, colors: pd.DataFrame) -> Figure:
-    """Distribution of the photos' mean brightness; brightness of each class, in the mean colour of its pixels."""
-    figure = Figure(figsize=(14, 7), layout="constrained")
+def plot_brightness(photos: pd.DataFrame, colors: pd.DataFrame, title: str = "") -> Figure:
+    """Distribution of the photos' mean brightness; brightness of each class, in the mean colour of its pixels.
+
+    Args:
+        photos: column ``brightness``, 0..255, a row for each photo.
+        colors: columns ``red``, ``green``, ``blue`` and ``brightness``, 0..255 or NaN, a row for each class.
+        title: a sentence above it all.
+    """
+    found = colors.dropna().sort_values("brightness")
+    figure = new_figure(ROW * len(found) + 1.4)
     left, right = figure.subplots(1, 2, width_ratios=(2, 3))
     left.hist(photos["brightness"], bins=np.arange(0, 256, 8), color=SECOND, edgecolor="white")
-    left.axvline(photos["brightness"].mean(), color=ACCENT, lw=3, label=f"mean {photos['brightness'].mean():.0f}")
-    left.set(xlim=(0, 255), xlabel="mean brightness of a photo (0..255)", ylabel="photos", title="Light")
-    left.legend()
-    found = colors.dropna()
-    bright = (found @ [0.299, 0.587, 0.114]).sort_values()
-    bars = right.barh(bright.index, bright, color=found.loc[bright.index].to_numpy() / 255, edgecolor=INK)
-    right.bar_label(bars, fmt="%.0f", padding=4, fontsize=11)
-    right.set(xlim=(0, 255), xlabel="mean brightness of the class's pixels (0..255)", title="Mean colour of each class")
+    mean = photos["brightness"].mean()
+    left.axvline(mean, color=ACCENT, lw=3)
+    left.set(xlim=(0, 255), xlabel="mean brightness of a photo", ylabel="photos", title=f"Photos: mean {mean:.0f}")
+    shades = found[["red", "green", "blue"]].to_numpy() / 255
+    bars = right.barh(found.index, found["brightness"], color=shades, edgecolor=INK)
+    right.bar_label(bars, fmt="%.0f", padding=4)
+    right.set(xlim=(0, 275), xlabel="mean brightness of the class's pixels", title="Mean colour of each class")
     right.grid(axis="y", visible=False)
     right.margins(y=0.02)
+    headline(figure, title or "Light and colour (0: black, 255: white)")
     return figure
 
 
-def _bars(axes: Axes, values: pd.Series, color: str) -> None:
-    values = values[values > 0].sort_values()
-    bars = axes.barh(values.index, values * 100, color=color)
-    axes.bar_label(bars, fmt="%.2f", padding=4, fontsize=12)
-    axes.grid(axis="y", visible=False)
-    axes.margins(x=0.2)
-
-
 @styled
-def plot_void(statistics: Statistics) -> Figure:
-    """Where void lies, what it is made of, and how much of each photo it takes."""
-    figure = Figure(figsize=(14, 5), layout="constrained")
-    axes = figure.subplot_mosaic([["where", "what"], ["where", "how much"]], width_ratios=(3, 2))
-    image = axes["where"].imshow(
-        statistics.positions[NUM_CLASSES] * 100,
-        cmap="magma",
-        norm=PowerNorm(0.5, 0, 100),
-        aspect="auto",
-        interpolation="nearest",
+def plot_void(where: np.ndarray, kinds: pd.Series, photos: pd.Series, real: float, title: str = "") -> Figure:
+    """Where void lies, what it is made of, and how much of each photo it takes.
+
+    Args:
+        where: (h, w) share of the images that have void at each place, 0..1.
+        kinds: share of all pixels that each void label has, 0..1, by name.
+        photos: share of void in each photo, 0..1.
+        real: mean share of void in Cityscapes, 0..1.
+        title: a sentence above it all.
+    """
+    kinds = kinds[kinds > 0].sort_values()
+    figure = new_figure(0.3 * len(kinds) + 5.2)
+    axes = figure.subplot_mosaic([["map", "map"], ["kinds", "photos"]], height_ratios=(3.2, 0.3 * len(kinds) + 1))
+    image = axes["map"].imshow(
+        where * 100, cmap="magma", norm=PowerNorm(0.5, 0, 100), aspect="auto", interpolation="bilinear"
     )
-    axes["where"].set(xticks=[], yticks=[], title="Where void lies")
-    axes["where"].set_box_aspect(0.5)
-    # Inside the map's axes, or it would stand where these end, far below the map.
-    below = axes["where"].inset_axes((0, -0.1, 1, 0.05))
-    figure.colorbar(image, cax=below, label="share of the images [%]", orientation="horizontal")
-    total = statistics.pixels.to_numpy().sum()
-    _bars(axes["what"], statistics.void / total, SECOND)
-    axes["what"].set(xlabel="share of all pixels [%]", title="What void is made of")
-    real = real_shares()["void"] * 100
-    shares = statistics.pixels["void"] / statistics.pixels.sum(axis=1) * 100
-    axes["how much"].hist(shares, bins=20, color=FOURTH, edgecolor="white")
-    axes["how much"].axvline(real, color=ACCENT, lw=3, ls="--", label=f"Cityscapes, mean: {real:.2f} %")
-    axes["how much"].set(xlabel="void in a photo [%]", ylabel="photos", xlim=(0, None))
-    axes["how much"].set_title("How much of a photo is void")
-    axes["how much"].legend()
+    axes["map"].set(xticks=[], yticks=[], title="Where void lies")
+    axes["map"].set_box_aspect(0.5)
+    bar = figure.colorbar(image, ax=axes["map"], ticks=(0, 5, 25, 50, 100))
+    bar.set_label("images [%],\nsquare-root scale")
+    bars = axes["kinds"].barh(kinds.index, kinds * 100, color=SECOND)
+    axes["kinds"].bar_label(bars, fmt="%.2f", padding=4)
+    axes["kinds"].set(xlabel="share of all pixels [%]", title="What it is made of")
+    axes["kinds"].grid(axis="y", visible=False)
+    axes["kinds"].margins(x=0.25)
+    axes["photos"].hist(photos * 100, bins=20, color=FOURTH, edgecolor="white")
+    axes["photos"].axvline(real * 100, color=ACCENT, lw=3, ls="--", label="_real")
+    axes["photos"].set(ylabel="photos", xlim=(0, None), title="How much of a photo")
+    axes["photos"].set_xlabel(f"void in a photo [%]\ndashed: Cityscapes, mean {real:.1%}")
+    headline(figure, title)
     return figure
 
 
 @styled
-def plot_loss_shares(shares: pd.DataFrame) -> Figure:
+def plot_loss_shares(shares: pd.DataFrame, title: str = "", ax: Axes | None = None) -> Figure:
     """What each class contributes to a mean over pixels [%], with and without weights; a column for each way.
 
     Args:
         shares: a row for each class, a column for each way to weigh, each summing to 1.
+        title: what it shows.
+        ax: axes to draw in.
     """
-    ordered = shares.sort_values(shares.columns[0])
-    figure = Figure(figsize=(12, 8), layout="constrained")
-    axes = figure.subplots()
-    rows, height = np.arange(len(ordered)), 0.8 / len(shares.columns)
-    for number, (name, color) in enumerate(zip(shares.columns, (SECOND, ACCENT, THIRD), strict=False)):
-        axes.barh(rows - number * height + 0.4 - height / 2, ordered[name] * 100, height, color=color, label=name)
-    axes.axvline(100 / len(ordered), color=INK, ls=":", label=f"an equal part, {100 / len(ordered):.1f} %")
+    ordered = 100 * shares.sort_values(shares.columns[0])
+    figure, axes = single(ax, ROW * len(ordered) + 1.8)
+    for row, (low, high) in enumerate(zip(ordered.min(axis=1), ordered.max(axis=1), strict=True)):
+        axes.plot([low, high], [row, row], color=PALE, linewidth=3, zorder=1)
+    for name, color in zip(ordered, colors_for(ordered.shape[1]), strict=True):
+        axes.plot(ordered[name], ordered.index, "o", color=color, markersize=9, label=name)
+    equal = 100 / len(ordered)
+    axes.axvline(equal, color=INK, ls=":", label=f"an equal part, {equal:.1f} %")
     axes.margins(y=0.02)
-    axes.set(xscale="log", yticks=rows, yticklabels=ordered.index, xlabel="part of the loss [%]")
-    axes.set_title("Whose loss is it? The classes' parts when all pixels are equally wrong")
+    axes.set(xscale="log", xlabel="part of the loss [%], logarithmic")
     axes.xaxis.set_major_formatter("{x:g}")
-    axes.legend(loc="lower right")
+    figure.legend(loc="outside lower center", ncols=2, frameon=False)
+    headline(axes, title or "The classes' parts of the loss when all pixels are equally wrong")
     return figure

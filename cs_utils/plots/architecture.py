@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
-from cs_utils.plots.style import ACCENT, FOURTH, INK, SECOND, THIRD, styled
+from cs_utils.plots.style import ACCENT, FOURTH, INK, LETTERS, SECOND, THIRD, headline, new_figure, styled
 
 GREY = "#7d8590"
 IMAGE, FEATURES, COPIED, RAISED = "#f3ddb3", "#c9dcee", "#d9dde2", "#cde5d5"
@@ -68,10 +68,17 @@ def _place(boxes: list[_Box]) -> None:
     # Widths and heights grow more slowly than channels and sizes, or the smallest would be a line.
     most, levels = max(box.channels for box in boxes), max(box.level for box in boxes) + 1
     heights = [2.3 * 0.7**level for level in range(levels)]
-    tops = [-sum(heights[:level]) - 0.8 * level for level in range(levels)]
+    tops = [-sum(heights[:level]) - 1.0 * level for level in range(levels)]
+    # Columns with long numbers above them are wider; each column holds one box.
+    digits = {box.column: len(str(box.channels)) for box in boxes}
+    places, at = {}, 0.0
+    for column in sorted(digits):
+        step = 0.74 + 0.13 * max(digits[column] - 2, 0)
+        places[column] = at + step / 2
+        at += step
     for box in boxes:
         width = 0.14 + 0.36 * (box.channels / most) ** 0.5
-        middle = 0.86 * box.column
+        middle = places[box.column]
         box.left, box.right = middle - width / 2, middle + width / 2
         box.top, box.bottom = tops[box.level], tops[box.level] - heights[box.level]
 
@@ -86,7 +93,7 @@ def _draw_box(axes: Axes, box: _Box) -> None:
     axes.add_patch(
         Rectangle((box.left + share * width, box.bottom), (1 - share) * width, height, facecolor=color, **style)
     )
-    axes.text(box.middle, box.top + 0.06, str(box.channels), ha="center", va="bottom", fontsize=14, color=INK)
+    axes.text(box.middle, box.top + 0.06, str(box.channels), ha="center", va="bottom", fontsize=LETTERS, color=INK)
 
 
 def _arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float], color: str, dashed: bool = False) -> None:
@@ -96,34 +103,34 @@ def _arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float], col
 
 
 def _size_label(axes: Axes, box: _Box) -> None:
-    text = f"{box.size[0]}x{box.size[1]}"
-    axes.text(
-        box.left - 0.07, (box.top + box.bottom) / 2, text, rotation=90, ha="right", va="center", fontsize=14, color=INK
-    )
+    place = (box.left - 0.15, (box.top + box.bottom) / 2)
+    axes.text(*place, f"{box.size[0]}x{box.size[1]}", ha="right", va="center", fontsize=LETTERS, color=INK)
 
 
 @styled
-def plot_unet(layers: pd.DataFrame, size: tuple[int, int]) -> Figure:
+def plot_unet(layers: pd.DataFrame, size: tuple[int, int], title: str = "") -> Figure:
     """The classic diagram of a U-Net, drawn from the shapes that an image of ``size`` (height, width) really takes.
 
-    A box is a feature map: its channels stand above it, its height x width beside the first box of each level.
+    A box is a feature map: the higher the map, the higher the box, and the more channels, the wider. The channels stand
+    above it, height x width beside the first box of each level.
 
     Args:
         layers: what `inspect.trace_layers` says of a `UNet` and an image of this size.
         size: height and width of the image, before the network pads it.
+        title: a sentence above it; by default base width and parameters.
     """
     down, up, logits = _boxes(layers)
     boxes = [*(box for row in down + up for box in row), logits]
     _place(boxes)
     colors = {
-        "3x3 convolution, batch norm, activation": SECOND,
+        "3x3 convolution + norm + activation": SECOND,
         "2x2 max pooling": ACCENT,
         "2x2 up-convolution": THIRD,
         "copy (skip)": GREY,
         "1x1 convolution": FOURTH,
     }
     convolve, pool, raise_, skip, classify = colors.values()
-    figure = Figure(figsize=(15, 8.5), layout="constrained")
+    figure = new_figure(6.8)
     axes = figure.subplots()
     for box in boxes:
         _draw_box(axes, box)
@@ -134,43 +141,44 @@ def plot_unet(layers: pd.DataFrame, size: tuple[int, int]) -> Figure:
     for row in down:  # the decoder's sizes are the same, level by level
         _size_label(axes, row[0])
     for above, below in pairwise(down):
-        _arrow(axes, (above[-1].middle, above[-1].bottom), (below[0].middle, below[0].top + 0.36), pool)
+        _arrow(axes, (above[-1].middle, above[-1].bottom), (below[0].middle, below[0].top + 0.5), pool)
     for below, above in zip([down[-1], *up], up, strict=False):
         side = above[0].right - (above[0].right - above[0].left) * (1 - above[0].copied / above[0].channels) / 2
-        _arrow(axes, (below[-1].middle, below[-1].top + 0.36), (side, above[0].bottom), raise_)
+        _arrow(axes, (below[-1].middle, below[-1].top + 0.5), (side, above[0].bottom), raise_)
     for left, right in zip(down, reversed(up), strict=False):
         height = (left[-1].top + left[-1].bottom) / 2
         _arrow(axes, (left[-1].right, height), (right[0].left, height), skip, dashed=True)
     middle = (logits.top + logits.bottom) / 2
     _arrow(axes, (up[-1][-1].right, middle), (logits.left, middle), classify)
     padded = "image" if size == logits.size else f"image of\n{size[0]}x{size[1]},\npadded"
-    axes.text(down[0][0].middle, logits.bottom - 0.1, padded, ha="center", va="top", fontsize=15, fontweight="bold")
-    axes.text(logits.middle, logits.bottom - 0.1, "logits", ha="center", va="top", fontsize=15, fontweight="bold")
+    axes.text(down[0][0].middle, logits.bottom - 0.1, padded, ha="center", va="top", fontweight="bold")
+    axes.text(logits.middle, logits.bottom - 0.1, "logits", ha="center", va="top", fontweight="bold")
     lines = [Line2D([], [], color=color, linewidth=2.5, label=name) for name, color in colors.items()]
     lines[3].set_linestyle("--")
-    figure.legend(handles=lines, loc="outside lower center", ncols=len(lines), fontsize=13, frameon=False)
+    figure.legend(handles=lines, loc="outside lower center", ncols=3, frameon=False)
     total = layers["parameters"].sum()
-    axes.set_title(f"U-Net of base width {down[0][1].channels}: {total / 1e6:.2f} million parameters", fontsize=18)
-    axes.set(xlim=(-0.7, logits.right + 0.3), ylim=(min(box.bottom for box in boxes) - 0.1, 0.4))
+    headline(axes, title or f"U-Net of base width {down[0][1].channels}: {total / 1e6:.2f} million parameters")
+    axes.set(xlim=(-1.9, logits.right + 0.5), ylim=(min(box.bottom for box in boxes) - 0.1, 0.4))
     axes.set_axis_off()
     return figure
 
 
 @styled
-def plot_levels(layers: pd.DataFrame) -> Figure:
+def plot_levels(layers: pd.DataFrame, title: str = "") -> Figure:
     """Where parameters, multiply-adds and activations sit, level by level, in percent; from `inspect.trace_layers`."""
     columns = {"parameters": "Parameters", "multiply_adds": "Multiply-adds", "activations": "Activations"}
     sums = layers.groupby("stride").agg({**dict.fromkeys(columns, "sum"), "height": "first", "width": "first"})
     names = [f"level {level}\n{row.height}x{row.width}" for level, row in enumerate(sums.itertuples())]
-    figure = Figure(figsize=(14, 5), layout="constrained")
-    for axes, (column, title), color in zip(
+    figure = new_figure(4.6)
+    for axes, (column, name), color in zip(
         figure.subplots(1, 3, sharey=True), columns.items(), (ACCENT, SECOND, THIRD), strict=True
     ):
         total = sums[column].sum()
         bars = axes.barh(names, 100 * sums[column] / total, color=color)
         axes.bar_label(bars, fmt="%.0f %%", padding=4)
         unit = ("million", 1e6) if total < 1e9 else ("billion", 1e9)
-        axes.set(xlim=(0, 75), xlabel="share of all [%]", title=f"{title}: {total / unit[1]:.1f} {unit[0]}")
+        axes.set(xlim=(0, 80), xlabel="share of all [%]", title=f"{name}:\n{total / unit[1]:.1f} {unit[0]}")
         axes.grid(axis="y", visible=False)
     figure.axes[0].invert_yaxis()
+    headline(figure, title)
     return figure

@@ -1,6 +1,5 @@
 """The loss journey: what losses say, which way they push, and what came of training with each of them."""
 
-import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -8,34 +7,47 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from cs_utils.labels import colorize
-from cs_utils.plots.style import ACCENT, FOURTH, INK, SECOND, THIRD, add_legend, show, styled
-
-COLORS = (SECOND, ACCENT, THIRD, FOURTH, "#c98a1b", "#5b6470")
-"""One for each curve, in this order."""
+from cs_utils.plots.style import (
+    ACCENT,
+    INK,
+    PALE,
+    SECOND,
+    WIDTH,
+    add_legend,
+    colors_for,
+    headline,
+    name_lines,
+    new_figure,
+    show,
+    single,
+    styled,
+)
 
 
 @styled
-def plot_surprise(num_classes: int) -> Figure:
+def plot_surprise(num_classes: int, title: str = "", ax: Axes | None = None) -> Figure:
     """-log p_t, what a pixel costs in the cross entropy, with the price of a guess among the classes marked."""
     p = np.linspace(0.005, 1, 400)
-    figure = Figure(figsize=(11, 5), layout="constrained")
-    axes = figure.subplots()
+    figure, axes = single(ax, 4.6)
     axes.plot(p, -np.log(p), color=SECOND, linewidth=3)
     guess = np.log(num_classes)
+    arrow = {"arrowstyle": "->", "color": INK}
     axes.plot(1 / num_classes, guess, "o", color=ACCENT, markersize=11)
     axes.annotate(f"a guess among {num_classes}: {guess:.2f}", (1 / num_classes, guess), (0.14, guess), va="center")
-    axes.annotate("sure and right: 0", (1, 0), (0.8, 0.6), arrowprops={"arrowstyle": "->", "color": INK})
-    axes.set(xlabel="p_t, probability of the true class", ylabel="cost of the pixel, nats", xlim=(0, 1.02))
-    axes.set_title("Sure and wrong is what costs")
+    axes.plot(0.01, -np.log(0.01), "o", color=ACCENT, markersize=11)
+    axes.annotate(f"sure and wrong (p = 0.01): {-np.log(0.01):.2f}", (0.01, 4.605), (0.14, 4.605), va="center")
+    axes.annotate("sure and right: 0", (1, 0), (0.75, 0.8), arrowprops=arrow)
+    axes.set(xlabel="$p_t$, probability of the true class", ylabel="cost of the pixel, nats", xlim=(0, 1.02))
+    headline(axes, title or "Cross entropy of a pixel: −log of the probability of its class")
     return figure
 
 
 @styled
-def plot_toy_losses(masks: Mapping[str, np.ndarray | None], values: pd.DataFrame, right: Sequence[str]) -> Figure:
+def plot_toy_losses(
+    masks: Mapping[str, np.ndarray | None], values: pd.DataFrame, right: Sequence[str], title: str = ""
+) -> Figure:
     """Toy predictions as masks, and below each what every loss says of it.
 
     Args:
@@ -44,188 +56,188 @@ def plot_toy_losses(masks: Mapping[str, np.ndarray | None], values: pd.DataFrame
         values: a row for each loss, a column for each prediction. A row is coloured from its smallest value to its
             largest, because values of different losses have no common scale.
         right: rows that belong to losses without a defect; the names of the others are written in red.
+        title: a sentence above it all.
     """
-    figure = Figure(figsize=(15, 3 + 0.52 * len(values)), layout="constrained")
+    figure = new_figure(2.4 + 0.34 * len(values))
     # One grid for both, so that each mask stands above its column.
-    grid = figure.add_gridspec(2, len(masks), height_ratios=(1.3, 0.52 * len(values)))
+    grid = figure.add_gridspec(2, len(masks), height_ratios=(0.9, 0.34 * len(values)))
+    blank = next(mask for mask in masks.values() if mask is not None)
     for place, (name, mask) in enumerate(masks.items()):
         axes = figure.add_subplot(grid[0, place])
-        shown = next(iter(masks.values())) if mask is None else mask
-        show(axes, np.full_like(colorize(shown), 235) if mask is None else colorize(mask), name)
+        show(axes, np.full((*blank.shape, 3), 235, np.uint8) if mask is None else mask, name.replace(" ", "\n", 1))
         if mask is None:
-            axes.text(0.5, 0.5, "all logits 0", ha="center", va="center", transform=axes.transAxes)
+            axes.text(0.5, 0.5, "logits 0", ha="center", va="center", transform=axes.transAxes)
     axes = figure.add_subplot(grid[1, :])
     low, high = values.min(axis=1), values.max(axis=1)
     ranks = values.sub(low, axis=0).div((high - low).clip(lower=1e-9), axis=0)
     sns.heatmap(ranks, ax=axes, cmap="YlOrRd", vmin=0, vmax=1.3, annot=values, fmt=".2f", cbar=False, linewidths=2)
-    axes.set(xlabel="", ylabel="")
-    axes.set_title("What each loss says (each row coloured on its own scale)", pad=12)
-    axes.tick_params(axis="x", labelbottom=False, labeltop=True, length=0)
+    axes.set(xlabel="each row is coloured on its own scale; red names: losses with a defect", ylabel="", xticks=[])
     for label in axes.get_yticklabels():
         label.set_color(INK if label.get_text() in right else ACCENT)
     add_legend(figure, [mask for mask in masks.values() if mask is not None])
+    headline(figure, title or "What each loss says of each prediction")
     return figure
 
 
 @styled
-def plot_void(values: pd.DataFrame) -> Figure:
-    """What each loss says of one fixed prediction while void grows beside it, relative to no void at all.
+def plot_void(values: pd.DataFrame, title: str = "", ax: Axes | None = None) -> Figure:
+    """What each loss says of one fixed prediction while void grows around it, relative to no void at all.
 
     Args:
         values: a column for each loss; the index is the share of void pixels, 0..1, from 0 upwards.
+        title: what it shows.
+        ax: axes to draw in.
     """
-    figure = Figure(figsize=(12, 5.5), layout="constrained")
-    axes = figure.subplots()
+    figure, axes = single(ax, 4.6)
     relative = values / values.iloc[0]
-    for (name, column), color in zip(relative.items(), COLORS, strict=False):
-        right = np.allclose(column, 1, atol=1e-4)
-        style = "-" if right else "--"
+    for (name, column), color in zip(relative.items(), colors_for(values.shape[1]), strict=True):
+        style = "-" if np.allclose(column, 1, atol=1e-4) else "--"
         axes.plot(100 * values.index, column, style, color=color, linewidth=3, marker="o", label=name)
-    axes.set(xlabel="void, share of all pixels [%]", ylabel="loss, divided by its value without void")
-    axes.set_title("The prediction stays the same: a right loss does not move")
+    axes.set(xlabel="void, share of all pixels [%]", ylabel="loss, divided by its value\nwithout void (logarithmic)")
     axes.set_yscale("log", base=2)
     axes.yaxis.set_major_formatter("{x:g}")
-    axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
+    name_lines(axes)
+    headline(axes, title or "The same prediction with more and more void")
     return figure
 
 
 @styled
-def plot_gradients(p: np.ndarray, pulls: Mapping[str, np.ndarray], shares: pd.DataFrame) -> Figure:
+def plot_gradients(p: np.ndarray, pulls: Mapping[str, np.ndarray], shares: pd.DataFrame, title: str = "") -> Figure:
     """Left: how hard each loss pulls at a pixel, by p_t. Right: which class gets how much of the whole gradient.
 
     Args:
         p: (n,) probability of the true class.
         pulls: by loss, (n,) minus the gradient with respect to the logit of the true class.
         shares: a row for each class, a column for each loss; shares of the sum of all absolute gradients, 0..1.
+        title: a sentence above it all.
     """
-    figure = Figure(figsize=(15, 6), layout="constrained")
+    figure = new_figure(5.2)
     left, right = figure.subplots(1, 2)
-    for (name, pull), color in zip(pulls.items(), COLORS, strict=False):
+    for (name, pull), color in zip(pulls.items(), colors_for(len(pulls)), strict=True):
         left.plot(p, pull, color=color, linewidth=3, label=name)
-    left.set(xlabel="p_t, probability of the true class", ylabel="pull at the logit of the true class")
-    left.set_title("One pixel: who still pulls when it is all wrong?")
-    left.legend()
-    (100 * shares).plot.bar(ax=right, color=COLORS[: shares.shape[1]], width=0.8, rot=0)
-    right.set(xlabel="", ylabel="share of the whole gradient [%]", title="A street: whose pixels are heard?")
-    right.set_ylim(0, 135 * shares.max(axis=None))
-    right.legend(loc="upper center", ncols=2)
+    left.set(xlabel="$p_t$, probability of the true class", ylabel="pull at the true class's logit")
+    left.set_title("One pixel")
+    colors = colors_for(shares.shape[1])
+    for number, ((name, share), color) in enumerate(zip(shares.items(), colors, strict=True)):
+        places = np.arange(len(share)) + 0.6 * ((number + 0.5) / shares.shape[1] - 0.5)
+        right.plot(100 * share, places, "o", color=color, markersize=10, label=name)
+    right.set_yticks(range(len(shares)), shares.index)
+    right.set(xlabel="share of the whole gradient [%]", xlim=(0, None), title="All pixels of a street, by class")
+    right.grid(axis="y", visible=False)
+    right.hlines(np.arange(len(shares) - 1) + 0.5, 0, 100 * shares.max(axis=None), color=PALE)
+    for axes in (left, right):
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.17), frameon=False)
+    headline(figure, title)
     return figure
 
 
 @styled
-def plot_focus(gammas: Sequence[float]) -> Figure:
+def plot_focus(gammas: Sequence[float], title: str = "") -> Figure:
     """The focal loss of a pixel by p_t for several gammas, and what it weighs compared with the cross entropy."""
     p = np.linspace(0.01, 0.999, 400)
-    figure = Figure(figsize=(15, 5.5), layout="constrained")
+    figure = new_figure(4.4)
     left, right = figure.subplots(1, 2)
-    for gamma, color in zip(gammas, COLORS, strict=False):
+    for gamma, color in zip(gammas, sns.color_palette("flare", len(gammas)), strict=True):
         left.plot(p, -((1 - p) ** gamma) * np.log(p), color=color, linewidth=3, label=f"γ = {gamma:g}")
         right.plot(p, (1 - p) ** gamma, color=color, linewidth=3)
-    left.set(xlabel="p_t", ylabel="cost of the pixel", ylim=(0, 3), title="Focal loss: less care for what is right")
-    right.set(xlabel="p_t", ylabel="weight of the pixel, 1 = cross entropy", title="What a pixel still weighs")
+    left.set(xlabel="$p_t$", ylabel="cost of the pixel", ylim=(0, 3), title="Focal loss")
+    right.set(xlabel="$p_t$", ylabel="weight, 1 = cross entropy", title="What a pixel still weighs")
     right.axvline(0.9, color=INK, linestyle=":")
+    right.annotate("$p_t$ = 0.9", (0.9, 0.5), (-6, 0), textcoords="offset points", ha="right")
     left.legend()
+    headline(figure, title)
     return figure
 
 
 @styled
 def plot_failures(
-    table: pd.DataFrame, reference: str, mask: np.ndarray, predictions: Mapping[str, np.ndarray]
+    table: pd.DataFrame, reference: str, mask: np.ndarray, predictions: Mapping[str, np.ndarray], title: str = ""
 ) -> Figure:
-    """A column for each loss: its own curve and the IoU meanwhile; below, what each network predicts in the end.
+    """For each loss its own curve and the IoU meanwhile, and below what its network predicts in the end.
 
     Args:
         table: as in `experiments.Comparison`, one seed.
         reference: the variant whose IoU is drawn as a dotted line everywhere.
         mask: (H, W) trainIds, the ground truth.
         predictions: (H, W) trainIds by variant; void where the ground truth is void.
+        title: a sentence above it all.
     """
-    figure = Figure(figsize=(16, 12), layout="constrained")
-    curves, pictures = figure.subfigures(2, 1, height_ratios=(1, 1))
-    axes = curves.subplots(2, len(predictions))
+    columns = min(3, len(predictions))
+    rows = -(-len(predictions) // columns)
+    high = WIDTH / columns * mask.shape[0] / mask.shape[1]
+    figure = new_figure(rows * (high + 2.4) + 1.4)
+    grid = figure.add_gridspec(2 * rows, columns, height_ratios=[2, high] * rows)
     goal = table[table["variant"] == reference]
     top = 115 * table["iou_score"].max()
-    for column, name in zip(axes.T, predictions, strict=True):
+    for number, (name, prediction) in enumerate(predictions.items()):
+        row, column = divmod(number, columns)
+        axes = figure.add_subplot(grid[2 * row, column])
         run = table[table["variant"] == name]
-        column[0].plot(run["epoch"], run["train_loss"], color=SECOND, linewidth=3)
-        column[0].set_title(name.replace(", ", ",\n"))
-        for line, style in ((goal, {"color": INK, "ls": ":", "lw": 2}), (run, {"color": ACCENT, "lw": 3})):
-            column[1].plot(line["epoch"], 100 * line["iou_score"], **style)
-        column[1].set(ylim=(0, top), xlabel="epoch")
-        for axis in column:
-            axis.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-    axes[0, 0].set_ylabel("its own loss")
-    axes[1, 0].set_ylabel("IoU [%]")
-    labels = [f"IoU of {reference}, in all panels", "IoU of the loss itself"]
-    curves.legend(axes[1, 0].lines, labels, loc="outside lower center", ncols=2, frameon=False)
-    masks = {"ground truth": mask, **predictions}
-    panels = pictures.subplots(math.ceil(len(masks) / 4), 4)
-    for axis, (title, shown) in zip(panels.flat, masks.items(), strict=False):
-        show(axis, colorize(shown), title)
-    for axis in panels.flat[len(masks) :]:
-        axis.set_axis_off()
-    add_legend(pictures, list(masks.values()))
+        own = axes.twinx()
+        own.plot(run["epoch"], run["train_loss"], color=SECOND, linewidth=3)
+        own.grid(visible=False)
+        own.tick_params(axis="y", colors=SECOND)
+        own.yaxis.set_major_locator(MaxNLocator(3))
+        axes.plot(goal["epoch"], 100 * goal["iou_score"], color=INK, linestyle=":", linewidth=2)
+        axes.plot(run["epoch"], 100 * run["iou_score"], color=ACCENT, linewidth=3)
+        last = 100 * run["iou_score"].iloc[-1]
+        axes.set(ylim=(0, top), title=f"{name}")
+        axes.tick_params(axis="y", colors=ACCENT)
+        axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+        show(figure.add_subplot(grid[2 * row + 1, column]), prediction, f"IoU at the end: {last:.1f} %")
+    handles = [
+        *(axes.lines[index] for index in (1, 0)),
+        own.lines[0],
+    ]
+    labels = ["IoU [%]", f"IoU of {reference}", "its own loss (right scale), by epoch"]
+    figure.legend(handles, labels, loc="outside upper center", ncols=3, frameon=False)
+    add_legend(figure, [mask, *predictions.values()])
+    headline(figure, title)
     return figure
 
 
-def _intervals(axes: Axes, final: pd.DataFrame, colors: Sequence[str]) -> None:
-    # Every seed as a dot, the mean with its interval beside them.
-    for place, (name, color) in enumerate(zip(final, colors, strict=True)):
-        scores = 100 * final[name].dropna()
-        axes.plot([place] * len(scores), scores, "o", color=color, markersize=8, alpha=0.6)
-        if len(scores) > 1:
-            axes.errorbar(place + 0.2, scores.mean(), 100 * half_width(final[name].dropna()), fmt="s", color=color,
-                          capsize=6, linewidth=2.5)  # fmt: skip
-    axes.set_xticks(range(final.shape[1]), [name.replace(", ", ",\n") for name in final], rotation=35, ha="right")
-    handles = [Line2D([], [], color=INK, marker="o", markersize=8, linestyle="", alpha=0.6, label="one seed")]
-    if axes.containers:
-        handles.append(Line2D([], [], color=INK, marker="s", linewidth=2.5, label="mean, 95 % interval"))
-    axes.legend(handles=handles)
-
-
-STUDENT_95 = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776, 6: 2.571, 7: 2.447, 8: 2.365, 9: 2.306, 10: 2.262}
-"""Student's t for a 95 % interval of a mean, by the number of values."""
-
-
-def half_width(values: pd.Series) -> float:
-    """Half the 95 % confidence interval of a mean, by Student's t: 2 to 10 values, in their unit; NaN for fewer.
-
-    Raises:
-        KeyError: more than ten values.
-    """
-    count = len(values)
-    return float(STUDENT_95[count] * values.std() / count**0.5) if count > 1 else float("nan")
-
-
 @styled
-def plot_journey(final: pd.DataFrame, broken: Sequence[str]) -> Figure:
-    """IoU of every loss after the same budget: each seed a dot, the mean a square with its 95 % interval.
+def plot_journey(
+    final: pd.DataFrame,
+    broken: Sequence[str],
+    leads: pd.DataFrame,
+    intervals: pd.DataFrame,
+    margin: float = 1.0,
+    title: str = "",
+) -> Figure:
+    """IoU of every loss after the same budget, a dot for each seed; below, paired leads with their intervals.
 
     Args:
         final: a row for each seed, a column for each loss; IoU 0..1, NaN where a seed was not run.
         broken: columns that belong to losses with a defect.
+        leads: a row for each seed, a column for each loss that is compared with a reference: its lead in percentage
+            points.
+        intervals: a row for each of these losses; columns mean, low and high, in percentage points or NaN.
+        margin: leads of at most so many points count as none; shaded.
+        title: a sentence above it all.
     """
-    figure = Figure(figsize=(14, 6.5), layout="constrained")
-    axes = figure.subplots()
-    _intervals(axes, final, [ACCENT if name in broken else SECOND for name in final])
-    axes.set(ylabel="mean IoU [%]", title="The same budget, judged by IoU: right losses (blue), beginners' (red)")
-    axes.set_ylim(bottom=0)
-    return figure
-
-
-@styled
-def plot_class_table(iou: pd.DataFrame, shares: pd.Series) -> Figure:
-    """IoU of each class under each loss, the most frequent class first.
-
-    Args:
-        iou: a row for each class, a column for each loss; 0..1 or NaN.
-        shares: each class's share of the pixels, 0..1, by name.
-    """
-    ordered = iou.dropna(how="all").loc[lambda rows: shares[rows.index].sort_values(ascending=False).index]
-    ordered.index = [f"{name} ({shares[name]:.1%})" for name in ordered.index]
-    figure = Figure(figsize=(13, 0.42 * len(ordered) + 2), layout="constrained")
-    axes = figure.subplots()
-    sns.heatmap(100 * ordered, ax=axes, cmap="YlGnBu", vmin=0, vmax=100, annot=True, fmt=".0f", cbar=False)
-    axes.set(xlabel="", ylabel="", title="IoU of each class [%] (in brackets: its share of the pixels)")
-    axes.tick_params(axis="x", rotation=0)
+    rows = final.shape[1], leads.shape[1]
+    figure = new_figure(0.36 * sum(rows) + 2.6)
+    above, below = figure.subplots(2, 1, height_ratios=(rows[0] + 1, rows[1] + 1))
+    for name in final:
+        color = ACCENT if name in broken else SECOND
+        scores = 100 * final[name].dropna()
+        above.plot(scores, [name] * len(scores), "o", color=color, markersize=10, alpha=0.6)
+    for label in above.get_yticklabels():
+        label.set_color(ACCENT if label.get_text() in broken else SECOND)
+    above.set(xlim=(0, None), xlabel="mean IoU [%]; a dot for each seed; red: losses with a defect")
+    below.axvspan(-margin, margin, color=PALE, alpha=0.5, zorder=0)
+    below.axvline(0, color=INK)
+    for place, name in enumerate(leads):
+        below.plot(leads[name].dropna(), [place] * leads[name].count(), "o", color=SECOND, markersize=10, alpha=0.6)
+        row = intervals.loc[name]
+        error = [[row["mean"] - row["low"]], [row["high"] - row["mean"]]]
+        style = {"fmt": "D", "color": INK, "capsize": 7, "linewidth": 2.5, "markersize": 8}
+        below.errorbar(row["mean"], place + 0.3, xerr=error, **style)
+    below.set_yticks(range(leads.shape[1]), list(leads))
+    below.set(ylim=(-0.5, leads.shape[1] - 0.2))
+    below.set(xlabel=f"lead, seed by seed [percentage points]; bar: 95 %; grey: within {margin:g} point")
+    for axes in (above, below):
+        axes.invert_yaxis()
+    headline(figure, title or "Every loss on the same budget")
     return figure

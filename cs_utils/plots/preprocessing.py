@@ -1,17 +1,25 @@
 """The steps of preprocessing and augmentation, and what each of them costs."""
 
-from collections.abc import Mapping, Sequence
-
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from cs_utils.data.cityscapes import Frame, read_frame
-from cs_utils.data.loaders import make_augmentation
-from cs_utils.data.transforms import denormalize, resize
-from cs_utils.labels import CLASS_NAMES, NUM_CLASSES, SLIDE_CHANNELS, SLIDE_VOID, colorize, slide_to_train_id
-from cs_utils.plots.style import ACCENT, FOURTH, INK, SECOND, THIRD, add_legend, panels, show, styled
-from cs_utils.settings import Settings
+from cs_utils.labels import CLASS_NAMES, NUM_CLASSES, SLIDE_CHANNELS, SLIDE_VOID, colorize
+from cs_utils.plots.style import (
+    ACCENT,
+    FOURTH,
+    INK,
+    SECOND,
+    WIDTH,
+    colors_for,
+    headline,
+    name_lines,
+    new_figure,
+    show,
+    single,
+    styled,
+)
 
 PAPER_CEILING = pd.DataFrame(
     {"mean": (97.2, 95.2, 90.7, 84.6), "pole": (90.4, 83.1, 69.5, 50.9), "traffic light": (94.1, 89.7, 80.9, 68.4)},
@@ -21,48 +29,17 @@ PAPER_CEILING = pd.DataFrame(
 
 
 @styled
-def plot_steps(steps: Mapping[str, tuple[np.ndarray, np.ndarray]], width: float = 14) -> Figure:
-    """Image above mask, a column for each step, by title; images (H, W, 3) uint8, masks (H, W) of trainIds."""
-    pairs = list(steps.values())
-    height, across = pairs[0][1].shape
-    figure, axes = panels(2, len(pairs), width=width, aspect=across / height)
-    for column, (title, (image, mask)) in zip(axes.T, steps.items(), strict=True):
-        show(column[0], image, title)
-        show(column[1], colorize(mask))
-    add_legend(figure, [mask for _, mask in pairs])
-    return figure
-
-
-@styled
-def plot_row(pictures: Mapping[str, np.ndarray], masks: Sequence[np.ndarray] = (), width: float = 13) -> Figure:
-    """Pictures (H, W, 3) uint8 side by side, by title; below them the classes of ``masks``, if there are any."""
-    height, across = next(iter(pictures.values())).shape[:2]
-    figure, axes = panels(1, len(pictures), width=width, aspect=across / height)
-    for axis, (title, picture) in zip(axes[0], pictures.items(), strict=True):
-        show(axis, picture, title)
-    if masks:
-        add_legend(figure, masks)
-    return figure
-
-
-def plot_augmentation(frame: Frame, settings: Settings, draws: int = 3) -> Figure:
-    """One frame as validation sees it, and as training does in epochs 1, 2, …: image above mask."""
-    image, mask = read_frame(frame)
-    height, width = settings.image_size
-    steps = {f"Validation: {width}x{height}": resize(image, mask, settings.image_size)}
-    for epoch in range(1, draws + 1):
-        drawn, target = make_augmentation(settings)(image, mask, np.random.default_rng((settings.seed, epoch, 0)))
-        steps[f"Training, epoch {epoch}"] = (denormalize(drawn), slide_to_train_id(target.numpy()))
-    return plot_steps(steps)
-
-
-@styled
-def plot_channels(encoded: np.ndarray) -> Figure:
+def plot_channels(encoded: np.ndarray, title: str = "") -> Figure:
     """The 21 channels of a one-hot mask in the slide encoding: (H, W, 21), 1 where the class is; empty ones grey."""
     height, width, _ = encoded.shape
     names = [*CLASS_NAMES, "never used", "void"]
-    figure, axes = panels(3, SLIDE_CHANNELS // 3, width=18, aspect=width / height)
-    for value, axis in enumerate(axes.ravel()):
+    columns, rows = 5, -(-SLIDE_CHANNELS // 5)
+    figure = new_figure(rows * (WIDTH / columns * height / width + 0.42) + 0.5)
+    axes = figure.subplots(rows, columns)
+    for value, axis in enumerate(axes.flat):
+        if value >= SLIDE_CHANNELS:
+            axis.set_axis_off()
+            continue
         channel = encoded[..., value]
         color = colorize(np.uint8(value)) if value < NUM_CLASSES else np.uint8([0, 0, 0])
         background = 255 if channel.any() else 225
@@ -70,65 +47,81 @@ def plot_channels(encoded: np.ndarray) -> Figure:
         axis.set_axis_on()
         axis.set(xticks=[], yticks=[])
         axis.title.set_color(ACCENT if value in (NUM_CLASSES, SLIDE_VOID) else INK)
+    headline(figure, title)
     return figure
 
 
 @styled
-def plot_iou_ceiling(ceiling: pd.DataFrame) -> Figure:
-    """IoU in % that shrunk and enlarged masks reach: a row for each class, a column for each width in pixels.
+def plot_iou_ceiling(ceiling: pd.DataFrame, marked: int, title: str = "") -> Figure:
+    """IoU in % that shrunk and enlarged masks reach.
 
-    Mean, pole and traffic light stand beside what the Cityscapes paper measured at the same width.
+    Args:
+        ceiling: a row for each class, a column for each width in pixels. The rows mean, pole and traffic light stand
+            beside what the Cityscapes paper measured at the same width.
+        marked: the width to mark with a line, such as the talk's.
+        title: a sentence above it all.
     """
-    figure = Figure(figsize=(13, 7), layout="constrained")
+    figure = new_figure(max(5.5, 0.29 * len(ceiling) + 1.2))
     axes, table = figure.subplots(1, 2, width_ratios=(1, 1))
-    rows = {"mean": ceiling.mean(), **{name: ceiling.loc[name] for name in ceiling.index}}
     for (name, paper), color in zip(PAPER_CEILING.items(), (INK, ACCENT, SECOND), strict=True):
-        axes.plot(paper.index, paper, "s--", color=color, alpha=0.6, label=f"{name}, Cityscapes paper")
-        if name in rows:
-            axes.plot(ceiling.columns, rows[name], "o-", color=color, linewidth=2.5, label=f"{name}, here")
+        axes.plot(paper.index, paper, "s--", color=color, alpha=0.6, label="_paper")
+        if name in ceiling.index:
+            axes.plot(ceiling.columns, ceiling.loc[name], "o-", color=color, linewidth=2.5, label="_here")
+            place = (min(ceiling.columns), ceiling.loc[name, min(ceiling.columns)])
+            axes.annotate(name, place, (0, -18), textcoords="offset points", color=color)
     widths = sorted({*ceiling.columns, *PAPER_CEILING.index})
+    axes.axvline(marked, color=FOURTH, linestyle=":")
+    axes.annotate(f"{marked} px", (marked, 32), (4, 0), textcoords="offset points", color=FOURTH)
+    axes.plot([], [], "o-", color=INK, label="here")
+    axes.plot([], [], "s--", color=INK, alpha=0.6, label="Cityscapes paper")
     axes.set_xscale("log", base=2)
     axes.set_xticks(widths, widths, rotation=45)
-    axes.set(ylim=(0, 100), xlabel="width of the mask [pixels]", ylabel="IoU [%]")
-    axes.set_title("The best IoU that resizing leaves")
+    axes.set(ylim=(0, 103), xlabel="width of the mask [pixels]", ylabel="IoU [%]")
     axes.legend(loc="lower right")
-    shares = pd.DataFrame(rows).T.to_numpy()
+    values = ceiling.to_numpy()
     # Not imshow: a chart without a photo is stored without loss.
-    table.pcolormesh(shares, cmap="Blues", vmin=0, vmax=200, edgecolors="white")
-    for (row, column), value in np.ndenumerate(shares):
-        weight = "bold" if row == 0 else "normal"
-        table.text(column + 0.5, row + 0.5, f"{value:.1f}", ha="center", va="center", weight=weight)
+    table.pcolormesh(values, cmap="RdYlBu", vmin=0, vmax=130, edgecolors="white")
+    for (row, column), value in np.ndenumerate(values):
+        table.text(column + 0.5, row + 0.5, f"{value:.0f}", ha="center", va="center")
     table.invert_yaxis()
     table.set_xticks(np.arange(len(ceiling.columns)) + 0.5, [f"{width} px" for width in ceiling.columns])
-    table.set_yticks(np.arange(len(rows)) + 0.5, list(rows))
+    table.set_yticks(np.arange(len(ceiling)) + 0.5, list(ceiling.index))
     table.grid(visible=False)
-    table.set_title("… class by class [%]")
+    headline(figure, title or "The best IoU that is left after resizing [%]")
     return figure
 
 
 @styled
-def plot_mismatch(ceiling: pd.Series) -> Figure:
-    """Mean IoU, 0..1, between a mask and itself turned by the angles of the index, in degrees."""
-    figure = Figure(figsize=(11, 5), layout="constrained")
-    axes = figure.subplots()
-    axes.plot(ceiling.index, ceiling, "o-", color=ACCENT, linewidth=2.5)
-    for angle, value in ceiling.items():
-        axes.annotate(f"{value:.2f}", (angle, value), xytext=(6, 8), textcoords="offset points")
-    axes.set(ylim=(0, 1.1), xlim=(-0.3, 13), xlabel="angle between image and mask [degrees]", ylabel="mean IoU")
-    axes.set_title("A perfect network, scored by a mask that was turned differently")
+def plot_mismatch(iou: pd.DataFrame, title: str = "", ax: Axes | None = None) -> Figure:
+    """IoU, 0..1, between a mask and itself turned by the angles of the index, in degrees: a curve for each column."""
+    figure, axes = single(ax, 4.6)
+    for name, color in zip(iou, colors_for(iou.shape[1]), strict=True):
+        axes.plot(iou.index, iou[name], "o-", color=color, linewidth=2.5, label=name)
+    for angle, value in iou.iloc[:, 0].items():
+        axes.annotate(f"{value:.2f}", (angle, value), (6, 8), textcoords="offset points", color=SECOND)
+    axes.set(
+        ylim=(0, 1.12),
+        xlabel="angle between image and mask [degrees]",
+        ylabel="IoU" if iou.shape[1] > 1 else f"{iou.columns[0]} IoU",
+    )
+    if iou.shape[1] > 1:
+        name_lines(axes)
+    headline(axes, title or "IoU of a mask with itself, turned")
     return figure
 
 
 @styled
-def plot_denoising(psnr: pd.DataFrame) -> Figure:
-    """PSNR in dB to the clean image: a row for each sigma of the blur, a column for each deviation of the noise."""
-    figure = Figure(figsize=(12, 6), layout="constrained")
-    axes = figure.subplots()
-    for (noise, values), color in zip(psnr.items(), (SECOND, THIRD, FOURTH, ACCENT), strict=False):
-        axes.plot(psnr.index, values, "o-", color=color, linewidth=2.5, label=f"noise of {noise:g} grey levels")
+def plot_denoising(psnr: pd.DataFrame, title: str = "", ax: Axes | None = None) -> Figure:
+    """PSNR in dB to the clean image: a row for each sigma of the blur, a column for each deviation of the noise.
+
+    A star marks the best sigma for each noise.
+    """
+    figure, axes = single(ax, 5.4)
+    for (noise, values), color in zip(psnr.items(), colors_for(psnr.shape[1]), strict=True):
+        axes.plot(psnr.index, values, "o-", color=color, linewidth=2.5, label=f"noise of {noise:g}")
         best = values.idxmax()
         axes.plot(best, values[best], "*", color=color, markersize=22, markeredgecolor=INK)
     axes.set(xlabel="sigma of the Gaussian blur [pixels]", ylabel="PSNR to the clean image [dB]")
-    axes.set_title("Star: the best blur. Without much noise it is none")
-    axes.legend()
+    name_lines(axes)
+    headline(axes, title or "How well a blur removes noise (star: the best blur)")
     return figure

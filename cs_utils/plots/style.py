@@ -1,62 +1,274 @@
-"""What all drawings share: the style, panels of photos, the legend of classes, files, how Jupyter shows a figure."""
+"""What all drawings share: the style, pictures and masks, names in the drawing, files, how Jupyter shows a figure.
+
+A figure is at most `WIDTH` inches wide and no letter is smaller than `LETTERS` points: on a slide of 13.3 inches that
+is 18 points, which is read from the last row of a lecture hall.
+"""
 
 import io
+import math
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import wraps
+from itertools import product
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
+import cv2
 import matplotlib as mpl
 import numpy as np
 import seaborn as sns
+from matplotlib import patheffects
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
+from PIL import Image
 
 from cs_utils.data.files import write_atomic
+from cs_utils.data.statistics import LUMA
 from cs_utils.exceptions import CourseError
-from cs_utils.labels import CLASS_NAMES, PALETTE, VOID
+from cs_utils.labels import CLASS_NAMES, NUM_CLASSES, PALETTE, VOID, colorize
 
-STYLE = {
-    **sns.axes_style("whitegrid"),
-    "font.size": 13,
-    "axes.titlesize": 15,
-    "axes.titleweight": "bold",
-    "axes.labelsize": 13,
-    "legend.fontsize": 12,
-    "figure.dpi": 100,
-    "savefig.dpi": 150,
-    "savefig.bbox": "tight",
-}
-"""Large enough to be read from the last row of a lecture hall."""
+WIDTH = 10.0
+LETTERS = 13.5
+DPI = 160
 INK = "#30343b"
+PALE = "#c9ced6"
 ACCENT = "#c4472b"
 SECOND = "#2b6ca3"
 THIRD = "#3a8f5c"
 FOURTH = "#8a5aa8"
+COLORS = (SECOND, ACCENT, THIRD, FOURTH, "#c98a1b", "#5b6470")
+"""For series, in this order; `colors_for` has more."""
+STYLE = {
+    **sns.axes_style("whitegrid"),
+    "font.sans-serif": ["DejaVu Sans"],  # comes with matplotlib, so a figure looks the same everywhere
+    "font.size": LETTERS,
+    "axes.titlesize": LETTERS,
+    "axes.labelsize": LETTERS,
+    "xtick.labelsize": LETTERS,
+    "ytick.labelsize": LETTERS,
+    "legend.fontsize": LETTERS,
+    "legend.title_fontsize": LETTERS,
+    "figure.titlesize": 15,
+    "figure.titleweight": "bold",
+    "figure.dpi": DPI,
+    "savefig.dpi": DPI,
+    "axes.edgecolor": PALE,
+    "grid.color": "#e3e6ea",
+}
 BEHIND_TEXT = {"facecolor": "white", "edgecolor": "none", "pad": 1}
 """A text's ``bbox`` that hides the lines behind it."""
-SCREEN_DPI = 80
-"""Pixels per inch in a notebook: a full-width figure is then as wide as the page."""
+VOID_STRIPES = (238, 208)
+"""Greys of the stripes that void is painted with: faded, since what is predicted there does not count."""
+
+
+class Drawing(Figure):
+    """A figure of the course. Only these are shown in a notebook by `show_in_jupyter`; a reader's own stay theirs."""
 
 
 def styled(function: Callable[..., Figure]) -> Callable[..., Figure]:
-    """Draw in the course's one style, whatever style is set outside."""
+    """Draw in the course's one style, whatever is set outside, by a matplotlibrc or by hand."""
 
     @wraps(function)
     def wrapper(*args: Any, **kwargs: Any) -> Figure:
-        with mpl.rc_context(STYLE):
+        with _our_style():
             return function(*args, **kwargs)
 
     return wrapper
 
 
-def panels(rows: int, columns: int, width: float, aspect: float) -> tuple[Figure, np.ndarray]:
-    """A figure of equal panels, ``aspect`` times as wide as high; axes (rows, columns)."""
-    # An inch for the titles and the legend.
-    figure = Figure(figsize=(width, rows * width / columns / aspect + 1), layout="constrained")
+@contextmanager
+def _our_style() -> Iterator[None]:
+    with mpl.rc_context():
+        mpl.rcdefaults()  # or a reader's image.origin or text.usetex would come through
+        mpl.rcParams.update(STYLE)
+        yield
+
+
+def new_figure(height: float, width: float = WIDTH) -> Figure:
+    """An empty figure of the course, its size in inches."""
+    return Drawing(figsize=(width, height), layout="constrained")
+
+
+def single(ax: Axes | None, height: float, width: float = WIDTH) -> tuple[Figure, Axes]:
+    """Where a drawing of one panel goes: into the caller's axes, or into those of a new figure."""
+    if ax is not None:
+        return ax.get_figure(root=True), ax
+    figure = new_figure(height, width)
+    return figure, figure.subplots()
+
+
+def panels(rows: int, columns: int, aspect: float, width: float = WIDTH) -> tuple[Figure, np.ndarray]:
+    """A figure of equal panels, ``aspect`` times as wide as high, with room for their titles; axes (rows, columns)."""
+    figure = new_figure(rows * (width / columns / aspect + 0.3), width)
     return figure, figure.subplots(rows, columns, squeeze=False)
+
+
+def headline(place: Figure | Axes, title: str) -> None:
+    """Write a sentence above a figure, or above axes that the caller gave, in as many lines as it needs."""
+    style = {"fontsize": STYLE["figure.titlesize"], "fontweight": "bold"}
+    if isinstance(place, Axes):
+        share = place.get_position().width / 0.775  # a lone panel's, before the layout
+        place.set_title(fill(title, int(6.6 * share * place.get_figure(root=True).get_figwidth())), **style)
+    elif title:
+        place.set_figheight(place.get_figheight() + 0.3)
+        place.suptitle(fill(title, int(6.6 * place.get_figwidth())), **style)
+
+
+def colors_for(count: int) -> list[Any]:
+    """So many different colours: `COLORS` as far as they go, else a circle of hues."""
+    return list(COLORS[:count]) if count <= len(COLORS) else list(sns.husl_palette(count, s=0.85, l=0.5))
+
+
+def name_lines(axes: Axes, title: str = "") -> None:
+    """Write the names of at most six labelled lines at their right ends, in their colours; of more, in a legend."""
+    lines = [line for line in axes.lines if not line.get_label().startswith("_")]
+    if len(lines) > len(COLORS):
+        axes.legend(title=title or None, loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
+        return
+    axes.autoscale_view()  # or the limits would be those of empty axes
+    to_axes = axes.transScale + axes.transLimits
+    ends = []
+    for line in lines:
+        x, y = (np.asarray(values, dtype=float) for values in line.get_data())
+        last = np.flatnonzero(np.isfinite(y) & np.isfinite(x))[-1:]
+        ends.append(float(to_axes.transform((x[last][0], y[last][0]))[1]) if last.size else 0.5)
+    height = axes.get_position().height * axes.get_figure(root=True).get_figheight() * 72
+    for line, y in zip(lines, _spread(ends, 1.25 * LETTERS / height), strict=True):
+        axes.annotate(line.get_label(), (1.02, y), xycoords="axes fraction", va="center", color=line.get_color())
+    if title:
+        axes.annotate(title, (1.02, 1.02), xycoords="axes fraction", va="bottom")
+
+
+def _spread(places: Sequence[float], apart: float) -> list[float]:
+    # Moved until neighbours are so far apart, in their order and about their common middle.
+    order = np.argsort(places, kind="stable")
+    moved = np.array(places, dtype=float)[order]
+    for _ in range(200):
+        gaps = np.diff(moved)
+        close = np.flatnonzero(gaps < apart - 1e-6)
+        if not close.size:
+            break
+        for index in close:
+            push = (apart - (moved[index + 1] - moved[index])) / 2
+            if push > 0:
+                moved[index] -= push
+                moved[index + 1] += push
+    result = np.empty_like(moved)
+    result[order] = moved
+    return result.tolist()
+
+
+def name_dots(axes: Axes, places: np.ndarray, names: Iterable[str]) -> None:
+    """Write a name beside each dot, (n, 2) in data units, where it covers fewest dots and names; limits must be set."""
+    axes.autoscale_view()  # now, because a name's place depends on where the dots are in the figure
+    figure = axes.get_figure(root=True)
+    figure.draw_without_rendering()
+    dots = axes.transData.transform(places) * 72 / figure.dpi
+    taken = [np.array([dot - 7, dot + 7]) for dot in dots]  # two corners each
+    low, high = axes.get_window_extent().get_points() * 72 / figure.dpi
+    for name, dot, place in zip(names, dots, places, strict=True):
+        width = 0.62 * LETTERS * len(name)
+        boxes = {}
+        for x, y in product((10, -10, 0), (0, 11, -11, 22, -22, 33, -33)):
+            if x or y:
+                left = x - (width if x < 0 else width / 2 if x == 0 else 0)
+                corner = dot[0] + left, dot[1] + y - 8
+                boxes[x, y] = np.add([(0, 0), (width, 16)], corner)
+        cost = {
+            shift: 10 * sum(_overlap(box, other) for other in taken)
+            + 20 * bool((box[0] < low).any() or (box[1] > high).any())
+            + abs(shift[1]) / 11
+            for shift, box in boxes.items()
+        }
+        best = min(cost, key=cost.get)
+        taken.append(boxes[best])
+        side = {10: "left", -10: "right", 0: "center"}[best[0]]
+        arrow = {"arrowstyle": "-", "color": PALE} if abs(best[1]) > 11 else None
+        axes.annotate(name, place, best, textcoords="offset points", ha=side, va="center", arrowprops=arrow)
+
+
+def _overlap(box: np.ndarray, other: np.ndarray) -> bool:
+    return bool((box[0] < other[1]).all() and (other[0] < box[1]).all())
+
+
+def show(axes: Axes, pixels: np.ndarray, title: str = "") -> None:
+    """Show a picture without ticks: an image (H, W, 3) uint8, or a mask (H, W) of trainIds, painted by `paint`.
+
+    Pixels that are smaller than those of the figure are averaged; pixels that are far larger stay squares.
+    """
+    axes.imshow(pixels if pixels.ndim == 3 else paint(pixels), interpolation="antialiased")
+    axes.set_title(title)
+    axes.set_axis_off()
+
+
+def paint(mask: np.ndarray) -> np.ndarray:
+    """Paint trainIds in the Cityscapes colours, void in pale stripes: (H, W) uint8 -> (H, W, 3) uint8."""
+    return fade_void(colorize(mask), mask)
+
+
+def fade_void(picture: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """A picture (H, W, 3) with pale stripes where a mask (H, W) of trainIds has no class."""
+    rows, columns = np.indices(mask.shape, sparse=True)
+    wide = max(1, mask.shape[1] // 128)
+    stripes = np.uint8(VOID_STRIPES)[(rows + columns) // wide % 2][..., None]
+    return np.where((mask >= NUM_CLASSES)[..., None], stripes, picture)
+
+
+def name_regions(axes: Axes, mask: np.ndarray, inches: float) -> set[int]:
+    """Write the names of classes into a shown mask (H, W), each where its region is large enough for the letters.
+
+    Args:
+        axes: where the mask is shown.
+        mask: trainIds.
+        inches: width of the shown mask in the figure.
+
+    Returns:
+        The trainIds that have got their name.
+    """
+    height, width = mask.shape
+    per_point = width / (72 * inches)
+    named = set()
+    for value in np.unique(mask[mask < NUM_CLASSES]):
+        name = CLASS_NAMES[value]
+        box = (math.ceil(0.66 * LETTERS * len(name) * per_point), math.ceil(1.2 * LETTERS * per_point))  # width, height
+        if box[0] >= width or box[1] >= height:
+            continue
+        # What stays after erosion are the middles of all boxes that lie in the region.
+        region = (mask == value).astype(np.uint8)
+        room = cv2.erode(region, np.ones((box[1], box[0]), np.uint8), borderValue=0)
+        if not room.any():
+            continue
+        inside = cv2.distanceTransform(np.pad(region, 1), cv2.DIST_L2, 3)[1:-1, 1:-1]
+        y, x = np.unravel_index(np.where(room, inside, -1).argmax(), room.shape)
+        light = PALETTE[value] @ LUMA > 140
+        text = axes.text(x, y, name, ha="center", va="center", color=INK if light else "white")
+        halo = PALETTE[value] / 255
+        text.set_path_effects([patheffects.withStroke(linewidth=2, foreground=halo)])
+        named.add(int(value))
+    return named
+
+
+def add_legend(figure: Figure, masks: Sequence[np.ndarray], named: Iterable[int] = ()) -> None:
+    """Name the colours of the classes in masks of trainIds, but for those ``named``, below the figure, which grows."""
+    present = set(np.unique(np.concatenate([np.unique(mask) for mask in masks])).tolist()) - set(named)
+    patches = [Patch(color=PALETTE[value] / 255, label=CLASS_NAMES[value]) for value in sorted(present - {VOID})]
+    if VOID in present:
+        light, dark = (f"#{grey:02x}{grey:02x}{grey:02x}" for grey in VOID_STRIPES)
+        patches.append(Patch(facecolor=light, edgecolor=dark, hatch="////", linewidth=0, label="void"))
+    if patches:
+        columns = min(5, len(patches))
+        figure.set_figheight(figure.get_figheight() + 0.28 * -(-len(patches) // columns) + 0.1)
+        figure.legend(
+            handles=patches,
+            loc="outside lower center",
+            ncols=columns,
+            frameon=False,
+            columnspacing=1.2,
+            handlelength=1.3,
+        )
 
 
 def save_figure(figure: Figure, path: Path) -> None:
@@ -66,10 +278,7 @@ def save_figure(figure: Figure, path: Path) -> None:
         CourseError: the ending is none of these.
     """
     check_ending(path)
-    buffer = io.BytesIO()
-    with mpl.rc_context(STYLE):
-        figure.savefig(buffer, format=path.suffix[1:])
-    write_atomic(path, buffer.getvalue())
+    write_atomic(path, _render(figure, path.suffix[1:]))
 
 
 def check_ending(path: Path) -> None:
@@ -82,43 +291,40 @@ def check_ending(path: Path) -> None:
         raise CourseError(f"{path} is no name for a figure: let it end in .png, .svg or .pdf")
 
 
-def show(axes: Axes, pixels: np.ndarray, title: str = "") -> None:
-    """Show an image, (H, W, 3) uint8, without ticks."""
-    axes.imshow(pixels, interpolation="nearest")
-    axes.set_title(title)
-    axes.set_axis_off()
-
-
-def add_legend(figure: Figure, masks: Sequence[np.ndarray]) -> None:
-    """Name below the figure the colours of the classes that occur in masks of trainIds; void is black."""
-    present = np.unique(np.concatenate([np.unique(mask) for mask in masks]))
-    names = {**dict(enumerate(CLASS_NAMES)), VOID: "void"}
-    patches = [Patch(color=PALETTE[value] / 255, label=names[value]) for value in present if value in names]
-    figure.legend(handles=patches, loc="outside lower center", ncols=min(7, len(patches)), frameon=False)
-
-
-def _render(figure: Figure, format: str, **options: Any) -> bytes:
+def _render(figure: Figure, kind: str, **options: Any) -> bytes:
     buffer = io.BytesIO()
-    with mpl.rc_context(STYLE):
-        figure.savefig(buffer, format=format, dpi=SCREEN_DPI, **options)
+    with _our_style():
+        figure.savefig(buffer, format=kind, dpi=DPI, **options)
     return buffer.getvalue()
 
 
-def _has_photos(figure: Figure) -> bool:
+def has_pictures(figure: Figure) -> bool:
+    """Whether a figure shows images, so that JPEG suits it better than PNG."""
     return any(axes.images for axes in figure.axes)
 
 
+def to_png(figure: Figure) -> bytes:
+    """A chart as PNG with a palette of 256 colours, a third as large as in full colour."""
+    picture = Image.open(io.BytesIO(_render(figure, "png"))).convert("RGB")
+    buffer = io.BytesIO()
+    picture.quantize(256, dither=Image.Dither.NONE).save(buffer, format="png", optimize=True)
+    return buffer.getvalue()
+
+
+def to_jpeg(figure: Figure) -> bytes:
+    """A figure with pictures as JPEG; colour at full resolution, or the borders of a coloured mask would blur."""
+    return _render(figure, "jpeg", pil_kwargs={"quality": 82, "subsampling": 0, "optimize": True})
+
+
 def show_in_jupyter() -> None:
-    """Let a notebook show figures: photos as JPEG, which is a tenth as large, charts as PNG. Elsewhere do nothing."""
+    """Let a notebook show the course's figures small: with pictures as JPEG, charts as PNG. Elsewhere do nothing."""
     # Not imported: a machine that only trains need not have IPython.
     shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
     if shell is None:
         return
     png, jpeg = (shell.display_formatter.formatters[f"image/{kind}"] for kind in ("png", "jpeg"))
-    png.for_type(Figure, lambda figure: None if _has_photos(figure) else _render(figure, "png"))
-    # Full colour resolution: the borders of a coloured mask would blur otherwise.
-    options = {"quality": 88, "subsampling": 0}
-    jpeg.for_type(Figure, lambda figure: _render(figure, "jpeg", pil_kwargs=options) if _has_photos(figure) else None)
+    png.for_type(Drawing, lambda figure: None if has_pictures(figure) else to_png(figure))
+    jpeg.for_type(Drawing, lambda figure: to_jpeg(figure) if has_pictures(figure) else None)
 
 
 show_in_jupyter()

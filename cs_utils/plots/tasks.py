@@ -1,15 +1,32 @@
 """What can be asked about a picture: classification, detection, segmentation of three kinds, and one pixel of it."""
 
-import numpy as np
-import seaborn as sns
-from matplotlib.axes import Axes
-from matplotlib.colors import hsv_to_rgb
-from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
+from collections.abc import Mapping
 
-from cs_utils.data.statistics import find_boxes
-from cs_utils.labels import BY_ID, CLASS_NAMES, NUM_CLASSES, PALETTE, colorize, id_to_train_id
-from cs_utils.plots.style import INK, add_legend, panels, show, styled
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.colors import hsv_to_rgb, rgb_to_hsv
+from matplotlib.figure import Figure
+from matplotlib.patches import ConnectionPatch, Rectangle
+
+from cs_utils.data.statistics import LUMA
+from cs_utils.labels import BY_ID, CLASS_NAMES, NUM_CLASSES, PALETTE, id_to_train_id
+from cs_utils.plots.style import (
+    ACCENT,
+    INK,
+    LETTERS,
+    SECOND,
+    WIDTH,
+    add_legend,
+    headline,
+    name_regions,
+    new_figure,
+    paint,
+    panels,
+    show,
+    single,
+    styled,
+)
 
 
 def paint_instances(instances: np.ndarray, background: np.ndarray) -> np.ndarray:
@@ -27,6 +44,23 @@ def paint_instances(instances: np.ndarray, background: np.ndarray) -> np.ndarray
     return painted
 
 
+def paint_shades(instances: np.ndarray, painted: np.ndarray) -> np.ndarray:
+    """Give the objects of a painted mask shades of their class's colour, and a white outline each.
+
+    Args:
+        instances: (H, W) uint16, label id * 1000 + number, or the plain label id.
+        painted: (H, W, 3) uint8, the mask in the colours of its classes.
+    """
+    shaded = painted.copy()
+    for value in np.unique(instances[instances >= 1000]):
+        inside = instances == value
+        hue, saturation, light = rgb_to_hsv(painted[inside][0] / 255)
+        light = (light + 0.35 * (1 + value % 4) / 4) if light < 0.6 else light * (1 - 0.15 * (value % 4))
+        shaded[inside] = hsv_to_rgb((hue, saturation * (1 - 0.15 * (value % 4)), min(light, 1))) * 255
+    shaded[_outline(instances)] = 255
+    return shaded
+
+
 def _outline(instances: np.ndarray) -> np.ndarray:
     """Pixels of objects whose right or lower neighbour is of another object: (H, W) bool."""
     edge = np.zeros(instances.shape, bool)
@@ -35,59 +69,62 @@ def _outline(instances: np.ndarray) -> np.ndarray:
     return edge & (instances >= 1000)
 
 
-def _dim(image: np.ndarray) -> np.ndarray:
-    return (image * 0.35).astype(np.uint8)
+def _pale(image: np.ndarray) -> np.ndarray:
+    return (255 - 0.4 * (255 - image.astype(float))).astype(np.uint8)
 
 
 def _write_classes(axes: Axes, image: np.ndarray, train_ids: np.ndarray) -> None:
     height, width = image.shape[:2]
     present = [CLASS_NAMES[value] for value in np.unique(train_ids) if value < NUM_CLASSES]
-    rows = -(-len(present) // 3)
+    rows = max(-(-len(present) // 2), 1)
     for number, name in enumerate(present):
-        column, row = divmod(number, max(rows, 1))
-        place = ((0.03 + column / 3) * width, (row + 1) / (rows + 1) * height)
-        axes.text(*place, f"✓ {name}", color="white", fontsize=13, va="center")
+        column, row = divmod(number, rows)
+        place = ((0.04 + column / 2) * width, (row + 1) / (rows + 1) * height)
+        # As many lines as there are rows must fit in the panel.
+        axes.text(*place, f"✓ {name}", color=INK, va="center", fontsize=LETTERS)
 
 
-def _draw_boxes(axes: Axes, instances: np.ndarray) -> int:
-    table = find_boxes(instances)
-    for box in table.itertuples():
+def _draw_boxes(axes: Axes, boxes: pd.DataFrame) -> None:
+    for box in boxes.itertuples():
         color = PALETTE[CLASS_NAMES.index(box[1])] / 255 if box[1] in CLASS_NAMES else "grey"
         size = (box.right - box.left + 1, box.bottom - box.top + 1)
-        axes.add_patch(Rectangle((box.left - 0.5, box.top - 0.5), *size, fill=False, edgecolor="white", lw=2.6))
-        axes.add_patch(Rectangle((box.left - 0.5, box.top - 0.5), *size, fill=False, edgecolor=color, lw=1.6))
-    return len(table)
+        for edge, line in (("white", 3), (color, 1.8)):
+            place = (box.left - 0.5, box.top - 0.5)
+            axes.add_patch(Rectangle(place, *size, fill=False, edgecolor=edge, linewidth=line))
 
 
 @styled
-def plot_segmentation_types(image: np.ndarray, train_ids: np.ndarray, instances: np.ndarray) -> Figure:
+def plot_segmentation_types(
+    image: np.ndarray, train_ids: np.ndarray, instances: np.ndarray, boxes: pd.DataFrame, title: str = ""
+) -> Figure:
     """One scene and five answers about it: classification, detection, semantic, instance, panoptic segmentation.
 
     Args:
         image: (H, W, 3) uint8.
         train_ids: (H, W) uint8, void = 255.
         instances: (H, W) uint16, label id * 1000 + number, or the plain label id.
+        boxes: a row for each object, as `statistics.find_boxes` gives.
+        title: a sentence above it all.
     """
     height, width = train_ids.shape
-    figure, grid = panels(2, 3, width=15, aspect=width / height)
-    photo, classes, boxes, semantic, instance, panoptic = grid.flat
+    figure, grid = panels(3, 2, aspect=width / height)
+    photo, classes, detection, semantic, instance, panoptic = grid.flat
     show(photo, image, "Image")
-    show(classes, _dim(image), "Classification: what is there?")
+    show(classes, _pale(image), "Classification: what is there?")
     _write_classes(classes, image, train_ids)
-    show(boxes, image)
-    count = _draw_boxes(boxes, instances)
-    boxes.set_title(f"Detection: {count} boxes")
-    show(semantic, colorize(train_ids), "Semantic: a class for each pixel")
-    show(instance, paint_instances(instances, _dim(image)), "Instance: each object by itself")
-    both = paint_instances(instances, colorize(train_ids))
-    both[_outline(instances)] = 255
-    show(panoptic, both, "Panoptic: both at once")
-    add_legend(figure, [train_ids])
+    show(detection, image, f"Detection: {len(boxes)} boxes")
+    _draw_boxes(detection, boxes)
+    show(semantic, train_ids, "Semantic: a class for each pixel")
+    named = name_regions(semantic, train_ids, WIDTH / 2)
+    show(instance, paint_instances(instances, _pale(image)), "Instance: each object by itself")
+    show(panoptic, paint_shades(instances, paint(train_ids)), "Panoptic: both at once")
+    add_legend(figure, [train_ids], named)
+    headline(figure, title)
     return figure
 
 
 @styled
-def plot_pixel_label(image: np.ndarray, ids: np.ndarray, y: int, x: int, reach: int = 5) -> Figure:
+def plot_pixel_label(image: np.ndarray, ids: np.ndarray, y: int, x: int, reach: int = 5, title: str = "") -> Figure:
     """One pixel: where it is in the photo, the pixels around it, and the label ids of these.
 
     Args:
@@ -96,35 +133,44 @@ def plot_pixel_label(image: np.ndarray, ids: np.ndarray, y: int, x: int, reach: 
         y: row of the pixel.
         x: column of the pixel.
         reach: so many pixels are shown on each side of it.
+        title: a sentence above it all; by default what the pixel is called.
     """
     height, width = ids.shape
-    top, left = np.clip(y - reach, 0, height - 1), np.clip(x - reach, 0, width - 1)
+    top, left = int(np.clip(y - reach, 0, height - 1)), int(np.clip(x - reach, 0, width - 1))
     window = np.s_[top : y + reach + 1, left : x + reach + 1]
-    figure = Figure(figsize=(15, 4.8), layout="constrained")
-    whole, near, labels = figure.subplots(1, 3, width_ratios=(width / height, 1, 1))
-    show(whole, image, f"Row {y}, column {x}")
-    side = max(height, width) / 18
-    whole.add_patch(Rectangle((x - side / 2, y - side / 2), side, side, fill=False, edgecolor="white", lw=5))
-    whole.add_patch(Rectangle((x - side / 2, y - side / 2), side, side, fill=False, edgecolor=INK, lw=2))
+    across, down = image[window].shape[1::-1]
+    figure = new_figure(WIDTH * height / width * 0.62 + 5.4)
+    grid = figure.add_gridspec(2, 2, height_ratios=(WIDTH * height / width * 0.62, 4.6))
+    whole = figure.add_subplot(grid[0, :])
+    near, labels = figure.add_subplot(grid[1, 0]), figure.add_subplot(grid[1, 1])
+    show(whole, image, f"Row {y}, column {x}; the frame is what stands below")
+    for edge, line in ((INK, 4), ("white", 2)):
+        whole.add_patch(Rectangle((left - 0.5, top - 0.5), across, down, fill=False, edgecolor=edge, linewidth=line))
     show(near, image[window], "image[y, x]: a colour")
-    show(labels, colorize(id_to_train_id(ids[window])), "ids[y, x]: a label id")
+    shown = paint(id_to_train_id(ids[window]))
+    show(labels, shown, "ids[y, x]: a label id")
     for (row, column), value in np.ndenumerate(ids[window]):
-        labels.text(column, row, value, ha="center", va="center", color="white", fontsize=11)
+        color = INK if shown[row, column] @ LUMA > 140 else "white"
+        labels.text(column, row, value, ha="center", va="center", color=color)
     for axes in (near, labels):
-        axes.add_patch(Rectangle((x - left - 0.5, y - top - 0.5), 1, 1, fill=False, edgecolor="white", lw=4))
-    figure.suptitle(f"The pixel in the middle is “{BY_ID[int(ids[y, x])].name}”", fontsize=16, fontweight="bold")
+        axes.add_patch(Rectangle((x - left - 0.5, y - top - 0.5), 1, 1, fill=False, edgecolor=ACCENT, linewidth=4))
+    for corner, target in (((left, top + down), (0, 1)), ((left + across, top + down), (1, 1))):
+        between = {"coordsA": "data", "coordsB": "axes fraction", "axesA": whole, "axesB": near}
+        figure.add_artist(ConnectionPatch(corner, target, **between, color=INK, linewidth=1))
+    headline(figure, title or f"The pixel in the middle is “{BY_ID[int(ids[y, x])].name}”")
     return figure
 
 
 @styled
-def plot_answer_sizes(sizes: dict[str, int]) -> Figure:
-    """How many numbers each answer takes, on a logarithmic axis."""
-    figure = Figure(figsize=(11, 4), layout="constrained")
-    axes = figure.subplots()
+def plot_answer_sizes(sizes: Mapping[str, int], title: str = "", ax: Axes | None = None) -> Figure:
+    """How many numbers each answer takes, as dots on a logarithmic axis."""
+    figure, axes = single(ax, 0.55 * len(sizes) + 1.5)
     names, numbers = list(sizes), list(sizes.values())
-    bars = axes.barh(names[::-1], numbers[::-1], color=sns.color_palette("crest", len(names)))
-    axes.bar_label(bars, labels=[f"{number:,}" for number in numbers[::-1]], padding=5)
-    axes.set(xscale="log", xlabel="numbers in the answer", title="From a handful of numbers to millions")
-    axes.set_xlim(1, 15 * max(numbers))
-    axes.grid(axis="y", visible=False)
+    axes.plot(numbers, names, "o", color=SECOND, markersize=12)
+    for name, number in sizes.items():
+        axes.annotate(f"{number:,}", (number, name), (10, 0), textcoords="offset points", va="center")
+    axes.set(xscale="log", xlabel="numbers in the answer", xlim=(1, 40 * max(numbers)))
+    axes.invert_yaxis()
+    axes.margins(y=0.12)
+    headline(axes, title or "How many numbers each answer takes")
     return figure

@@ -1,57 +1,63 @@
-"""What a U-Net does: with and without skips, how far a pixel sees, one image learned by heart, the first epoch."""
+"""What a U-Net does: how far a pixel sees, class by class with and without skips, one image by heart, first steps."""
 
 from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from cs_utils.labels import colorize
-from cs_utils.plots.style import ACCENT, FOURTH, INK, SECOND, THIRD, add_legend, panels, show, styled
-
-COLORS = (ACCENT, SECOND, THIRD, FOURTH)
-
-
-@styled
-def plot_close_up(image: np.ndarray, masks: Mapping[str, np.ndarray], window: tuple[slice, slice]) -> Figure:
-    """A photo and masks of it by title, whole and, below, their part in a window of rows and columns, enlarged."""
-    height, width = image.shape[:2]
-    rows, columns = window
-    pictures = {"Image": image} | {title: colorize(mask) for title, mask in masks.items()}
-    figure, axes = panels(2, len(pictures), width=4.5 * len(pictures), aspect=width / height)
-    for column, (title, pixels) in enumerate(pictures.items()):
-        show(axes[0, column], pixels, title)
-        corner, across, down = (columns.start, rows.start), columns.stop - columns.start, rows.stop - rows.start
-        frame = Rectangle(corner, across, down, fill=False, edgecolor="white", linewidth=2)
-        axes[0, column].add_patch(frame)
-        show(axes[1, column], pixels[window])
-    add_legend(figure, list(masks.values()))
-    return figure
+from cs_utils.labels import VOID
+from cs_utils.plots.style import (
+    ACCENT,
+    INK,
+    PALE,
+    SECOND,
+    WIDTH,
+    add_legend,
+    colors_for,
+    headline,
+    name_regions,
+    new_figure,
+    show,
+    single,
+    styled,
+)
 
 
 @styled
-def plot_paired_iou(scores: pd.DataFrame) -> Figure:
-    """IoU of each class for two networks side by side: ``scores`` (classes x two names), drawn in its own order.
+def plot_class_dots(
+    scores: Mapping[str, pd.DataFrame], alive: float = 0.005, title: str = "", ax: Axes | None = None
+) -> Figure:
+    """IoU of each class for some networks, a dot for each seed, in the order of the rows.
 
-    Classes that would be written 0.00 for both are counted only.
+    Args:
+        scores: by network, a row for each class and a column for each seed; IoU 0..1 or NaN.
+        alive: classes whose every IoU is below are not drawn but counted.
+        title: what it shows.
+        ax: axes to draw in.
     """
-    scored = scores.dropna().iloc[::-1]
-    is_zero = (scored < 0.005).all(axis=1)
-    scored = scored[~is_zero]
-    places = np.arange(len(scored))
-    figure = Figure(figsize=(12, 0.48 * len(scored) + 2.4), layout="constrained")
-    axes = figure.subplots()
-    for number, (name, color) in enumerate(zip(scored.columns, COLORS, strict=False)):
-        bars = axes.barh(places + 0.2 - 0.4 * number, scored[name], height=0.4, color=color, label=name)
-        axes.bar_label(bars, fmt="%.2f", padding=3, fontsize=11)
-    axes.set_yticks(places, scored.index)
-    axes.set(xlim=(0, 1), xlabel="IoU", title="IoU of each class, most frequent first")
-    if is_zero.any():
-        axes.text(0.005, -1, f"{is_zero.sum()} more classes: 0.00 in both", va="center")
-    axes.set_ylim(-1.5 if is_zero.any() else -0.5, len(scored) - 0.5)
-    figure.legend(loc="outside lower center", ncols=2, frameon=False)
+    joined = pd.concat(scores, axis=1).dropna(how="all")
+    dead = (joined.fillna(0) < alive).all(axis=1)
+    names = joined.index[~dead][::-1]
+    figure, axes = single(ax, 0.42 * len(names) + 2)
+    places = np.arange(len(names))
+    for number, (color, (name, table)) in enumerate(zip(colors_for(len(scores)), scores.items(), strict=True)):
+        height = places + 0.5 * ((number + 0.5) / len(scores) - 0.5) * -1
+        for column in table:
+            axes.plot(table.loc[names, column], height, "o", color=color, markersize=8, alpha=0.7)
+        mean = table.loc[names].mean(axis=1)
+        axes.plot(mean, height, "|", color=color, markersize=16, markeredgewidth=3)
+        axes.plot([], [], "o", color=color, label=name)
+    axes.set_yticks(places, names)
+    axes.hlines(places[:-1] + 0.5, 0, 1, color=PALE, linewidth=0.8)
     axes.grid(axis="y", visible=False)
+    axes.set(xlim=(0, 1), ylim=(-0.6, len(names) - 0.4), xlabel="IoU (dots: seeds, bar: their mean)")
+    if dead.any():
+        axes.set_xlabel(f"{axes.get_xlabel()}; {dead.sum()} more classes below {alive:g}")
+    axes.legend(loc="lower right")
+    headline(axes, title or "IoU of each class")
     return figure
 
 
@@ -62,6 +68,7 @@ def plot_receptive_field(
     within: Mapping[str, np.ndarray],
     pixel: tuple[int, int],
     field: tuple[int, int],
+    title: str = "",
 ) -> Figure:
     """Which pixels move one output pixel, theory against gradient.
 
@@ -72,88 +79,118 @@ def plot_receptive_field(
         pixel: row and column of the output pixel.
         field: first and last row, and column, of the theoretical receptive field of a pixel at even coordinates,
             relative to it: (-94, 93).
+        title: a sentence above it all.
     """
     row, column = pixel
     height, width = image.shape[:2]
-    figure = Figure(figsize=(15, 5 + 3 * height / width * 2), layout="constrained")
-    grid = figure.add_gridspec(2, len(gradients), height_ratios=(15 / len(gradients) * height / width, 4))
-    pale = (0.35 * image + 0.65 * 255).astype(np.uint8)
+    high = WIDTH / len(gradients) * height / width
+    figure = new_figure(high + 4.2)
+    grid = figure.add_gridspec(2, len(gradients), height_ratios=(high, 3.2))
+    pale = (0.5 * image + 0.5 * 255).astype(np.uint8)
     curves = figure.add_subplot(grid[1, :])
-    for number, ((name, gradient), color) in enumerate(zip(gradients.items(), COLORS, strict=False)):
+    side = field[1] - field[0] + 1
+    for number, ((name, gradient), color) in enumerate(zip(gradients.items(), colors_for(len(gradients)), strict=True)):
         axes = figure.add_subplot(grid[0, number])
         show(axes, pale, name)
         # The root, because the centre is thousands of times as strong as the edge.
         strength = np.sqrt(gradient / gradient.max())
         shown = axes.imshow(strength, cmap="inferno_r", alpha=np.clip(4 * strength, 0, 1), vmin=0, vmax=1)
-        side = field[1] - field[0] + 1
         frame = Rectangle((column + field[0] - 0.5, row + field[0] - 0.5), side, side, fill=False, edgecolor=SECOND)
-        frame.set(linewidth=2.5, linestyle="--", label=f"theory: {side}x{side} pixels")
+        frame.set(linewidth=2.5, linestyle="--")
         axes.add_patch(frame)
         axes.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5))
-        axes.legend(loc="lower left")
-        shares = 100 * within[name]
-        curves.plot(2 * np.arange(len(shares)) + 1, shares, color=color, linewidth=2.5, label=name)
+        curves.plot(2 * np.arange(len(within[name])) + 1, 100 * within[name], color=color, linewidth=2.5, label=name)
     bar = figure.colorbar(shown, ax=figure.axes[1:], ticks=(0, 0.5, 1), aspect=12, pad=0.01)
-    bar.set_label("√(gradient /\nlargest gradient)")
-    curves.axvline(side, color=INK, linestyle="--", label="theory")
-    curves.axhline(50, color=INK, linewidth=1.5, linestyle=":", label="half")
-    curves.set(xlim=(0, 1.15 * side), ylim=(0, 103), xlabel="side of a square around the pixel, in pixels")
-    curves.set(ylabel="gradient inside [%]", title="Most of what decides a pixel lies close to it")
-    curves.legend(loc="lower right")
+    bar.set_label("√(gradient /\nlargest)")
+    curves.axvline(side, color=SECOND, linestyle="--")
+    curves.annotate(f"theory: {side}x{side} pixels (dashed)", (side, 30), (-6, 0), textcoords="offset points",
+                    ha="right", color=SECOND)  # fmt: skip
+    curves.axhline(50, color=INK, linewidth=1.5, linestyle=":")
+    curves.set(xlim=(0, 1.15 * side), ylim=(0, 105), xlabel="side of a square around the pixel, in pixels")
+    curves.set(ylabel="gradient inside [%]")
+    curves.legend(loc="lower center")
+    headline(figure, title)
     return figure
 
 
 @styled
 def plot_overfitting(
-    history: pd.DataFrame, image: np.ndarray, target: np.ndarray, predictions: Mapping[int, np.ndarray]
+    history: pd.DataFrame, image: np.ndarray, target: np.ndarray, predictions: Mapping[int, np.ndarray], title: str = ""
 ) -> Figure:
-    """One image learned by heart: loss and IoU over the steps, and predictions, (H, W) trainIds by step."""
-    pictures = {"Image": image, "Ground Truth": colorize(target)}
-    pictures |= {f"Step {step}": colorize(mask) for step, mask in predictions.items()}
-    rows, aspect = -(-len(pictures) // 3), image.shape[1] / image.shape[0]
-    figure = Figure(figsize=(14, 4.2 + rows * (14 / 3 / aspect + 0.3)), layout="constrained")
-    grid = figure.add_gridspec(1 + rows, 6, height_ratios=(3.6, *[14 / 3 / aspect] * rows))
-    for place, column, color, title in (
-        (grid[0, :3], "loss", SECOND, "Cross entropy of the one image"),
-        (grid[0, 3:], "iou", ACCENT, "Mean IoU of the one image"),
+    """One image learned by heart: loss and IoU over the steps, and predictions, (H, W) trainIds by step.
+
+    Args:
+        history: columns step, loss and iou.
+        image: (H, W, 3) uint8.
+        target: (H, W) trainIds; where it is void, predictions are faded.
+        predictions: by step.
+        title: a sentence above it all.
+    """
+    void = target == VOID
+    pictures = {"Image": image, "Ground Truth": target}
+    pictures |= {f"Step {step}": np.where(void, target, mask) for step, mask in predictions.items()}
+    rows, high = -(-len(pictures) // 3), WIDTH / 3 * image.shape[0] / image.shape[1]
+    figure = new_figure(3.4 + rows * (high + 0.3))
+    grid = figure.add_gridspec(1 + rows, 6, height_ratios=(2.4, *[high] * rows))
+    for place, column, color, name in (
+        (grid[0, :3], "loss", SECOND, "Cross entropy of the image"),
+        (grid[0, 3:], "iou", ACCENT, "Mean IoU of the image"),
     ):
         axes = figure.add_subplot(place)
         axes.plot(history["step"], history[column], color=color, linewidth=2)
         marked = history[history["step"].isin(predictions)]
         axes.plot(marked["step"], marked[column], "o", color=color, markersize=8)
-        axes.set(xlabel="step", ylim=(0, None) if column == "loss" else (0, 1), title=title)
-    for number, (title, pixels) in enumerate(pictures.items()):
-        place = grid[1 + number // 3, 2 * (number % 3) : 2 * (number % 3) + 2]
-        show(figure.add_subplot(place), pixels, title)
-    add_legend(figure, [target, *predictions.values()])
+        axes.set(xlabel="step", ylim=(0, None) if column == "loss" else (0, 1), title=name)
+    named = set()
+    for number, (name, pixels) in enumerate(pictures.items()):
+        axes = figure.add_subplot(grid[1 + number // 3, 2 * (number % 3) : 2 * (number % 3) + 2])
+        show(axes, pixels, name)
+        if pixels.ndim == 2:
+            named |= name_regions(axes, pixels, WIDTH / 3)
+    add_legend(figure, [target, *predictions.values()], named)
+    headline(figure, title)
     return figure
 
 
 @styled
-def plot_first_epoch(curve: pd.Series, steps: int, levels: Mapping[str, float], classes: pd.DataFrame) -> Figure:
+def plot_first_epoch(
+    curve: pd.Series,
+    steps: int,
+    levels: Mapping[str, float],
+    classes: pd.DataFrame,
+    title: str = "",
+) -> Figure:
     """Mean IoU over the first steps of a training, and IoU of each class at two moments.
 
     Args:
         curve: mean IoU by step, the first epoch more finely than the later ones.
         steps: how many steps the first epoch has.
-        levels: mean IoU of at most two others to compare with, by name: horizontal lines.
-        classes: IoU, a row for each class and a column for each of two moments, the earlier one first.
+        levels: mean IoU of others to compare with, by name: horizontal lines.
+        classes: IoU, a row for each class and a column for each of two moments, the earlier one first; classes that are
+            0 at both are counted only.
+        title: a sentence above it all.
     """
-    figure = Figure(figsize=(15, 7), layout="constrained")
+    scored = classes.dropna(how="all")
+    dead = (scored < 0.005).all(axis=1)
+    scored = scored[~dead].iloc[::-1]
+    figure = new_figure(max(5.2, 0.3 * len(scored) + 2))
     left, right = figure.subplots(1, 2, width_ratios=(1.15, 1))
-    left.axvspan(0, steps, color="#f3ddb3", alpha=0.6, label="first epoch")
-    left.plot(curve.index, curve, marker="o", color=ACCENT, linewidth=2.5, label="U-Net")
-    for (name, value), line in zip(levels.items(), ("--", ":"), strict=False):
-        left.axhline(value, linestyle=line, color=INK, label=name)
-    left.set(xlabel="step", ylabel="mean IoU", ylim=(0, None), title="A steep start, then a long climb")
-    left.legend()
-    scored = classes.dropna().iloc[::-1]
+    left.axvspan(0, steps, color="#f3ddb3", alpha=0.6)
+    left.text(steps / 2, 0.98, "first\nepoch", transform=left.get_xaxis_transform(), ha="center", va="top")
+    left.plot(curve.index, curve, marker="o", color=ACCENT, linewidth=2.5)
+    for name, value in levels.items():
+        left.axhline(value, linestyle="--", color=INK)
+        left.annotate(name, (curve.index[-1], value), (0, 4), textcoords="offset points", ha="right")
+    left.set(xlabel="step", ylabel="mean IoU", ylim=(0, None), title="Mean IoU over the steps")
     places = np.arange(len(scored))
-    first, last = scored.columns
-    right.barh(places, scored[last], height=0.75, color="#e3e6ea", edgecolor=INK, label=last)
-    right.barh(places, scored[first], height=0.4, color=ACCENT, edgecolor=INK, label=first)
+    for column, color in zip(scored, colors_for(scored.shape[1])[::-1], strict=True):
+        right.plot(scored[column], places, "o", color=color, markersize=9, label=column)
+    right.hlines(places, scored.min(axis=1), scored.max(axis=1), color=PALE, linewidth=3, zorder=0)
     right.set_yticks(places, scored.index)
-    right.set(xlim=(0, 1), xlabel="IoU", title="Frequent classes come first")
+    right.set(xlim=(0, 1), xlabel="IoU", title="IoU of each class")
+    if dead.any():
+        right.set_xlabel(f"IoU; {dead.sum()} more classes: 0 at both")
     right.legend(loc="lower right")
     right.grid(axis="y", visible=False)
+    headline(figure, title)
     return figure

@@ -12,22 +12,11 @@ from cs_utils.data.statistics import (
     find_boxes,
     fullest_window,
     gather,
+    lift,
     object_table,
     presence,
     real_shares,
 )
-from cs_utils.labels import CLASS_NAMES, colorize, id_to_train_id
-from cs_utils.plots.analysis import (
-    plot_brightness,
-    plot_class_positions,
-    plot_co_occurrence,
-    plot_images_per_city,
-    plot_loss_shares,
-    plot_object_sizes,
-    plot_presence,
-    plot_void,
-)
-from cs_utils.plots.tasks import plot_answer_sizes, plot_pixel_label, plot_segmentation_types
 
 
 @pytest.fixture
@@ -131,6 +120,11 @@ def test_shares_presence_and_co_occurrence_by_hand():
     assert table.loc["car", "road"] == 1
     assert table.loc["car", "void"] == 0
     assert table.loc["bus"].isna().all()
+    times = lift(pixels)
+    assert times.loc["road", "car"] == times.loc["car", "road"] == 1.5  # in one of two frames, against one of three
+    assert times.loc["road", "void"] == pytest.approx(0.75)
+    assert times.loc[["bus"]].isna().all(axis=None) and times["bus"].isna().all()
+    assert np.isnan(np.diag(times)).all()
 
 
 def test_the_real_shares_are_those_of_the_paper():
@@ -159,76 +153,6 @@ def test_partial_downloads_can_be_counted(frames):
 def test_nothing_cannot_be_counted():
     with pytest.raises(ValueError, match="no frames"):
         gather([])
-
-
-def shown(figure):
-    return [axes.get_title() for axes in figure.axes]
-
-
-def test_five_answers_to_one_scene():
-    instances = np.full((8, 16), 7, dtype=np.uint16)
-    instances[2:5, 2:6], instances[3:6, 5:9] = 26000, 26001
-    instances[0, :] = 23
-    ids = np.where(instances >= 1000, instances // 1000, instances).astype(np.uint8)
-    image = np.full((8, 16, 3), 90, np.uint8)
-    figure = plot_segmentation_types(image, id_to_train_id(ids), instances)
-    assert "Detection: 2 boxes" in shown(figure)
-    classes, boxes, semantic, instance = figure.axes[1:5]
-    assert [text.get_text() for text in classes.texts] == ["✓ road", "✓ sky", "✓ car"]
-    # Each box is drawn twice, white below its colour; it holds whole pixels.
-    assert boxes.patches[0].get_bbox().bounds == (1.5, 1.5, 4, 3)
-    assert np.array_equal(semantic.images[0].get_array(), colorize(id_to_train_id(ids)))
-    painted = instance.images[0].get_array()
-    assert len({tuple(painted[2, 2]), tuple(painted[5, 8]), tuple(painted[7, 0])}) == 3
-    assert (painted[instances == 26000] == painted[2, 2]).all()
-
-
-def test_a_pixel_is_shown_with_its_neighbours_also_at_the_border():
-    ids = np.full((20, 30), 7, np.uint8)
-    ids[0, 0] = 26
-    figure = plot_pixel_label(np.zeros((20, 30, 3), np.uint8), ids, 0, 0, reach=2)
-    assert [text.get_text() for text in figure.axes[2].texts] == ["26", *["7"] * 8]
-    assert "“car”" in figure.get_suptitle()
-
-
-def test_images_are_counted_by_city_and_split():
-    here = {"train": {"a": 3, "b": 1}, "val": {"c": 2}}
-    figure = plot_images_per_city(here, here)
-    axes = figure.axes[0]
-    assert [bar.get_width() for bar in axes.patches] == [1, 3, 2]
-    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["train: 4 images", "val: 2 images"]
-
-
-def test_all_drawings_take_what_was_counted(frames):
-    statistics = gather(frames)
-    assert len(plot_class_positions(statistics.positions).axes) == 20
-    presence_bars = plot_presence(presence(statistics.pixels), class_shares(statistics.pixels)).axes[0]
-    assert presence_bars.patches[-1].get_width() == 100
-    assert "Light" in shown(plot_brightness(statistics.photos, statistics.colors))
-    table = co_occurrence(statistics.pixels[list(CLASS_NAMES)])
-    assert plot_co_occurrence(table).axes[0].collections[0].get_array().shape == (19, 19)
-    bars = plot_void(statistics).axes[1]
-    assert [label.get_text() for label in bars.get_yticklabels()] == ["unlabeled"]
-    assert bars.patches[0].get_width() == pytest.approx(100 * 2 / 32)
-
-
-def test_object_sizes_are_drawn_and_their_absence_is_said():
-    objects = pd.DataFrame({"class": ["car", "car", "bus", "bus"], "pixels": [4, 6, 900, 0]})
-    axes = plot_object_sizes(objects, scale=2, smallest=16).axes[0]
-    assert [label.get_text() for label in axes.get_yticklabels()] == ["car (2)", "bus (1)"]
-    assert axes.lines[-2].get_xdata()[0] == 32
-    none = plot_object_sizes(objects.iloc[:0], scale=2, smallest=16).axes[0]
-    assert "no objects" in none.texts[0].get_text()
-
-
-def test_loss_shares_are_drawn_in_percent():
-    axes = plot_loss_shares(pd.DataFrame({"plain": [0.9, 0.1]}, index=["road", "car"])).axes[0]
-    assert [bar.get_width() for bar in axes.patches] == pytest.approx([10, 90])
-
-
-def test_answer_sizes_are_written_beside_their_bars():
-    axes = plot_answer_sizes({"few": 19, "many": 1_000_000}).axes[0]
-    assert [text.get_text() for text in axes.texts] == ["1,000,000", "19"]
 
 
 def test_boundaries_and_the_window_with_most_of_them():

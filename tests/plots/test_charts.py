@@ -1,0 +1,349 @@
+"""What single charts draw of what they are given."""
+
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from drawings import history
+
+from cs_utils.labels import CLASS_NAMES, NUM_CLASSES
+from cs_utils.metrics.confusion import scores
+from cs_utils.models.inspect import meta_model, trace_layers
+from cs_utils.models.unet import UNet
+from cs_utils.models.zoo import count_parameters
+from cs_utils.plots.activations import plot_activations, plot_dead_units, plot_gradient_norms, plot_paired_seeds
+from cs_utils.plots.analysis import plot_class_shares, plot_images_per_city, plot_lift, plot_object_sizes
+from cs_utils.plots.architecture import plot_levels, plot_unet
+from cs_utils.plots.losses import plot_gradients, plot_journey, plot_toy_losses, plot_void
+from cs_utils.plots.models import SKETCHES, network_colors, plot_costs, plot_published, plot_where_costs_lie
+from cs_utils.plots.preprocessing import PAPER_CEILING, plot_channels, plot_denoising, plot_iou_ceiling
+from cs_utils.plots.results import (
+    plot_boundary_errors,
+    plot_ceiling,
+    plot_class_iou,
+    plot_confusion,
+    plot_rare_classes,
+)
+from cs_utils.plots.training import plot_batches, plot_days, plot_faster, plot_histories, plot_stopping, spell
+from cs_utils.plots.unet import plot_class_dots, plot_first_epoch
+from cs_utils.settings import Settings
+
+MODELS = {"FCN": "fcn", "DeepLabv3+": "deeplabv3plus", "SegFormer": "segformer", "U-Net": "unet"}
+
+
+def words(axes):
+    return [text.get_text() for text in axes.texts if text.get_text()]
+
+
+def rows_of(axes):
+    return [label.get_text() for label in axes.get_yticklabels()]
+
+
+@pytest.mark.parametrize(("width", "size"), [(64, (256, 512)), (4, (50, 70))])
+def test_the_diagram_shows_the_real_channels_and_sizes(width, size):
+    with torch.device("meta"):
+        layers = trace_layers(UNet(19, width), size)
+    shown = words(plot_unet(layers, size).axes[0])
+    channels = [int(text) for text in shown if text.isdigit()]
+    down = [number for level in range(1, 5) for number in (width * 2 ** (level - 1), *[width * 2**level] * 2)]
+    up = [number for level in (3, 2, 1, 0) for number in (width * 2 ** (level + 1), *[width * 2**level] * 2)]
+    assert channels == [3, width, width, *down, *up, 19]
+    height, breadth = (-(-number // 16) * 16 for number in size)
+    assert {f"{height >> level}x{breadth >> level}" for level in range(5)} <= set(shown)
+    assert ("padded" in " ".join(shown)) == (size == (50, 70))
+
+
+def test_the_diagram_draws_networks_of_other_depths():
+    model = UNet(19, width=4)
+    model.encoder, model.decoder = model.encoder[:3], model.decoder[1:]
+    layers = trace_layers(model, (64, 64))
+    assert len(plot_unet(layers, (64, 64)).axes[0].patches) == 25  # 12 + 9 boxes, the head's, 3 of them in two colours
+
+
+def test_levels_add_up_to_a_hundred_percent():
+    for axes in plot_levels(trace_layers(UNet(19, width=4), (32, 32))).axes:
+        assert sum(bar.get_width() for bar in axes.patches) == pytest.approx(100)
+
+
+@pytest.mark.parametrize("name", SKETCHES)
+def test_sketches_are_those_of_the_real_networks(name):
+    model = meta_model(Settings(model=MODELS[name], width=64))
+    table = trace_layers(model, (256, 512))
+    assert SKETCHES[name].strides() <= set(table["stride"])
+    assert SKETCHES[name].logits == table["stride"].iloc[-1]
+    widths = {module.weight.shape[0] for module in model.modules() if getattr(module, "weight", None) is not None}
+    assert {int(channels) for _, channels in (*SKETCHES[name].encoder[1:], *SKETCHES[name].decoder)} <= widths
+
+
+@pytest.mark.parametrize("name", ["unet", "deeplabv3plus"])
+def test_where_costs_lie_counts_every_layer(name):
+    model = meta_model(Settings(model=name, width=16))
+    parameters = plot_where_costs_lie({name: trace_layers(model, (256, 512))}).axes[0]
+    assert sum(bar.get_width() for bar in parameters.patches) == pytest.approx(count_parameters(model) / 1e6)
+
+
+def test_costs_say_for_which_images_they_were_counted_and_timed():
+    names = ("parameters", "multiply_adds", "activations", "step")
+    table = pd.DataFrame({name: [2.0, 1.0] for name in names}, index=["U-Net 16", "other"])
+    axes = plot_costs(table, counted=(64, 128), timed=(16, 32), batch_size=2).axes
+    assert "128x64" in axes[2].get_xlabel()
+    assert axes[3].get_xlabel() == "seconds, 2 images of 32x16"
+    assert [bar.get_width() for bar in axes[3].patches] == [2.0, 1.0]
+
+
+def test_a_network_has_one_colour_and_no_two_share_it():
+    colors = network_colors(["U-Net 16", "mine", "FCN", "yours"])
+    assert len({str(color) for color in colors.values()}) == 4
+    assert colors["FCN"] == network_colors(["FCN"])["FCN"]
+
+
+def test_published_results_without_parameters_are_left_out_and_those_from_scratch_are_hollow():
+    rows = [("FCN", "a", 70.0, None, True), ("FCN", "b", 75.0, 68.6, True), ("U-Net", "c", 65.0, 13.4, False)]
+    axes = plot_published(pd.DataFrame(rows, columns=["network", "version", "miou", "parameters", "pretrained"])).axes
+    assert words(axes[0]) == ["b", "c"]
+    assert [len(dots.get_facecolor()) for dots in axes[0].collections] == [1, 0]
+
+
+def test_activations_are_drawn_with_their_true_derivatives_and_their_lowest_point():
+    figure = plot_activations()
+    x = torch.linspace(-6, 6, 601, dtype=torch.float64, requires_grad=True)
+    y = torch.nn.functional.silu(x)
+    (slope,) = torch.autograd.grad(y.sum(), x)
+    assert np.allclose(figure.axes[0].lines[1].get_ydata(), y.detach())
+    assert np.allclose(figure.axes[1].lines[1].get_ydata(), slope)
+    lowest = torch.nn.functional.silu(torch.linspace(-1.3, -1.2, 100_001, dtype=torch.float64))
+    assert figure.axes[0].lines[2].get_ydata()[0] == pytest.approx(lowest.min().item(), abs=5e-5)
+
+
+def test_gradient_norms_are_drawn_for_any_activation():
+    line = {"relu": [1e-3, 1.0], "gelu": [1e-6, 1.0]}
+    figure = plot_gradient_norms(dict.fromkeys("abc", line))
+    assert [axes.get_title() for axes in figure.axes if axes.axison] == list("abc")
+    assert [drawn.get_ydata().tolist() for drawn in figure.axes[2].lines] == list(line.values())
+
+
+def test_dead_units_stand_in_the_row_of_their_condition_and_all_layers_in_the_last_column():
+    keys = [(norm, 0.1, name) for norm in (True, False) for name in ("relu", "silu")]
+    rows = [(*key, layer, 10 * layer, 0) for key in keys for layer in (1, 2)]
+    table = pd.DataFrame(rows, columns=["batch_norm", "learning_rate", "activation", "layer", "channels", "dead"])
+    table.loc[5, "dead"] = 15  # without batch norm, relu, layer 2: 15 of 20; of all 30: a half
+    axes = plot_dead_units(table).axes[0]
+    assert rows_of(axes)[2] == "no norm, rate 0.1, ReLU"
+    assert np.asarray(axes.collections[0].get_array())[2].tolist() == [0, 75, 50]
+    assert words(axes) == ["75", "50"]
+
+
+def test_paired_seeds_show_each_lead_and_the_mean_with_its_interval():
+    rows = [(name, seed, epoch, 0.1) for name in ("relu", "silu") for seed in (0, 7) for epoch in (1, 2)]
+    table = pd.DataFrame(rows, columns=["variant", "seed", "epoch", "iou_score"])
+    lead = plot_paired_seeds(table, pd.Series({0: 5.0, 7: -1.0}), 2.0, -1.0, 5.0).axes[1]
+    assert lead.lines[1].get_ydata().tolist() == [5, -1]
+    assert [label.get_text() for label in lead.get_xticklabels()] == ["0", "7", "mean, 95 %"]
+    low, high = lead.containers[0].lines[2][0].get_segments()[0][:, 1]
+    assert (low, high) == (-1, 5)
+
+
+def test_a_hundred_squares_are_shared_out_among_the_classes():
+    here = pd.Series({"road": 0.504, "car": 0.3, "sky": 0.194, "bus": 0.002})
+    squares, chart = plot_class_shares(here, here, 3).axes
+    colors = pd.Series([patch.get_facecolor() for patch in squares.patches]).value_counts()
+    assert sorted(colors) == [20, 30, 50] or sorted(colors) == [19, 30, 51]
+    assert chart.get_xscale() == "log"
+    assert set(rows_of(chart)) == set(here.index)
+
+
+def test_images_are_counted_by_city_and_split():
+    axes = plot_images_per_city({"train": {"a": 1, "b": 3}, "val": {"c": 2}}).axes[0]
+    assert rows_of(axes) == ["b", "a", "c"]
+    assert [bar.get_width() for bar in axes.patches] == [3, 1, 2]
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["train: 4 images", "val: 2 images"]
+
+
+def test_lift_is_coloured_about_one_and_nothing_is_drawn_where_it_is_unknown():
+    lift = pd.DataFrame([[np.nan, 2.0], [0.5, np.nan]], ["a", "b"], ["a", "b"])
+    axes = plot_lift(lift).axes[0]
+    shown = axes.collections[0].get_array()
+    assert shown[0, 1] == -shown[1, 0] == 1
+    assert words(axes) == ["2.0", "0.5"]
+
+
+def test_object_sizes_are_drawn_and_their_absence_is_said():
+    objects = pd.DataFrame({"class": ["car", "car", "bus", "bus"], "pixels": [4, 6, 900, 0]})
+    axes = plot_object_sizes(objects, scale=2, smallest=16).axes[0]
+    assert rows_of(axes) == ["car (2)", "bus (1)"]
+    assert axes.lines[-2].get_xdata()[0] == 32
+    assert "no objects" in plot_object_sizes(objects.iloc[:0], scale=2, smallest=16).axes[0].texts[0].get_text()
+
+
+def test_toy_losses_are_coloured_row_by_row_below_their_masks():
+    mask = np.array([[10, 10], [0, 255]], dtype=np.uint8)
+    values = pd.DataFrame({"right": [0.0, -2.0], "wrong": [4.0, 1.0]}, index=["dice", "broken dice"])
+    figure = plot_toy_losses({"right": mask, "wrong": None}, values, right=["dice"])
+    assert words(figure.axes[2]) == ["0.00", "4.00", "-2.00", "1.00"]
+    assert figure.axes[2].collections[0].get_array().tolist() == [[0, 1], [0, 1]]
+    assert len({label.get_color() for label in figure.axes[2].get_yticklabels()}) == 2
+    assert [list(axes.get_subplotspec().colspan) for axes in figure.axes] == [[0], [1], [0, 1]]
+
+
+def test_void_curves_are_relative_and_dashed_where_they_move():
+    values = pd.DataFrame({"right": [2.0, 2.0], "wrong": [2.0, 1.0]}, index=[0.0, 0.5])
+    right, wrong = plot_void(values).axes[0].lines
+    assert right.get_ydata().tolist() == [1, 1]
+    assert wrong.get_ydata().tolist() == [1, 0.5]
+    assert (right.get_linestyle(), wrong.get_linestyle()) == ("-", "--")
+
+
+def test_gradients_are_drawn_in_percent_class_by_class():
+    p = np.array([0.0, 1.0])
+    shares = pd.DataFrame({"ce": [0.25, 0.75]}, index=["pole", "road"])
+    left, right = plot_gradients(p, {"ce": 1 - p}, shares).axes
+    assert left.lines[0].get_ydata().tolist() == [1, 0]
+    assert right.lines[0].get_xdata().tolist() == [25, 75]
+
+
+def test_the_journey_shows_paired_leads_with_the_intervals_it_was_given():
+    final = pd.DataFrame({"ce": [0.2, 0.4], "broken": [0.1, np.nan]})
+    leads = pd.DataFrame({"dice": [1.0, 3.0]})
+    intervals = pd.DataFrame({"mean": [2.0], "low": [-1.5], "high": [5.5]}, index=["dice"])
+    above, below = plot_journey(final, ["broken"], leads, intervals).axes
+    assert above.lines[0].get_xdata().tolist() == [20, 40]
+    assert above.lines[1].get_xdata().tolist() == [10]
+    assert below.containers[0].lines[2][0].get_segments()[0][:, 0].tolist() == [-1.5, 5.5]
+    colors = {label.get_text(): label.get_color() for label in above.get_yticklabels()}
+    assert colors["ce"] != colors["broken"]
+
+
+def test_channels_show_their_class_and_empty_ones_are_grey():
+    from cs_utils.labels import one_hot, train_id_to_slide
+
+    figure = plot_channels(one_hot(train_id_to_slide(np.array([[0, 255], [13, 13]], np.uint8))))
+    panels = {axes.get_title(): np.asarray(axes.images[0].get_array()) for axes in figure.axes if axes.images}
+    assert len(panels) == 21
+    assert panels["13 car"].tolist() == [[[255] * 3] * 2, [[0, 0, 142]] * 2]
+    assert panels["20 void"].tolist() == [[[255] * 3, [0] * 3], [[255] * 3] * 2]
+    assert (panels["19 never used"] == 225).all()
+
+
+def test_the_ceiling_is_compared_with_the_papers_where_the_paper_has_the_class():
+    ceiling = pd.DataFrame({512: [90.0, 50.0], 256: [80.0, 30.0]}, index=["mean", "pole"])
+    chart, table = plot_iou_ceiling(ceiling, marked=256).axes
+    drawn = [list(line.get_ydata()) for line in chart.lines]
+    assert [90, 80] in drawn and [50, 30] in drawn
+    assert all(list(PAPER_CEILING[name]) in drawn for name in PAPER_CEILING)
+    assert words(table) == ["90", "80", "50", "30"]
+
+
+def test_stars_mark_the_best_blur():
+    axes = plot_denoising(pd.DataFrame({2: [42.0, 30.0], 20: [22.0, 26.0]}, index=[0, 0.8])).axes[0]
+    stars = [(float(np.squeeze(line.get_xdata())), float(np.squeeze(line.get_ydata()))) for line in axes.lines[1::2]]
+    assert stars == [(0, 42), (0.8, 26)]
+
+
+def test_class_iou_leaves_out_absent_classes_and_shows_the_shares():
+    matrix = torch.zeros(20, 20, dtype=torch.int64)
+    matrix[0, 0], matrix[1, 0], matrix[1, 1] = 15, 2, 3  # true road 17, sidewalk 3 of them right
+    table = scores(matrix)
+    left, right = plot_class_iou(table).axes
+    assert len(left.patches) == 2
+    assert [bar.get_width() for bar in left.patches] == sorted(table["iou"].dropna())
+    assert right.get_xscale() == "log"
+    assert sorted(right.lines[0].get_xdata()) == sorted(100 * table.loc[["road", "sidewalk"], "share"])
+
+
+def test_confusions_are_written_in_percent_of_the_true_class_and_an_empty_void_is_left_out():
+    matrix = np.zeros((20, 20), dtype=np.int64)
+    matrix[0, 0], matrix[0, 1], matrix[0, 2] = 985, 4, 11
+    axes = plot_confusion(matrix).axes[0]
+    assert words(axes) == ["98", "1"]  # under half a per cent: nothing
+    assert len(axes.get_xticklabels()) == NUM_CLASSES
+    matrix[1, 19] = 5
+    assert plot_confusion(matrix).axes[0].get_xticklabels()[-1].get_text() == "void"
+    assert rows_of(axes) == list(CLASS_NAMES)
+
+
+def test_boundary_errors_are_shown_as_rates_and_as_running_shares():
+    table = pd.DataFrame(
+        {"rate": [0.5, 0.0, 0.5], "share_of_errors": [0.5, 0, 0.5], "share_of_pixels": [0.25, 0.25, 0.5]},
+        index=[1, 2, np.inf],
+    )
+    left, right = plot_boundary_errors(table).axes
+    assert [bar.get_height() for bar in left.patches] == [50, 0, 50]
+    assert [label.get_text() for label in left.get_xticklabels()] == ["1", "2", "> 2"]
+    assert [line.get_ydata().tolist() for line in right.lines] == [[50, 50], [25, 50]]
+
+
+def test_the_names_of_close_neighbours_do_not_cover_each_other():
+    close = pd.DataFrame({"share": [0.1, 0.102, 0.104], "iou": [0.5, 0.51, 0.5]}, index=["wall", "fence", "pole"])
+    figure = plot_rare_classes(close)
+    figure.draw_without_rendering()
+    boxes = [text.get_window_extent() for text in figure.axes[0].texts]
+    assert not any(one.overlaps(other) for one, other in combinations(boxes, 2))
+
+
+def test_the_ceiling_stands_above_what_the_network_reaches():
+    table = pd.DataFrame({"ceiling": [0.9, 0.75], "network": [0.5, 0.25]}, index=["car", "pole"])
+    axes = plot_ceiling(table).axes[0]
+    assert [list(line.get_xdata()) for line in axes.lines] == [[0.5, 0.25], [0.9, 0.75]]
+    assert rows_of(axes) == ["car", "pole"]
+
+
+def test_each_run_has_a_row_and_its_best_epoch():
+    table = history()
+    table["iou_score"] = [0.1, 0.2, 0.6, 0.5, 0.4, 0.3]
+    figure = plot_histories({"short": history(), "long": table})
+    assert [axes.get_title().split(":")[0] for axes in figure.axes] == ["short", "short", "long", "long"]
+    assert figure.axes[3].lines[-1].get_xdata()[0] == 3
+
+
+def test_loss_and_iou_each_have_their_best_epoch_and_their_stop():
+    table = history()
+    table["val_loss"], table["iou_score"] = [3, 1, 2, 2, 2, 2], [0.1, 0.2, 0.3, 0.2, 0.4, 0.5]
+    loss, iou = plot_stopping(table, 2, {"val_loss": 4, "iou_score": float("nan")}).axes
+    assert [line.get_xdata()[0] for line in loss.lines[1:]] == [2, 4]
+    assert [line.get_xdata()[0] for line in iou.lines[1:]] == [6]
+
+
+def test_noise_is_compared_with_the_square_root_law():
+    table = pd.DataFrame({"variant": 4, "seed": 0, "epoch": [1, 2], "iou_score": [0.1, 0.2]})
+    axes = plot_batches(pd.Series({1: 2.0, 4: 1.5}), table).axes[0]
+    assert list(axes.lines[1].get_ydata()) == [2.0, 1.0]
+
+
+def test_days_are_drawn_on_a_linear_axis_and_written_in_units_that_suit_them():
+    figure = plot_days(pd.Series({"forward": 2.0, "rest": 1.0}), pd.Series({"forward": 2.0, "rest": 0.01}), 100, 4)
+    left, right = figure.axes
+    assert left.get_xscale() == right.get_xscale() == "linear"
+    assert [bar.get_width() for bar in right.patches] == [2, 0.01]
+    assert words(right) == ["2 days", "14 min"]
+    assert [spell(value) for value in (0.0013, 0.42, 90, 7200, 820_800)] == [
+        "1.3 ms",
+        "0.42 s",
+        "1.5 min",
+        "2 h",
+        "9.5 days",
+    ]
+
+
+def test_faster_names_the_gain_against_the_plain_way():
+    step, loading = pd.Series({"plain": 20.0, "better": 10.0}), pd.Series({"plain": 9.0, "cached": 216.0})
+    texts = {text for axes in plot_faster(step, loading, "a step", "loading").axes for text in words(axes)}
+    assert texts == {"20  (1.0x)", "10  (2.0x)", "9  (1.0x)", "216  (24.0x)"}
+
+
+def test_class_dots_are_seeds_and_classes_that_nobody_finds_are_counted():
+    one = pd.DataFrame({0: [0.5, 0.0, np.nan], 1: [0.6, 0.001, np.nan]}, index=["road", "car", "bus"])
+    axes = plot_class_dots({"one": one, "two": one / 2}).axes[0]
+    assert rows_of(axes) == ["road"]
+    assert "1 more class" in axes.get_xlabel()
+    dots = [line.get_xdata()[0] for line in axes.lines if line.get_marker() == "o" and len(line.get_xdata())]
+    assert dots == [0.5, 0.6, 0.25, 0.3]
+
+
+def test_the_first_epoch_is_shaded_and_classes_at_zero_are_counted():
+    classes = pd.DataFrame({"first": [0.5, 0.0, 0.0], "last": [0.6, 0.2, 0.0]}, index=["road", "car", "bus"])
+    left, right = plot_first_epoch(pd.Series({0: 0.0, 2: 0.1, 4: 0.3}), 2, {"road everywhere": 0.02}, classes).axes
+    assert left.patches[0].get_bbox().bounds[0::2] == (0, 2)
+    assert rows_of(right) == ["car", "road"]
+    assert "1 more class" in right.get_xlabel()

@@ -1,0 +1,172 @@
+"""What holds for all drawings: letters that can be read, nothing cut off, no series lost, no claim, our style."""
+
+import re
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from drawings import MANY, all_drawings
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+from cs_utils.plots import style
+
+NAMES = list(all_drawings())
+
+
+@pytest.fixture(scope="module")
+def drawings():
+    return all_drawings()
+
+
+@pytest.fixture(scope="module")
+def drawn(drawings):
+    """Each figure once, laid out; for tests that only look."""
+    figures = {name: draw() for name, draw in drawings.items()}
+    for figure in figures.values():
+        with style._our_style():
+            figure.draw_without_rendering()
+    return figures
+
+
+def texts_of(figure):
+    return [text for text in figure.findobj(Text) if text.get_text().strip() and text.get_visible() and is_shown(text)]
+
+
+def is_shown(text):
+    # Ticks keep texts beyond the axes' limits, and axes that are switched off keep theirs.
+    axes = text.axes
+    if axes is None:
+        return True
+    if not axes.axison and (text in axes.findobj(Text)) and text not in (*axes.texts, axes.title):
+        return False
+    ticks = {id(label): label for axis in (axes.xaxis, axes.yaxis) for tick in (*axis.majorTicks, *axis.minorTicks)
+             for label in (tick.label1, tick.label2)}  # fmt: skip
+    if id(text) not in ticks:
+        return True
+    shown = {id(label) for label in (*axes.get_xticklabels(which="both"), *axes.get_yticklabels(which="both"))}
+    low, high = sorted(axes.get_xlim() if text in axes.xaxis.findobj(Text) else axes.get_ylim())
+    place = text.get_position()[0 if text in axes.xaxis.findobj(Text) else 1]
+    return id(text) in shown and low <= place <= high
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_letters_are_read_from_the_last_row(drawn, name):
+    figure = drawn[name]
+    assert figure.get_figwidth() <= style.WIDTH
+    small = {text.get_text(): text.get_fontsize() for text in texts_of(figure) if text.get_fontsize() < style.LETTERS}
+    assert not small
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nothing_is_cut_off_at_the_edge(drawn, name):
+    figure = drawn[name]
+    edge = figure.bbox
+    beyond = []
+    for text in texts_of(figure):
+        box = text.get_window_extent()
+        if box.x0 < edge.x0 - 3 or box.y0 < edge.y0 - 3 or box.x1 > edge.x1 + 3 or box.y1 > edge.y1 + 3:
+            beyond.append(text.get_text())
+    assert not beyond
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_default_title_claims_anything(drawn, name):
+    figure = drawn[name]
+    titles = [figure.get_suptitle(), *(axes.get_title() for axes in figure.axes)]
+    claims = r"\b(better|worse|lead\w*|win\w*|few|little|missed|lost|more than|fewer|rare|never|always|only|hold)\b"
+    said = [title for title in titles if re.search(claims, title) and not any(given in title for given in MANY)]
+    assert said in ([], ["19 never used"])
+
+
+def test_the_default_titles_have_no_numbers_but_those_they_were_given(drawn):
+    given = {
+        "activations", "u-net", "levels", "answers", "days", "stopping", "histories", "failures", "brightness",
+        "class shares", "positions", "channels", "overfitting", "pixel", "tasks", "receptive field", "gradient norms",
+    }  # fmt: skip
+    for name, figure in drawn.items():
+        titles = " ".join([figure.get_suptitle(), *(axes.get_title() for axes in figure.axes)])
+        for known in (*MANY, "(1.0: by chance)", "best: 0.9", "worst: 0.1", "within 1 point", "0: black, 255: white"):
+            titles = titles.replace(known, "")
+        assert name in given or not re.search(r"\d", titles), (name, titles)
+
+
+SERIES = {
+    "gradient norms": lambda figure: figure.axes[0].lines,
+    "loss shares": lambda figure: [line for line in figure.axes[0].lines if line.get_marker() == "o"],
+    "void losses": lambda figure: figure.axes[0].lines,
+    "gradients": lambda figure: figure.axes[0].lines,
+    "focus": lambda figure: figure.axes[1].lines[:-1],
+    "same budget": lambda figure: figure.axes[0].lines[::2],
+    "mismatch": lambda figure: figure.axes[0].lines,
+    "denoising": lambda figure: figure.axes[0].lines[::2],
+    "weight decay": lambda figure: figure.axes[0].lines,
+    "optimizers": lambda figure: figure.axes[0].lines,
+    "batches": lambda figure: [line for line in figure.axes[1].lines if line.get_linewidth() > 2],
+    "schedules": lambda figure: figure.axes[0].lines,
+    "class dots": lambda figure: figure.axes[0].get_legend().legend_handles,
+}
+
+
+@pytest.mark.parametrize("name", SERIES)
+def test_twelve_series_are_twelve_series_in_twelve_colours(drawn, name):
+    lines = SERIES[name](drawn[name])
+    assert len(lines) == 12
+    assert len({mpl.colors.to_hex(line.get_color()) for line in lines}) == 12
+
+
+@pytest.mark.parametrize(
+    ("name", "panels"), [("failures", 3 * 12), ("gallery", 12), ("histories", 24), ("prediction", 4), ("errors", 6)]
+)
+def test_every_picture_and_every_run_has_its_panel(drawn, name, panels):
+    assert len(drawn[name].axes) == panels
+
+
+def test_every_loss_has_a_row_in_the_journey_and_every_network_a_bar(drawn):
+    above, below = drawn["journey"].axes
+    assert [len(axes.get_yticks()) for axes in (above, below)] == [12, 12]
+    assert [len(axes.patches) for axes in drawn["costs"].axes] == [13] * 4
+    assert len(drawn["published"].axes[0].collections) == 12  # one of 13 has no parameters
+    assert len(drawn["where costs lie"].axes[0].get_yticks()) == 12
+    assert len(drawn["dead units"].axes[0].get_yticks()) == 12
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_readers_own_style_changes_nothing(drawings, monkeypatch, name):
+    monkeypatch.setattr(style, "DPI", 30)
+    before = style.to_png(drawings[name]())
+    hostile = {
+        "image.origin": "lower", "text.usetex": True, "font.size": 4, "axes.grid": False, "figure.autolayout": True,
+        "lines.linewidth": 9, "axes.prop_cycle": mpl.cycler(color=["k"]), "savefig.bbox": "tight",
+        "axes.facecolor": "k", "font.family": "serif", "xtick.labelsize": 3, "savefig.transparent": True,
+    }  # fmt: skip
+    with mpl.rc_context(hostile):
+        outside = dict(mpl.rcParams)
+        assert style.to_png(drawings[name]()) == before
+        assert dict(mpl.rcParams) == outside
+
+
+def test_only_our_own_figures_are_ours(drawn):
+    assert all(isinstance(figure, style.Drawing) for figure in drawn.values())
+    shell = pytest.importorskip("IPython.core.interactiveshell").InteractiveShell.instance()
+    try:
+        style.show_in_jupyter()
+        chart, photo = (shell.display_formatter.format(drawn[name])[0] for name in ("answers", "scenes"))
+        assert set(chart) == {"image/png", "text/plain"}
+        assert set(photo) == {"image/jpeg", "text/plain"}
+        own = Figure()
+        own.subplots().imshow(np.zeros((2, 2)))
+        assert set(shell.display_formatter.format(own)[0]) == {
+            "text/plain"
+        }  # as without us: Matplotlib's backend shows it
+    finally:
+        shell.cleanup() if hasattr(shell, "cleanup") else None
+
+
+def test_stored_figures_are_small(drawn):
+    sizes = [
+        len(style.to_jpeg(figure) if style.has_pictures(figure) else style.to_png(figure)) for figure in drawn.values()
+    ]
+    charts = [len(style.to_png(figure)) for figure in drawn.values() if not style.has_pictures(figure)]
+    assert np.mean(charts) < 120_000
+    assert np.mean(sizes) < 250_000
