@@ -114,7 +114,8 @@ def plot_optimizers(tuning: pd.DataFrame, final: pd.DataFrame, title: str = "") 
     """
     names = list(dict.fromkeys(tuning["optimizer"]))
     count = len(names) + 1
-    figure = new_figure(2.9 * -(-count // 2) + 0.6)
+    series = max(tuning["rate"].nunique(), final["variant"].nunique())
+    figure = new_figure(max(2.9, 0.32 * series + 0.5) * -(-count // 2) + 0.6)
     grid = figure.subplots(-(-count // 2), 2, sharex=True, sharey=True, squeeze=False)
     for axes, name in zip(grid.flat, names, strict=False):
         runs = tuning[tuning["optimizer"] == name]

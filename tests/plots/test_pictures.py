@@ -1,5 +1,7 @@
 """Photos and masks, and the files and helpers of the style."""
 
+import io
+
 import numpy as np
 import pytest
 from drawings import street
@@ -33,9 +35,9 @@ def test_void_is_faded_and_the_classes_have_the_colours_of_cityscapes():
 def test_pictures_are_averaged_when_they_are_shrunk():
     figure = plot_gallery({"one": IMAGE, "two": MASK})
     assert all(axes.images[0].get_interpolation() == "antialiased" for axes in figure.axes)
-    # A fine checkerboard, twelve pixels of which fall on one of the figure: its mean is grey, its corners black or white.
+    # A fine checkerboard, of which many pixels fall on one of the figure: the mean is grey, each is black or white.
     board = np.indices((2400, 4800)).sum(axis=0)[..., None].repeat(3, axis=2) % 2 * 255
-    drawn = Image.open(__import__("io").BytesIO(style._render(plot_gallery({"": board.astype(np.uint8)}), "png")))
+    drawn = Image.open(io.BytesIO(style._render(plot_gallery({"": board.astype(np.uint8)}), "png")))
     middle = np.asarray(drawn.convert("L"))[300:500, 300:500]
     assert 100 < middle.min() <= middle.max() < 160
 
