@@ -293,3 +293,13 @@ def test_it_is_a_module_that_runs():
     done = subprocess.run([*CALL, "figure", "--list"], capture_output=True, text=True)
     assert done.returncode == 0
     assert "confusion-matrix" in done.stdout
+
+
+def test_the_cache_is_measured_and_cleared(settings, capsys):
+    loaders(settings)
+    command = ["data", "cache", "--cache", str(settings.cache)]
+    assert main(command) == 0
+    assert "2 folders" in capsys.readouterr().out
+    assert main([*command, "--clear"]) == 0
+    assert main(command) == 0
+    assert ": 0 folders, 0.0 MB" in capsys.readouterr().out
