@@ -179,7 +179,7 @@ def _windows(
     low, top = y
     gloss = rng.uniform(0.2, 1.0)
     people = (cloth(rng), skin_color(rng), pick(rng, HAIR))
-    driven = rng.random() < 0.5
+    driven = rng.random() < 0.34
     across = 0.9 - draw
     for at, at_top, sign in ((front, top_front, 1.0), (back, top_back, -1.0)):
         if sign < 0 and shape.closed and rng.random() < 0.5:

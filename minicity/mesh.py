@@ -201,8 +201,8 @@ class Mesh:
             self.disc(side * 1.008, radius, z, radius * 0.16, rim if spokes else (0.2, 0.2, 0.2))
             low, high = min(side * 0.76, side * 0.99), max(side * 0.76, side * 0.99)
             tread = [
-                [(low, 0.0, at), (low, 0.4, at), (high, 0.4, at), (high, 0.0, at)]
-                for at in (z - 0.85 * radius, z + 0.85 * radius)
+                [(low, 0.06 * radius, at), (low, 0.4, at), (high, 0.4, at), (high, 0.06 * radius, at)]
+                for at in (z - 0.35 * radius, z + 0.35 * radius)
             ]
             self.add(np.array(tread), np.full(2, DARK), RUBBER)
 

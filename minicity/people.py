@@ -167,7 +167,13 @@ def _trunk(
             None,
             0.2,
         )
-    elif luck < 0.6:
+    elif 0.45 < luck < 0.53:
+        # A jersey with rings.
+        stripe, pitch = cloth(rng, 0.4), float(rng.uniform(0.025, 0.06))
+        for high in np.arange(0.02, 0.28, 2 * pitch):
+            half = waist + (chest - waist) * abs(high - 0.13) / 0.15
+            figure.tube([ring(high, half, 0.073), ring(high + pitch, half, 0.073)], stripe, 0.15)
+    elif 0.53 < luck < 0.68:
         stripe = cloth(rng, 0.4)
         high = rng.uniform(0.1, 0.25)
         figure.tube(

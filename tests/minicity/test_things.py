@@ -1,12 +1,15 @@
 """What stands and moves in MiniCity: bodies that differ, people from all sides, ragged crowns, real presence."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
 
 from minicity import cars, clutter, cycles, furniture, people, signs, trees, vehicles
-from minicity.geometry import Light, Solid, split
+from minicity.geometry import Camera, Light, Solid, split
 from minicity.mesh import Pose
+from minicity.render import paint_solid, project_all
 
 SUN = np.array([0.5, 0.5, -0.7]) / np.linalg.norm([0.5, 0.5, -0.7])
 
@@ -223,3 +226,21 @@ def test_clutter_is_void_and_of_a_dozen_kinds():
     assert {solid.label for solid in made} == {"static", "dynamic"}
     sizes = np.array([(np.ptp(solid.points[:, 0]), solid.points[:, 1].max()) for solid in made])
     assert len(np.unique(np.round(sizes * 2), axis=0)) >= 12
+
+
+# ---- Painting
+
+
+def test_no_thing_is_of_one_flat_colour_and_its_foot_is_darker():
+    """A grey board, as wide as 1 m and as high as 2 m, 10 m away: grain on a small scale, darker at its lower edge."""
+    camera = Camera(height=1.2, focal=1000.0, cx=100.0, horizon=140.0)
+    corners = np.array([(-0.5, 0.0, 10.0), (-0.5, 2.0, 10.0), (0.5, 2.0, 10.0), (0.5, 0.0, 10.0)])
+    board = Solid("person", 10.0, corners, np.array([4]), np.full((1, 3), 0.5))
+    (frame,) = project_all([board], camera, 300, 200)
+    canvas = np.zeros((300, 200, 3), np.uint8)
+    paint_solid(canvas, replace(frame, seen=(slice(0, 300), slice(0, 200))), LIGHT, camera)
+    inside = canvas[70:250, 60:140, 1].astype(np.float32)
+    assert (inside - cv2.GaussianBlur(inside, (0, 0), 4.0)).std() > 1.0
+    assert inside[-15:].mean() < 0.95 * inside[:100].mean()
+    # Beyond the outline, nothing is touched.
+    assert canvas[:, :45].max() == 0 and canvas[:50].max() == 0
