@@ -7,8 +7,10 @@ polygon in the same order, each thing inside its own outline: picture and labels
 How a scene comes about, and where to read on:
 
 1. ``conditions`` draws weather, camera and film.
-2. ``streets`` lays a street out in metres, by the numbers in ``plans``, and ``traffic`` puts the vehicles on it.
-3. ``vehicles`` (made of ``mesh``), ``people``, ``trees`` and ``furniture`` build the things on it; ``materials`` and
+2. ``streets`` lays a street out in metres, by the numbers in ``plans``; ``kerbside``, ``crowd`` and ``traffic`` put up
+   what lines it and who and what is under way.
+3. ``cars`` and ``vehicles`` (made of ``mesh``), ``people`` (with ``heads`` and ``dress``) and ``cycles`` (made of
+   ``figures``), ``trees``, ``furniture``, ``signs`` and ``clutter`` build the things on it; ``materials`` and
    ``facades`` (made of ``textures``) say what roads and walls, and the fronts of houses look like.
 4. ``geometry`` holds the level pinhole camera that turns world points into points of a canvas.
 5. ``render`` projects all things, drops what is hidden, and paints the rest from far to near; ``sky`` and ``shadows``

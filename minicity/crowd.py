@@ -14,7 +14,7 @@ def walkers(
     inner, outer = pavement
     crowded = float(rng.choice((0.3, 1.0, 2.0)))
     for _ in range(int(rng.poisson(0.45 * plan.people * (min(end, 70.0) / 100.0) * crowded))):
-        z = float(8.5 + 48.0 * rng.random() ** 1.5)
+        z = float(6.5 + 50.0 * rng.random() ** 1.5)
         _group(street, inner + side * rng.uniform(0.2, max(abs(outer - inner) - 0.1, 0.4)), z)
     for _ in range(int(rng.poisson(0.035 * plan.people))):
         # Somebody waits at the kerb to cross.

@@ -35,6 +35,10 @@ COVER_ROWS = 128
 """Rows of the coarse picture in which hidden things are looked for."""
 
 
+GRAIN_FROM = 3 * 150
+"""Things that fill a box of fewer values than this (150 pixels of 3 colours) are too small to show any grain."""
+
+
 VEHICLES = {"car", "truck", "bus", "train"}
 """Solids without holes: nothing shines through between their faces."""
 
@@ -276,8 +280,9 @@ def paint_solid(canvas: np.ndarray, frame: Frame, light: Light, camera: Camera) 
     faces = split(to_fixed(frame.faces - (columns.start, rows.start)), thing.sizes)
     for face, color in zip(faces, colors.tolist(), strict=True):
         cv2.fillPoly(layer, [face], color, cv2.LINE_AA, SHIFT)
-    grain = _grain(thing, camera, rows, columns)
-    layer = cv2.multiply(layer, cv2.merge([grain] * 3), dtype=cv2.CV_8U)
+    if layer.size > GRAIN_FROM:
+        grain = _grain(thing, camera, rows, columns)
+        layer = cv2.multiply(layer, cv2.merge([grain] * 3), dtype=cv2.CV_8U)
     _blend(canvas, rows, columns, layer, _mask(frame.outline, rows, columns))
 
 

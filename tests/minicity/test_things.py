@@ -48,6 +48,12 @@ def test_car_bodies_have_distinct_silhouettes_from_the_side():
     assert np.mean(same) < 0.85
 
 
+def test_streets_hold_cars_of_all_kinds():
+    heights = [round(float(cars.car(np.random.default_rng(seed), Pose(0.0, 30.0), LIGHT).shadow[4]), 2)
+               for seed in range(120)]  # fmt: skip
+    assert len(set(heights)) > 25 and min(heights) < 1.35 and max(heights) > 1.9
+
+
 def test_cars_show_glass_plates_and_lamps_in_colours_of_their_own():
     solid = cars.body(np.random.default_rng(1), Pose(0.0, 12.0, np.pi), LIGHT, "saloon")
     hues = {tuple(np.round(color, 1)) for color in solid.colors.tolist()}
