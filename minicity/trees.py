@@ -88,6 +88,8 @@ def growth(kind: str, tall: bool, number: int) -> Growth:
         _draw_rod(picture, foot, tip, thick)
     if kind != "bare":
         _hang_leaves(rng, picture, ends, 0.025 if kind == "conifer" else rng.uniform(0.035, 0.06), 0.75 * clear)
+    # Without stairs at the edges, the picture can be looked at from near by.
+    picture = cv2.GaussianBlur(picture, (0, 0), 0.75)
     levels = [picture]
     while levels[-1].shape[0] > 7:
         levels.append(cv2.resize(levels[-1], None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA))
