@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from minicity import cars, clutter, cycles, furniture, people, signs, trees, vehicles
+from minicity.figures import Figure
 from minicity.geometry import Camera, Light, Solid, split
 from minicity.mesh import Pose
 from minicity.render import paint_solid, project_all
@@ -118,6 +119,14 @@ def test_poses_change_the_outline_and_feet_stay_on_the_ground():
     assert min(tall) < 1.45 and max(tall) > 1.8
 
 
+def test_what_is_nearer_is_painted_later_whichever_way_a_figure_looks():
+    for heading, last in ((0.0, 0), (np.pi, 2)):
+        figure = Figure(0.0, 8.0, LIGHT, heading)
+        figure.ball((0.0, 1.0, -0.3), (0.1, 0.1, 0.1), (0.6, 0.1, 0.1))
+        figure.ball((0.0, 1.0, 0.3), (0.1, 0.1, 0.1), (0.1, 0.1, 0.6))
+        assert figure.solid("person", 0.2, 1.2).colors[-1].argmax() == last
+
+
 def test_one_side_of_a_near_person_is_brighter_than_the_other():
     solid = people.person(np.random.default_rng(2), 0.0, 8.0, LIGHT, np.pi, "stand")
     east = solid.points[:, 0]
@@ -178,12 +187,12 @@ def test_crowns_are_ragged_and_the_sky_shows_through(kind):
 
 
 def test_a_tree_has_a_stem_on_the_ground_and_tall_ones_leave_room_below():
-    for tall in (True, False):
-        for number in range(4):
-            outline = trees.growth("round", tall, number).outline
-            assert outline[:, 1].min() < 0.01 and outline[:, 1].max() > 0.9
+    for tall, number in ((tall, number) for tall in (True, False) for number in range(trees.GROWTHS)):
+        for kind in ("round", "bare"):
+            outline = trees.growth(kind, tall, number).outline
+            assert outline[:, 1].min() < 0.01 and outline[:, 1].max() > 0.85
             if tall:
-                assert np.ptp(outline[outline[:, 1] < 0.12, 0]) < 0.16
+                assert np.ptp(outline[outline[:, 1] < 0.17, 0]) < 0.12
 
 
 def test_leaves_turn_from_green_to_brown_in_autumn():
