@@ -184,7 +184,7 @@ def _hang_leaves(rng: np.random.Generator, picture: np.ndarray, ends: np.ndarray
 def _outline(cover: np.ndarray, bare: bool) -> np.ndarray:
     """The outer edge (N, 2) of what was drawn, as an annotator draws it: along the leaves, around bare branches."""
     soft = cv2.GaussianBlur(cover, (0, 0), 2.6 if bare else 1.2)
-    mask = (soft > (0.16 if bare else 0.4)).astype(np.uint8)
+    mask = (soft > (0.16 if bare else 0.33)).astype(np.uint8)
     # The stem is never lost.
     mask |= (cover > 0.5).astype(np.uint8)
     contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
