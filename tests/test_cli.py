@@ -13,6 +13,7 @@ import pytest
 
 from cs_utils.cli import COMMANDS, main
 from cs_utils.data.cityscapes import find_frames
+from cs_utils.data.loaders import loaders
 from cs_utils.models.zoo import build, save_weights
 from cs_utils.settings import ROOT, Settings
 from cs_utils.training.checkpoints import BEST
