@@ -14,7 +14,8 @@ MODULES = {
     "far": "import math\n\nSCALE = 2\n\ndef deep(x):\n    return SCALE * x\n\ndef lazy():\n    return 1\n",
     "other": "def idle(x):\n    return x\n",
     "shape": 'from dataclasses import dataclass\n\n@dataclass\nclass Shape:\n    """Doc."""\n    wide: int = 1\n'
-    '    """Doc."""\n    high: int = 2\n    deep: int = 5\n\n    def area(self):\n        return self.wide * self.high\n',
+    '    """Doc."""\n    high: int = 2\n    deep: int = 5\n\n'
+    "    def area(self):\n        return self.wide * self.high\n",
 }
 
 
