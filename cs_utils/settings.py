@@ -11,10 +11,12 @@ A profile is chosen by the environment variable ``CS_PROFILE``, the data folder 
 import dataclasses
 import json
 import os
-from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
-from types import UnionType
-from typing import Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError, ValidationInfo, model_validator
+from pydantic.dataclasses import dataclass
+from pydantic_core import ArgsKwargs, ErrorDetails
 
 from cs_utils.exceptions import CourseError, unknown
 from cs_utils.labels import NUM_CLASSES, SLIDE_CHANNELS, SLIDE_VOID, VOID
@@ -36,7 +38,29 @@ Accelerator = Literal["auto", "cpu", "cuda", "mps"]
 MemoryFormat = Literal["auto", "contiguous", "channels_last"]
 
 
-@dataclass(frozen=True)
+def _resolve(folder: Any, info: ValidationInfo) -> Any:
+    # Absolute, so that it has one name wherever a program is started from.
+    if not isinstance(folder, str | Path):
+        return folder
+    try:
+        if "\0" in str(folder):
+            raise ValueError("it holds a null character")
+        return Path(folder).expanduser().resolve()
+    except (OSError, RuntimeError, ValueError) as error:
+        raise CourseError(f"setting {info.field_name}={str(folder)!r} is no path ({error}): give another") from None
+
+
+Folder = Annotated[Path, BeforeValidator(_resolve)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=1, le=1_000_000)]
+# JSON has lists and no tuples.
+AsTuple = BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value)
+SceneEdge = Annotated[int, Field(ge=32, le=2048)]
+InputEdge = Annotated[int, Field(ge=32, le=4096)]
+Factor = Annotated[float, Field(ge=0.1, le=10)]
+
+
+@dataclass(frozen=True, kw_only=True, config=ConfigDict(strict=True, extra="forbid", allow_inf_nan=False))
 class Settings:
     """What a run depends on. The defaults below are those of the profile ``laptop``; `of_profile` gives the others."""
 
@@ -45,42 +69,42 @@ class Settings:
     recipe: Recipe = "talk"
     """How to augment, weigh and step: as the talk did, or as works best here."""
 
-    data: Path = HOME / "data" / "minicity"
+    data: Folder = HOME / "data" / "minicity"
     """Folder in the Cityscapes layout: leftImg8bit/ and gtFine/ lie in it."""
-    scene_size: tuple[int, int] = (512, 1024)
+    scene_size: Annotated[tuple[SceneEdge, SceneEdge], AsTuple] = (512, 1024)
     """Height and width, in this order, of the MiniCity scenes to make, in pixels."""
-    train_images: int | None = 200
+    train_images: Count | None = 200
     """Use a fixed subset of this many training images that covers the classes; None: all."""
-    val_images: int | None = 50
+    val_images: Count | None = 50
     """The same for validation."""
 
-    cache: Path = HOME / "data" / "cache"
+    cache: Folder = HOME / "data" / "cache"
     """Folder that keeps images at the network's size, so that each file is decoded once; may be deleted at any time."""
 
-    image_size: tuple[int, int] = (128, 256)
+    image_size: Annotated[tuple[InputEdge, InputEdge], AsTuple] = (128, 256)
     """Height and width, in this order, that the network sees, in pixels."""
-    rotation: float = 12.0
+    rotation: Annotated[float, Field(ge=0, le=180)] = 12.0
     """Training images are rotated by a random angle within plus and minus this many degrees."""
-    blur: float = 0.5
+    blur: Share = 0.5
     """Probability that a training image is blurred by a Gaussian."""
-    flip: float = 0.5
+    flip: Share = 0.5
     """Probability that a training image is flipped left to right."""
-    scale: tuple[float, float] = (1.0, 1.0)
+    scale: Annotated[tuple[Factor, Factor], AsTuple] = (1.0, 1.0)
     """Training images are enlarged by a random factor within these two, and cropped to the old size."""
-    color: float = 0.0
+    color: Share = 0.0
     """Strength of the random change of brightness, contrast, saturation and hue, 0 to 1."""
-    noise: float = 0.0
+    noise: Annotated[float, Field(ge=0, le=100)] = 0.0
     """Largest standard deviation of the noise that is added to training images, in grey levels."""
     void: Literal["ignore", "class"] = "ignore"
     """Void pixels are left out of the loss (ignore), or are a class to be learned, as on the slides (class)."""
 
     model: Model = "unet"
     """Which network to train."""
-    width: int = 16
+    width: Annotated[int, Field(ge=1, le=1024)] = 16
     """Channels of the U-Net's first block; the talk's classic U-Net has 64."""
     activation: Literal["silu", "relu"] = "silu"
     """Activation function of the U-Net."""
-    start: Path | None = None
+    start: Folder | None = None
     """Weights file of the same network to start from, such as that of a run on MiniCity; None: random weights."""
     pretrained: bool = False
     """Start the encoder from ImageNet weights (FCN, DeepLabv3+, SegFormer): needs a download."""
@@ -89,32 +113,32 @@ class Settings:
     """Loss to train with."""
     class_weights: Literal["none", "median_frequency", "inverse_log"] = "none"
     """How much a pixel of each class counts in the loss, by how rare the class is in the training images."""
-    learning_rate: float = 1e-3
+    learning_rate: Annotated[float, Field(ge=0, le=10)] = 1e-3
     """Step size of AdamW at the start."""
-    weight_decay: float = 1e-2
+    weight_decay: Annotated[float, Field(ge=0, le=10)] = 1e-2
     """Weight decay of AdamW."""
     schedule: Literal["constant", "cosine", "poly"] = "constant"
     """How the learning rate falls, from step to step, until the last epoch ends."""
-    warmup: float = 0.0
+    warmup: Annotated[float, Field(ge=0, le=100_000)] = 0.0
     """Epochs over which the learning rate first rises to its full size."""
-    average: float = 0.0
+    average: Annotated[float, Field(ge=0, le=0.999999)] = 0.0
     """Validate and keep a moving average of the weights instead: how much of it each step leaves as it was; 0: none."""
-    epochs: int = 30
+    epochs: Count = 30
     """Train for at most this many epochs."""
-    patience: int = 5
+    patience: Count = 5
     """Stop when the validation IoU has not risen for this many epochs."""
-    batch_size: int = 4
+    batch_size: Annotated[int, Field(ge=1, le=4096)] = 4
     """Images in a batch, on each device."""
 
-    seed: int = 0
+    seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = 0
     """Seed of the weights, of the order of the images and of the augmentation."""
-    plot_every: int = 5
+    plot_every: Count = 5
     """Draw Image | Prediction | Ground Truth every so many epochs."""
-    workers: int = 0
+    workers: Annotated[int, Field(ge=0, le=256)] = 0
     """Processes that load images; 0: the training process does it."""
     accelerator: Accelerator = "auto"
     """Kind of device to train on."""
-    devices: int = 1
+    devices: Annotated[int, Field(ge=1, le=4096)] = 1
     """How many of these devices."""
     precision: Literal["32-true", "bf16-mixed"] = "32-true"
     """Numbers to compute in."""
@@ -124,34 +148,27 @@ class Settings:
     """On a CPU, keep freed memory while training, which is faster; it is given back at the end."""
     compile: bool = False
     """Let torch.compile make kernels for this network; the first step then takes a minute, and a C++ compiler."""
-    runs: Path = HOME / "runs"
+    runs: Folder = HOME / "runs"
     """Folder that a run's own folder is made in."""
     run: str | None = None
     """Name of the run's folder; None: made from model, profile and data."""
 
+    @model_validator(mode="wrap")
+    @classmethod
+    def _check(cls, given: ArgsKwargs, validate: Any) -> "Settings":
+        try:
+            return validate(given)
+        except ValidationError as errors:
+            raise _explain(errors.errors()[0], given.kwargs) from None
+
     def __post_init__(self) -> None:
-        for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            if field.type in (Path, Path | None) and isinstance(value, str | Path):
-                value = _resolve(field.name, value)
-                object.__setattr__(self, field.name, value)
-            if get_origin(field.type) is tuple and isinstance(value, list):  # as JSON gives it
-                value = tuple(value)
-                object.__setattr__(self, field.name, value)
-            _check_kind(field.name, field.type, value)
-        for name, (low, high) in RANGES.items():
-            value = getattr(self, name)
-            values = value if isinstance(value, tuple) else (value,)
-            for number in values:
-                if number is not None and not low <= number <= high:
-                    raise CourseError(f"setting {name}={value!r} is out of range: give {low} to {high}")
         # By Windows' rules, which know both kinds of slash: a run that is moved there must keep its name.
         if self.run and (self.run == ".." or "\0" in self.run or PureWindowsPath(self.run).name != self.run):
             raise CourseError(f"setting run={self.run!r} is no name of a folder in runs: give one without slashes")
-        if self.model == "deeplabv3plus" and self.batch_size < 2:
-            raise CourseError(
-                "setting batch_size=1 is too small: deeplabv3plus takes a mean over images, give 2 or more"
-            )
+        for name in USED_BY:
+            value = getattr(self, name)
+            if not uses(self.model, name) and value != _default(name, self.profile):
+                raise CourseError(f"setting {name}={value!r} has no effect with model={self.model!r}: leave it out")
 
     @property
     def channels(self) -> int:
@@ -173,15 +190,17 @@ class Settings:
         return json.dumps(dataclasses.asdict(self), default=str)
 
     def replace(self, **changes: Any) -> "Settings":
-        """A copy with some settings changed.
+        """A copy with some settings changed; with another model, those that it does not use go back to the profile's.
 
         Raises:
             CourseError: a name is not a setting, or a value is not one of its values.
         """
-        check_names(changes)
         for name in ("profile", "recipe"):
             if changes.get(name, getattr(self, name)) != getattr(self, name):
                 raise CourseError(f"a {name} sets others too: choose it by Settings.of_profile, or by --{name}")
+        if changes.get("model", self.model) != self.model:
+            unused = [name for name in USED_BY if not uses(changes["model"], name)]
+            changes = {name: _default(name, self.profile) for name in unused} | changes
         return dataclasses.replace(self, **changes)
 
     @classmethod
@@ -193,7 +212,6 @@ class Settings:
         """
         if not isinstance(profile, str) or profile not in PROFILES:
             raise unknown("profile", profile, PROFILES)
-        check_names(changes)
         recipe = changes.get("recipe", "talk")
         if not isinstance(recipe, str) or recipe not in RECIPES:
             raise unknown("recipe", recipe, RECIPES)
@@ -260,71 +278,52 @@ RECIPES: dict[str, dict[str, Any]] = {
 }
 """What each recipe changes in the settings of a profile."""
 
-RANGES: dict[str, tuple[float, float]] = {
-    "scene_size": (32, 2048),
-    "train_images": (1, 1_000_000),
-    "val_images": (1, 1_000_000),
-    "image_size": (32, 4096),
-    "rotation": (0, 180),
-    "blur": (0, 1),
-    "flip": (0, 1),
-    "scale": (0.1, 10),
-    "color": (0, 1),
-    "noise": (0, 100),
-    "width": (1, 1024),
-    "learning_rate": (0, 10),
-    "weight_decay": (0, 10),
-    "warmup": (0, 100_000),
-    "average": (0, 0.999999),
-    "epochs": (1, 100_000),
-    "patience": (1, 100_000),
-    "batch_size": (1, 4096),
-    "seed": (0, 2**32 - 1),
-    "plot_every": (1, 100_000),
-    "workers": (0, 256),
-    "devices": (1, 4096),
+USED_BY: dict[str, tuple[str, ...]] = {
+    "width": ("unet",),
+    "activation": ("unet",),
+    "pretrained": ("fcn", "deeplabv3plus", "segformer"),
 }
-"""Smallest and largest value of every number."""
+"""Settings that only some models use."""
+
+WANTED = {
+    "int_type": "a whole number",
+    "float_type": "a number",
+    "bool_type": "True or False",
+    "string_type": "text",
+    "is_instance_of": "the name of a folder",
+}
+"""What to give instead, by pydantic's name of the error; a pair where it is none of these."""
 
 
-def check_names(changes: dict[str, Any]) -> None:
-    """Refuse names that are not settings, and name the nearest one.
-
-    Raises:
-        CourseError: a key of ``changes`` is not a setting.
-    """
-    names = [field.name for field in dataclasses.fields(Settings)]
-    for key in changes:
-        if key not in names:
-            raise unknown("setting", key, names)
+def uses(model: str, name: str) -> bool:
+    """Whether a setting of this name makes a difference to a model."""
+    return model in USED_BY.get(name, (model,))
 
 
-def _resolve(name: str, folder: str | Path) -> Path:
-    """Make a folder's path absolute, so that it has one name wherever a program is started from."""
-    try:
-        if "\0" in str(folder):
-            raise ValueError("it holds a null character")
-        return Path(folder).expanduser().resolve()
-    except (OSError, RuntimeError, ValueError) as error:
-        raise CourseError(f"setting {name}={str(folder)!r} is no path ({error}): give another") from None
+def limits(name: str) -> tuple[float, float]:
+    """The smallest and the largest value of a setting that is a number, or of each number of a pair."""
+    schema = _schema(name)
+    number = [*schema.get("prefixItems", []), *schema.get("anyOf", []), schema][0]
+    return number["minimum"], number["maximum"]
 
 
-def _check_kind(name: str, kind: Any, value: Any) -> None:
-    # Asked for text first: an array would compare each of its numbers.
-    if get_origin(kind) is Literal and not (isinstance(value, str) and value in get_args(kind)):
-        raise CourseError(f"setting {name}={value!r} is unknown: give one of {', '.join(get_args(kind))}")
-    if not _is_kind(value, kind):
-        raise CourseError(f"setting {name}={value!r} is of the wrong kind: give {getattr(kind, '__name__', kind)}")
+def _schema(name: str) -> dict[str, Any]:
+    return TypeAdapter(Settings).json_schema()["properties"][name]
 
 
-def _is_kind(value: Any, kind: Any) -> bool:
-    if get_origin(kind) is Literal:
-        return True
-    if isinstance(kind, UnionType):
-        return any(_is_kind(value, member) for member in get_args(kind))
-    if get_origin(kind) is tuple:
-        kinds = get_args(kind)
-        return isinstance(value, tuple) and len(value) == len(kinds) and all(map(_is_kind, value, kinds))
-    if isinstance(value, bool):  # which is an int as well
-        return kind is bool
-    return isinstance(value, int | float if kind is float else kind)
+def _default(name: str, profile: str) -> Any:
+    return PROFILES[profile].get(name, Settings.__dataclass_fields__[name].default)
+
+
+def _explain(error: ErrorDetails, given: dict[str, Any]) -> CourseError:
+    """One of pydantic's errors as the course says it: which setting, its value, and what to give."""
+    kind, name = error["type"], error["loc"][0]
+    if kind == "unexpected_keyword_argument":
+        return unknown("setting", name, [field.name for field in dataclasses.fields(Settings)])
+    if kind == "literal_error":
+        problem, remedy = "is unknown", f"one of {', '.join(_schema(name)['enum'])}"
+    elif kind in ("greater_than_equal", "less_than_equal", "finite_number"):
+        problem, remedy = "is out of range", "{} to {}".format(*limits(name))
+    else:
+        problem, remedy = "is of the wrong kind", WANTED.get(kind, "two numbers")
+    return CourseError(f"setting {name}={given[name]!r} {problem}: give {remedy}")

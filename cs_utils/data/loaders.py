@@ -19,9 +19,9 @@ from cs_utils.data.cache import ResizedFrames, resize_frames
 from cs_utils.data.cityscapes import Frame, find_frames, read_frame, read_mask, read_polygons
 from cs_utils.data.files import stamp
 from cs_utils.data.sources import scene_number
-from cs_utils.data.transforms import Augmentation, Preprocessing
+from cs_utils.data.transforms import Augmentation, Preprocessing, encode
 from cs_utils.exceptions import CourseError
-from cs_utils.labels import BY_ID, CLASSES, NUM_CLASSES, find_label
+from cs_utils.labels import BY_ID, CLASSES, NUM_CLASSES, VOID, find_label
 from cs_utils.settings import Settings
 
 Transform = Callable[[np.ndarray, np.ndarray, np.random.Generator], tuple[Tensor, Tensor]]
@@ -56,13 +56,16 @@ class StreetScenes(Dataset):
         """Draw new random augmentations and a new order, those of this epoch."""
         self._epoch.fill_(epoch)
 
-    def count_pixels(self) -> Tensor:
-        """Pixels of each class in each mask, before augmentation: (frames, 19) int64."""
+    def count_pixels(self, channels: int = NUM_CLASSES, void_value: int = VOID) -> Tensor:
+        """Pixels of each channel's class in each mask, before augmentation: (frames, channels) int64.
+
+        Void is counted where it is a class too: with 21 channels and ``void_value`` = 20.
+        """
         counts = []
-        for index, frame in enumerate(self.frames):
-            mask = self.resized[index][1] if self.resized else read_frame(frame)[1]
-            counts.append(np.bincount(mask.ravel(), minlength=NUM_CLASSES)[:NUM_CLASSES])
-        return torch.from_numpy(np.stack(counts))
+        for index in range(len(self)):
+            target = encode(self.read(index)[1], void_value)  # (H, W)
+            counts.append(torch.bincount(target[target < channels], minlength=channels))
+        return torch.stack(counts)
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -70,8 +73,11 @@ class StreetScenes(Dataset):
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
         """Give image (3, h, w) float32 and target (h, w) int64."""
         rng = np.random.default_rng((self.seed, self.epoch, index))
-        image, mask = self.resized[index] if self.resized else read_frame(self.frames[index])
-        return self.transform(image, mask, rng)
+        return self.transform(*self.read(index), rng)
+
+    def read(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """Read an item's image (H, W, 3) uint8 and mask (H, W) of trainIds, before any transform."""
+        return self.resized[index] if self.resized else read_frame(self.frames[index])
 
 
 class EpochSampler(Sampler[int]):
@@ -177,7 +183,7 @@ def prepare_worker(_: int) -> None:
 def explain_loader_error(error: Exception) -> CourseError | None:
     """The error in one line if loader processes have run out of memory, as what they raise does not say; or None."""
     text = str(error).lower()
-    if "shared memory" in text or "bus error" in text:
+    if "shared memory(shm)" in text or "bus error" in text:
         return CourseError(
             "loader processes have run out of shared memory (/dev/shm): give fewer --workers, or start Docker with "
             "--shm-size=2g"

@@ -78,7 +78,7 @@ class Grid:
             values["image_size"] = (values["image_size"][0] * 3 // 2, values["image_size"][1])
         values |= {"full": self.full, "small": self.small}[budget]
         values |= {name: _multiplied(values[name], factor) for name, factor in arm.times.items()}
-        return Settings(**(values | dict(arm.settings)))
+        return Settings(**values).replace(**arm.settings)
 
     def test_seeds(self, arm: Arm, budget: Budget) -> range:
         """The seeds that arms are compared on."""

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import minicity
 from cs_utils.experiments.evidence import DIVERGED
 from cs_utils.experiments.grids import GRIDS, Arm, Budget, Grid, rate_on_ladder
-from cs_utils.settings import RANGES, Settings
+from cs_utils.settings import Settings, limits
 
 MOST_EXTENSIONS = 3
 """How many rates are tried beyond the first ones, while an end wins."""
@@ -137,7 +137,7 @@ def tune(
         scores = {rate: _mean(known[job.key] for job in jobs if job.rate == rate) for rate in rates}
         # Of equals one that is no end: more of the same need not be looked for.
         best = max(rates, key=lambda rate: (scores[rate], rate not in (rates[0], rates[-1])))
-        low, high = RANGES["learning_rate"]
+        low, high = limits("learning_rate")
         beyond = {rates[0]: rate_on_ladder(best, -1), rates[-1]: rate_on_ladder(best, 1)}.get(best)
         if beyond is None or len(rates) - first == MOST_EXTENSIONS or not low < beyond <= high:
             return best, jobs

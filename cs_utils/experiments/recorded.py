@@ -5,6 +5,7 @@ trained on 500 scenes. It never trained on a validation scene, but its best epoc
 same ones that ``data/minicity`` has: what they score is a little too good, as the best of many measurements always is.
 """
 
+import hashlib
 from pathlib import Path
 
 import pandas as pd
@@ -38,16 +39,18 @@ def recorded_history() -> pd.DataFrame:
 def trained_model(settings: Settings) -> tuple[nn.Module, Settings]:
     """Load a trained network, and on other data than MiniCity train one for a few epochs where there is no run yet.
 
-    The short run's weights are kept beside the runs, so that it is trained once; a run of yours takes its place.
+    The short run's weights are kept beside the runs, under a name made from the settings, so that it is trained once
+    for each; a run of yours takes its place.
 
     Returns:
         The network in evaluation mode, and ``settings`` with those that the weights depend on, as `load_weights`.
     """
     path = find_weights(settings)
     if not is_minicity(settings) and not path.exists():
-        path = path.parent.with_name(f"{path.parent.name}-short") / BEST
+        short = settings.replace(epochs=min(settings.epochs, SHORT_EPOCHS))
+        digest = hashlib.sha256(short.to_json().encode()).hexdigest()[:8]
+        path = path.parent.with_name(f"{path.parent.name}-short-{digest}") / BEST
         if not path.exists():
-            short = settings.replace(epochs=min(settings.epochs, SHORT_EPOCHS))
             network = compare({"short": Variant(short)}, seeds=[settings.seed]).models["short", settings.seed]
             save_weights(network, path, short)
     return load_weights(path, settings)

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from cs_utils.data.files import write_atomic
 from cs_utils.exceptions import CourseError
 from cs_utils.models.unet import UNet, pad_to_multiple
-from cs_utils.settings import ROOT, Accelerator, Settings
+from cs_utils.settings import ROOT, Accelerator, Settings, uses
 
 BEST = "best.safetensors"
 """What the weights of a run's best epoch are called, in its folder."""
@@ -138,7 +138,7 @@ def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
         architecture = json.loads(metadata["architecture"])
-        chosen = {key: architecture[key] for key in ARCHITECTURE}
+        chosen = {key: architecture[key] for key in ARCHITECTURE if uses(architecture["model"], key)}
         Settings(**chosen)
         if "digest" in architecture and architecture["digest"] != digest(tensors):
             raise ValueError("its numbers are not those that were written")

@@ -140,7 +140,7 @@ def make_loss(settings: Settings, train: DataLoader, device: torch.device) -> Lo
         return loss
     if not hasattr(train.dataset, "count_pixels"):
         raise CourseError("setting class_weights needs a data set with count_pixels(): give weights in loss= instead")
-    counts = train.dataset.count_pixels()  # (images, 19)
+    counts = train.dataset.count_pixels(settings.channels, settings.void_value)  # (images, channels)
     if settings.class_weights == "median_frequency":
         weight = median_frequency_weights(counts)
     else:
@@ -169,11 +169,14 @@ def prepare(
             AdamW with ``settings.learning_rate`` and ``settings.weight_decay``.
 
     Raises:
-        CourseError: there is no such device, or there are fewer images than one batch for each device.
+        CourseError: there is no such device, or `refuse_useless` refuses the loaders, or both ``loss`` and class
+            weights are given.
     """
+    if loss and settings.class_weights != "none":
+        raise CourseError("setting class_weights has no effect on a loss of yours: weigh the classes in it")
     fabric = make_fabric(settings)
     train, val = share_out(fabric, train, is_train=True), share_out(fabric, val, is_train=False)
-    refuse_useless(fabric, train, val)
+    refuse_useless(fabric, train, val, settings.model)
     optimizer = optimizer or make_optimizer(model.parameters(), settings.learning_rate, settings.weight_decay)
     for group in optimizer.param_groups:
         group["initial_lr"] = group["lr"]  # PyTorch's own schedulers call it so
@@ -187,11 +190,12 @@ def prepare(
     return Training(fabric, model, trained, optimizer, train, val, loss, settings, average)
 
 
-def refuse_useless(fabric: Fabric, train: DataLoader, val: DataLoader) -> None:
+def refuse_useless(fabric: Fabric, train: DataLoader, val: DataLoader, model: str) -> None:
     """Refuse loaders that cannot be trained with.
 
     Raises:
-        CourseError: one has no length, or there is not one training batch for each device, or nothing to validate on.
+        CourseError: one has no length; there is not one training batch for each device, or nothing to validate on; or
+            the batches are too small for the model.
     """
     for name, loader in (("training", train), ("validation", val)):
         if isinstance(loader.dataset, IterableDataset):
@@ -203,6 +207,8 @@ def refuse_useless(fabric: Fabric, train: DataLoader, val: DataLoader) -> None:
         )
     if len(val.dataset) == 0:
         raise CourseError("there are no validation images: give some, or the best epoch cannot be chosen")
+    if model == "deeplabv3plus" and train.batch_size == 1:
+        raise CourseError("batch_size=1 is too small: deeplabv3plus takes a mean over images, give 2 or more")
 
 
 def train_epoch(

@@ -39,4 +39,13 @@ def test_without_a_run_a_short_one_is_made_once_and_kept_apart(settings, monkeyp
     untrained = build(settings)
     assert not np.allclose(model.state_dict()["encoder.0.0.weight"], untrained.state_dict()["encoder.0.0.weight"])
     assert capsys.readouterr().out == ""
-    load_weights(settings.runs / f"{settings.run_folder.name}-short" / "best.safetensors", settings)
+    (folder,) = settings.runs.glob(f"{settings.run_folder.name}-short-*")
+    load_weights(folder / "best.safetensors", settings)
+
+
+def test_a_short_run_of_other_settings_is_not_taken_for_this_one(settings):
+    one = settings.replace(epochs=1)
+    trained_model(one)
+    model, stored = trained_model(one.replace(width=8, activation="relu"))
+    assert (stored.width, stored.activation) == (8, "relu")
+    assert model.stem[0].out_channels == 8

@@ -8,13 +8,15 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch import nn
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 
 from cs_utils.data.cityscapes import write_png
 from cs_utils.data.files import write_atomic
 from cs_utils.data.loaders import loaders
 from cs_utils.exceptions import CourseError
-from cs_utils.losses.right import median_frequency_weights
+from cs_utils.experiments.compare import Variant, compare
+from cs_utils.losses.right import cross_entropy, median_frequency_weights
+from cs_utils.metrics.confusion import mean_iou
 from cs_utils.models.zoo import build, load_weights
 from cs_utils.settings import Settings
 from cs_utils.training import loop as training
@@ -328,3 +330,143 @@ def test_class_weights_make_the_loss_that_weighs_by_rarity_on_the_training_masks
     foreign = DataLoader([train.dataset[0]] * 4, batch_size=2)
     with pytest.raises(CourseError, match="count_pixels"):
         prepare(build(settings), foreign, foreign, settings.replace(class_weights="inverse_log"))
+
+
+def test_the_average_is_that_of_the_weights_after_each_step(settings):
+    """By hand: the first step's weights, and then 0.9 of what there is and 0.1 of what comes."""
+    chosen = settings.replace(average=0.9, epochs=2, learning_rate=1e-2)
+    going = prepare(build(chosen), *loaders(chosen), chosen)
+    steps = []
+    going.optimizer.optimizer.register_step_post_hook(lambda *_: steps.append(going.model.head.weight.detach().clone()))
+    for _ in epochs(going):
+        pass
+    expected = steps[0]
+    for weight in steps[1:]:
+        expected = 0.9 * expected + 0.1 * weight
+    torch.testing.assert_close(going.scored.head.weight, expected)
+    assert not torch.equal(going.scored.head.weight, going.model.head.weight)
+    # It is what is scored.
+    loss, matrix = validate(going.fabric, going.scored, going.val, going.loss)
+    assert (loss, mean_iou(matrix)) == (going.rows[-1]["val_loss"], going.rows[-1]["iou_score"])
+
+
+def test_a_run_with_averaged_weights_keeps_these_and_goes_on_bit_for_bit(settings):
+    chosen = settings.replace(average=0.9, warmup=1, epochs=4, run="whole", learning_rate=1e-2)
+    run, model = train_once(chosen)
+    train_once(chosen.replace(epochs=2, run="parts"))
+    resumed, resumed_model = train_once(chosen.replace(run="parts"), resume=True)
+    pd.testing.assert_frame_equal(run.history.drop(columns=TIMES), resumed.history.drop(columns=TIMES))
+    assert same_weights(model, resumed_model)
+    last = torch.load(run.folder / LAST, weights_only=True)
+    best = load_weights(run.best, chosen)[0].state_dict()
+    if run.history["iou_score"].idxmax() == 3:
+        assert torch.equal(last["average"]["module.head.weight"], best["head.weight"])
+    assert not torch.equal(last["model"]["head.weight"], best["head.weight"])
+
+
+def test_any_loader_of_images_and_targets_will_do(settings):
+    generator = torch.Generator().manual_seed(0)
+    images, targets = (
+        torch.randn(6, 3, 16, 16, generator=generator),
+        torch.randint(19, (6, 16, 16), generator=generator),
+    )
+    train = DataLoader(TensorDataset(images, targets), batch_size=2, shuffle=True)
+    val = DataLoader(TensorDataset(images, targets), batch_sampler=[[0, 1, 2], [3], [4, 5]])
+    whole = fit(build(settings), train, val, settings.replace(run="whole", epochs=3)).history
+    fit(build(settings), train, val, settings.replace(run="parts", epochs=1))
+    resumed = fit(build(settings), train, val, settings.replace(run="parts", epochs=3), resume=True).history
+    pd.testing.assert_frame_equal(whole.drop(columns=TIMES), resumed.drop(columns=TIMES))
+
+
+def test_a_loader_without_a_length_is_refused(settings):
+    class Endless(IterableDataset):
+        def __iter__(self):
+            yield torch.zeros(3, 16, 16), torch.zeros(16, 16)
+
+    with pytest.raises(CourseError, match="the training loader has no length"):
+        fit(build(settings), DataLoader(Endless()), loaders(settings)[1], settings)
+
+
+def test_a_nan_in_another_loader_names_the_batch(settings):
+    images = torch.randn(4, 3, 16, 16)
+    images[3] = torch.nan
+    train = DataLoader(TensorDataset(images, torch.zeros(4, 16, 16, dtype=torch.int64)), batch_size=2)
+    with pytest.raises(CourseError, match="the training loss is nan from batch 2 of 2 on: look"):
+        fit(build(settings), train, train, settings)
+
+
+def test_loss_and_optimizer_can_be_given(settings):
+    model = build(settings)
+    start = {name: weight.clone() for name, weight in model.state_dict().items()}
+    calls = []
+
+    def loss(logits, target):
+        calls.append(logits.requires_grad)
+        return cross_entropy(logits, target)
+
+    still = torch.optim.SGD(model.parameters(), lr=0.0)
+    run = fit(model, *loaders(settings), settings, loss=loss, optimizer=still)
+    assert calls == [True, True, True, False] * 2
+    assert run.history["learning_rate"].tolist() == [0, 0]
+    assert all(torch.equal(start[name], weight) for name, weight in model.named_parameters())
+
+
+def test_a_callback_sees_each_epoch_and_can_end_the_training(settings):
+    seen = []
+
+    def stop(training):
+        seen.append((len(training.rows), (settings.run_folder / BEST).exists()))
+        return len(training.rows) == 2
+
+    run, _ = train_once(settings.replace(epochs=5), callbacks=[stop])
+    assert seen == [(1, True), (2, True)]
+    # The epoch that it ended after is whole.
+    assert len(run.history) == len(torch.load(run.folder / LAST, weights_only=True)["history"]) == 2
+
+
+def test_a_learning_rate_of_zero_is_a_run_like_any_other(settings):
+    still = settings.replace(learning_rate=0, schedule="cosine")
+    run, _ = train_once(still)
+    assert run.history["learning_rate"].tolist() == [0, 0]
+    compare({"still": Variant(still)})
+
+
+def test_the_validation_loss_does_not_depend_on_the_batch_size(settings):
+    """One of the images is nearly all void, so that a mean over images or batches would be another number."""
+    frame = loaders(settings)[1].dataset.frames[0]
+    ids = np.zeros((32, 64), np.uint8)
+    ids[:3] = 7
+    write_png(frame.label_ids, ids)
+    model, losses = build(settings), []
+    for batch_size in (1, 2):
+        _, val = loaders(settings.replace(batch_size=batch_size))
+        losses.append(validate(make_fabric(settings), model, val, cross_entropy)[0])
+    assert losses[0] == pytest.approx(losses[1], rel=1e-6)
+
+
+def test_training_images_without_a_class_are_refused(settings):
+    for frame in loaders(settings)[0].dataset.frames:
+        write_png(frame.label_ids, np.zeros((32, 64), np.uint8))
+    with pytest.raises(CourseError, match="no pixel of the training images has a class"):
+        train_once(settings)
+
+
+def test_class_weights_know_void_where_it_is_a_class(settings):
+    chosen = settings.replace(class_weights="median_frequency", void="class")
+    weight = prepare(build(chosen), *loaders(chosen), chosen).loss.keywords["weight"]
+    # Void, sky, road and car are in every image, and nothing else is in any: the weights are as 1 / share.
+    assert weight.nonzero().flatten().tolist() == [0, 10, 13, 20]
+    assert weight[20] / weight[10] == pytest.approx(14 / 2, rel=0.3)  # rows of sky and of void; the car hides some sky
+    train_once(chosen.replace(epochs=1))
+
+
+def test_class_weights_are_not_ignored_silently(settings):
+    chosen = settings.replace(class_weights="median_frequency")
+    with pytest.raises(CourseError, match="class_weights has no effect on a loss of yours"):
+        fit(build(chosen), *loaders(chosen), chosen, loss=cross_entropy)
+
+
+def test_deeplab_needs_two_images_in_a_batch(settings):
+    chosen = settings.replace(model="deeplabv3plus", batch_size=1)
+    with pytest.raises(CourseError, match="batch_size=1 is too small: deeplabv3plus"):
+        prepare(build(settings), *loaders(chosen), chosen)
