@@ -16,7 +16,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError, ValidationInfo, model_validator
 from pydantic.dataclasses import dataclass
-from pydantic_core import ArgsKwargs, ErrorDetails
 
 from cs_utils.exceptions import CourseError, unknown
 from cs_utils.labels import NUM_CLASSES, SLIDE_CHANNELS, SLIDE_VOID, VOID
@@ -155,7 +154,7 @@ class Settings:
 
     @model_validator(mode="wrap")
     @classmethod
-    def _check(cls, given: ArgsKwargs, validate: Any) -> "Settings":
+    def _check(cls, given: Any, validate: Any) -> "Settings":
         try:
             return validate(given)
         except ValidationError as errors:
@@ -315,7 +314,7 @@ def _default(name: str, profile: str) -> Any:
     return PROFILES[profile].get(name, Settings.__dataclass_fields__[name].default)
 
 
-def _explain(error: ErrorDetails, given: dict[str, Any]) -> CourseError:
+def _explain(error: dict[str, Any], given: dict[str, Any]) -> CourseError:
     """One of pydantic's errors as the course says it: which setting, its value, and what to give."""
     kind, name = error["type"], error["loc"][0]
     if kind == "unexpected_keyword_argument":
