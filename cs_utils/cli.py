@@ -1,4 +1,4 @@
-"""The command line: ``python -m cs_utils {data,train,evaluate,predict,figure,course,experiment}``.
+"""The command line: ``python -m cs_utils {data,train,evaluate,predict,export,figure,course,experiment}``.
 
 A command is a function below, entered in `COMMANDS`; tyro makes flags of its parameters and help of its docstring. A
 parameter that is named like a setting, such as ``data``, has that setting's value in the chosen profile as its default.
@@ -245,6 +245,25 @@ def predict(
     return 1 if problems else 0
 
 
+def export(*, weights: Path | None = None, out: Path = Path("net.onnx")) -> int:
+    """Write a network as an ONNX file, for other programs and the browser; any height and width will do.
+
+    Its input "image" is (1, 3, H, W) float32 RGB from 0 to 255, its output "logits" (1, C, H, W).
+
+    Args:
+        weights: weights file, or a run's folder; None: the weights that come with the course.
+        out: file to write.
+    """
+    from cs_utils.models.export import export_onnx
+    from cs_utils.models.zoo import COURSE_WEIGHTS, load_weights
+
+    model, settings = load_weights(weights or COURSE_WEIGHTS, Settings(accelerator="cpu"))
+    export_onnx(model, out)
+    height, width = settings.image_size
+    print(f"{out}: {out.stat().st_size / 1e6:.1f} MB, trained at {width}x{height}")
+    return 0
+
+
 def figure(
     name: Positional[str | None] = None,
     *,
@@ -370,6 +389,7 @@ COMMANDS: dict[str, Command | dict[str, Command]] = {
     "train": train,
     "evaluate": evaluate,
     "predict": predict,
+    "export": export,
     "figure": figure,
     "course": course,
     "experiment": experiment,

@@ -48,7 +48,7 @@ def pad_to_multiple(x: Tensor, multiple: int) -> Tensor:
     """Repeat the last row and column until height and width are multiples: (N, C, H, W) -> (N, C, H', W')."""
     height, width = x.shape[-2:]
     bottom, right = -height % multiple, -width % multiple
-    return F.pad(x, (0, right, 0, bottom), mode="replicate") if bottom or right else x
+    return F.pad(x, (0, right, 0, bottom), mode="replicate")
 
 
 class UNet(nn.Module):

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -10,7 +12,7 @@ from cs_utils.evaluation.photos import find_photos, keep_shape, predict_files
 from cs_utils.evaluation.predict import overlay, predict
 from cs_utils.labels import colorize
 from cs_utils.models.zoo import BEST, build, save_weights
-from helpers import ByColour
+from helpers import SOAK, ByColour
 
 SIZE = (32, 64)
 STARTS = {
@@ -164,3 +166,33 @@ def test_the_command_does_the_others_and_ends_with_one(photos, settings, capsys,
 def test_the_weights_that_come_with_the_course_predict_without_being_named(photos, capsys, tmp_path):
     assert main(["predict", str(photos / "b.png"), "--out", str(tmp_path), "--accelerator", "cpu"]) == 0
     assert read_mask(tmp_path / "b_labelIds.png").shape == (32, 64)
+
+
+MEMORY = """
+import resource, sys
+from pathlib import Path
+from cs_utils.evaluation.photos import predict_files
+from helpers import SOAK, ByColour
+
+def peak(photo):
+    (outcome,) = predict_files(ByColour(), [photo], (32, 64), Path(sys.argv[3]), with_confidence=True)
+    assert outcome.problem is None
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+small = peak(sys.argv[1])
+large = peak(sys.argv[2])
+print(large - small, large)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="measures memory as Linux counts it")
+def test_a_huge_photo_fits_into_two_gigabytes(photos, tmp_path):
+    """108 megapixels are a phone's largest; the short form takes 12 of them, and allows each pixel its share."""
+    height, width = (9000, 12000) if SOAK else (3000, 4000)
+    ramp = np.linspace(0, 255, width, dtype=np.uint8)
+    write_png(photos / "huge.png", np.broadcast_to(ramp[None, :, None], (height, width, 3)).copy())
+    command = [sys.executable, "-c", MEMORY, str(photos / "b.png"), str(photos / "huge.png"), str(tmp_path)]
+    done = subprocess.run(command, cwd=Path(__file__).parents[1], capture_output=True, text=True, check=True)
+    growth, most = map(int, done.stdout.split())
+    assert growth < 15 * height * width
+    assert most < 2e9
