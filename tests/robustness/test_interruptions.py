@@ -317,7 +317,7 @@ class Scenes:
     root: Path
 
     def __call__(self) -> int:
-        prepare.ProcessPoolExecutor = lambda processes, mp_context: ThreadPoolExecutor(1)
+        prepare.ProcessPoolExecutor = lambda *_, **__: ThreadPoolExecutor(1)
         make_minicity(self.root, 2, 1, (64, 128))
         return 0
 
@@ -333,7 +333,7 @@ def files_in(root: Path) -> dict[Path, bytes]:
 def test_scenes_whose_making_is_killed_are_made_again(tmp_path, fault):
     points = run(Scenes(tmp_path / "whole"), tmp_path).points
     expected = files_in(tmp_path / "whole")
-    assert len(expected) == 3 * 5
+    assert len(expected) == 3 * 5 + 1  # and the version of MiniCity that made them
     for number in range(1, len(points) + 1) if SOAK else (9,):
         with fault("kill -9: MiniCity"):
             job = Scenes(tmp_path / f"city-{number}")
