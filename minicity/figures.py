@@ -45,11 +45,11 @@ class Cutout:
         self.colors: list[tuple] = []
         self.levels: list[float] = []
         self.depths: list[float] = []
-        # Light on the shape: what an upright surface facing the camera gets, and one facing the sun's side.
-        self.front = float(light.shade(np.array([0.0, 0.0, -1.0])))
+        # Light on the shape: what an upright surface facing the camera gets, one facing the sun's side, and the flanks
+        # of something round, left and right.
         self.sun_side = 1.0 if light.sun[0] > 0 else -1.0
-        self.side = float(light.shade(np.array([self.sun_side, 0.0, 0.0])))
-        self.sides = tuple(float(light.shade(np.array([s * 0.86, 0.1, -0.5]))) for s in (-1.0, 1.0))
+        normals = np.array([(0.0, 0.0, -1.0), (self.sun_side, 0.0, 0.0), (-0.86, 0.1, -0.5), (0.86, 0.1, -0.5)])
+        self.front, self.side, *self.sides = light.shade(normals).tolist()
 
     def polygon(
         self, points: np.ndarray | list | None, color: tuple, level: float | None = None, depth: float = 0.0
