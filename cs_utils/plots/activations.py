@@ -87,7 +87,7 @@ def plot_gradient_norms(norms: Mapping[str, Mapping[str, Sequence[float]]], titl
             style = {"color": colors[activation], "marker": "o", "markersize": 4, "linewidth": 2}
             axis.plot(layers, values, label=NAMES.get(activation, activation), **style)
         axis.set(yscale="log", title=name)
-        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     for axis in grid.flat[len(norms) :]:
         axis.set_axis_off()
     for axis in grid[:, 0]:
@@ -154,7 +154,7 @@ def plot_paired_seeds(
         runs = 100 * table[table["variant"] == name].pivot(index="epoch", columns="seed", values="iou_score")
         curves.plot(runs, color=KNOWN[name], linewidth=1.2, alpha=0.6, label="_seed")
         curves.plot(runs.mean(axis=1), color=KNOWN[name], linewidth=3, marker="o", label=f"{NAMES[name]}, mean")
-    curves.xaxis.set_major_locator(MaxNLocator(integer=True))
+    curves.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     curves.set(xlabel="epoch", ylabel="mean IoU [%]", title="seeds thin, mean thick", ylim=(0, None))
     curves.legend(loc="lower right")
     lead.axhspan(-margin, margin, color=PALE, alpha=0.5, zorder=0)

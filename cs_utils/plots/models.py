@@ -209,7 +209,7 @@ def plot_same_budget(table: pd.DataFrame, title: str = "") -> Figure:
         by_epoch.plot(rows["epoch"], 100 * rows["iou_score"], **style)
         by_time.plot(rows["seconds"].cumsum(), 100 * rows["iou_score"], **style)
     by_epoch.set(xlabel="epoch", ylabel="mean IoU [%]", title="by epochs", ylim=(0, None))
-    by_epoch.xaxis.set_major_locator(MaxNLocator(integer=True))
+    by_epoch.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     by_time.set(xlabel="seconds of training, logarithmic", title="by time", xscale="log")
     by_time.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=6))
     by_time.minorticks_off()

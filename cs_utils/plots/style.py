@@ -58,6 +58,8 @@ STYLE = {
     "axes.edgecolor": PALE,
     "grid.color": "#e3e6ea",
 }
+MANY_VALUES = 30_000
+"""Values in the images of a figure from which on it is stored as JPEG."""
 BEHIND_TEXT = {"facecolor": "white", "edgecolor": "none", "pad": 1}
 """A text's ``bbox`` that hides the lines behind it."""
 VOID_STRIPES = (238, 208)
@@ -172,7 +174,7 @@ def name_dots(axes: Axes, places: np.ndarray, names: Iterable[str]) -> None:
     for name, dot, place in zip(names, dots, places, strict=True):
         width = 0.62 * LETTERS * len(name)
         boxes = {}
-        for x, y in product((10, -10, 0), (0, 11, -11, 22, -22, 33, -33)):
+        for x, y in product((10, -10, 0), (0, 11, -11, 22, -22, 33, -33, 44, 55)):
             if x or y:
                 left = x - (width if x < 0 else width / 2 if x == 0 else 0)
                 corner = dot[0] + left, dot[1] + y - 8
@@ -299,8 +301,8 @@ def _render(figure: Figure, kind: str, **options: Any) -> bytes:
 
 
 def has_pictures(figure: Figure) -> bool:
-    """Whether a figure shows images, so that JPEG suits it better than PNG."""
-    return any(axes.images for axes in figure.axes)
+    """Whether a figure shows more than toy images, so that JPEG suits it better than PNG."""
+    return sum(image.get_array().size for axes in figure.axes for image in axes.images) > MANY_VALUES
 
 
 def to_png(figure: Figure) -> bytes:

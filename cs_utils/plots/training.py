@@ -22,13 +22,17 @@ from cs_utils.plots.style import (
     styled,
 )
 
+LINE = {"linewidth": 2.5, "marker": "o", "markersize": 4}
+"""With dots: a line of a single epoch would not be seen."""
 LINES = ("-", "--", ":", "-.")
 SECONDS_PER_DAY = 86400
 
 
 def _by_epoch(axes: Axes) -> None:
     axes.set_xlabel("epoch")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    first, last = axes.dataLim.intervalx
+    axes.set_xlim(first - 0.5, last + 0.5)  # so that a run of one epoch has its whole number too
 
 
 @styled
@@ -48,7 +52,7 @@ def plot_histories(histories: Mapping[str, pd.DataFrame], title: str = "") -> Fi
             (scores, {"dice_score": (SECOND, 1.5), "iou_score": (ACCENT, 2.5)}),
         ):
             for name, (color, width) in styles.items():
-                axes.plot(history["epoch"], history[name], color=color, linewidth=width, label=name)
+                axes.plot(history["epoch"], history[name], **{**LINE, "linewidth": width}, color=color, label=name)
             axes.axvline(best, color=INK, linestyle=":", label="_best")
             axes.set_ylim(bottom=0)
             _by_epoch(axes)
@@ -122,7 +126,7 @@ def plot_optimizers(tuning: pd.DataFrame, final: pd.DataFrame, title: str = "") 
         rates = list(dict.fromkeys(runs["rate"]))
         for rate, color in zip(rates, colors_for(len(rates)), strict=True):
             tried = runs[runs["rate"] == rate]
-            axes.plot(tried["epoch"], tried["iou_score"], color=color, linewidth=2.5, label=f"rate {rate}")
+            axes.plot(tried["epoch"], tried["iou_score"], **LINE, color=color, label=f"rate {rate}")
         axes.set_title(f"{name}, one seed")
         name_lines(axes)
     axes = grid.flat[len(names)]
@@ -145,7 +149,7 @@ def _seeds(axes: Axes, runs: pd.DataFrame, color: object, name: str) -> None:
     # Every seed as a thin line, and their mean.
     curves = runs.pivot(index="epoch", columns="seed", values="iou_score")
     axes.plot(curves, color=color, linewidth=1, alpha=0.6, label="_seed")
-    axes.plot(curves.mean(axis=1), color=color, linewidth=3, label=name)
+    axes.plot(curves.mean(axis=1), **LINE, color=color, label=name)
 
 
 @styled

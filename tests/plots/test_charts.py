@@ -305,6 +305,13 @@ def test_loss_and_iou_each_have_their_best_epoch_and_their_stop():
     assert [line.get_xdata()[0] for line in iou.lines[1:]] == [6]
 
 
+def test_runs_of_a_single_epoch_are_seen_on_an_axis_of_whole_epochs():
+    table = pd.DataFrame({"variant": ["a", "b"], "seed": 0, "epoch": 1, "iou_score": [0.1, 0.2]})
+    axes = plot_batches(pd.Series({1: 2.0, 4: 1.5}), table).axes[1]
+    assert all(line.get_marker() == "o" for line in axes.lines if line.get_linewidth() > 2)
+    assert [tick for tick in axes.get_xticks() if 0.5 <= tick <= 1.5] == [1]
+
+
 def test_noise_is_compared_with_the_square_root_law():
     table = pd.DataFrame({"variant": 4, "seed": 0, "epoch": [1, 2], "iou_score": [0.1, 0.2]})
     axes = plot_batches(pd.Series({1: 2.0, 4: 1.5}), table).axes[0]
