@@ -183,8 +183,9 @@ def test_a_kernel_that_dies_is_one_line_and_what_it_did_is_kept(tmp_path):
 
 
 STOPPED = """
-import sys
+import signal, sys
 from pathlib import Path
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell switches it off for what it runs in the background
 from course import sections
 from course.execution import run_course
 sections.NOTEBOOKS = Path(sys.argv[1])
