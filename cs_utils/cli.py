@@ -218,14 +218,14 @@ def predict(
         split: which of its splits, for a submission; the server scores test.
         accelerator: kind of device to compute on.
     """
-    from cs_utils.evaluation.official import write_submission
-    from cs_utils.evaluation.photos import predict_files
-    from cs_utils.models.zoo import COURSE_WEIGHTS, load_weights
-
     if photos and submission:
         raise CourseError("name photos or --submission, not both: a submission takes all photos of --data")
     if not photos and not submission:
         raise CourseError("name at least one photo or folder: predict PHOTO…; or --submission FILE.zip")
+    from cs_utils.evaluation.official import write_submission
+    from cs_utils.evaluation.photos import predict_files
+    from cs_utils.models.zoo import COURSE_WEIGHTS, load_weights
+
     model, settings = load_weights(weights or COURSE_WEIGHTS, Settings(data=data, accelerator=accelerator))
     if submission:
         count = write_submission(model, settings.data, split, settings.image_size, submission)
