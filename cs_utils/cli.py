@@ -1,7 +1,8 @@
 """The command line: ``python -m cs_utils {data,train,evaluate,predict,export,figure,course,experiment}``.
 
-A command is a function below, entered in `COMMANDS`; tyro makes flags of its parameters and help of its docstring. A
-parameter that is named like a setting, such as ``data``, has that setting's value in the chosen profile as its default.
+A command is a function, of this module or of `course.commands`, entered in `COMMANDS`; tyro makes flags of its
+parameters and help of its docstring. A parameter that is named like a setting, such as ``data``, has that setting's
+value in the chosen profile as its default.
 """
 
 # Each command imports what it needs by itself: PyTorch takes seconds, and --help should answer at once.
@@ -10,8 +11,8 @@ import inspect
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,8 +22,9 @@ import tyro
 from tyro.conf import Positional
 from tyro.extras import SubcommandApp
 
+from course.commands import course, figure
 from cs_utils.exceptions import CourseError, unknown
-from cs_utils.settings import HOME, PROFILES, Accelerator, Profile, Settings
+from cs_utils.settings import PROFILES, Accelerator, Profile, Settings
 
 PROGRAM = "python -m cs_utils"
 MOST_PROBLEMS = 20
@@ -264,67 +266,6 @@ def export(*, weights: Path | None = None, out: Path = Path("net.onnx")) -> int:
     return 0
 
 
-def figure(
-    name: Positional[str | None] = None,
-    *,
-    list_all: Annotated[bool, tyro.conf.arg(name="list")] = False,
-    draw_all: Annotated[bool, tyro.conf.arg(name="all")] = False,
-    out: Path | None = None,
-    profile: Profile,
-    data: Path,
-) -> int:
-    """Draw one figure of the course, by running its section of a notebook; without a name, list them.
-
-    Args:
-        name: which figure.
-        list_all: list the figures.
-        draw_all: draw all of them, into the folder that --out names.
-        out: file to write, .png, .svg or .pdf; None: NAME.png, or build/figures for all.
-        profile: how much to compute.
-        data: folder in the Cityscapes layout.
-    """
-    from course.sections import draw_figure, list_figures, run_section
-    from cs_utils.plots.style import check_ending, save_figure
-
-    _require_notebooks()
-    figures = list_figures()
-    with _notebooks_use(profile, data):
-        if draw_all:
-            for section in dict.fromkeys(figures.values()):
-                for found, drawn in run_section(section).items():
-                    path = (out or HOME / "build" / "figures") / f"{found}.png"
-                    save_figure(drawn, path)
-                    print(path, flush=True)
-        elif list_all or name is None:
-            width = max(map(len, figures))
-            print("\n".join(f"{found:{width}}  {section}" for found, section in figures.items()))
-        else:
-            path = out or Path(f"{name}.png")
-            check_ending(path)
-            save_figure(draw_figure(name), path)
-            print(path)
-    return 0
-
-
-def course(*, store: bool = False, out: Path | None = None, profile: Profile, data: Path) -> int:
-    """Run all notebooks in order, but for those whose executed copy is up to date; copies and figures go to build.
-
-    Args:
-        store: run the solutions too, but of all only those whose stored outputs are out of date, and store them.
-        out: folder to write executed copies and figures to; None: build.
-        profile: how much to compute.
-        data: folder in the Cityscapes layout.
-    """
-    from course.execution import BUILD, run_course
-    from course.sections import list_notebooks, list_solutions
-
-    _require_notebooks()
-    with _notebooks_use(profile, data):
-        run_course([*list_notebooks(), *(list_solutions() if store else [])], store, out or BUILD)
-    print(f"executed notebooks and figures: {out or BUILD}")
-    return 0
-
-
 def experiment(
     names: Positional[tuple[str, ...]] = (),
     *,
@@ -356,31 +297,6 @@ def experiment(
     for name, plan in plans.items():
         print(f"{name}: {plan.done} of {plan.total} runs, budget {budget}")
     return 0
-
-
-def _require_notebooks() -> None:
-    from course.sections import NOTEBOOKS, list_notebooks
-
-    if not list_notebooks():
-        raise CourseError(
-            f"{NOTEBOOKS} holds no notebooks: call this in a clone of the course, installed by `pip install -e .`"
-        )
-
-
-@contextmanager
-def _notebooks_use(profile: str, data: Path) -> Iterator[None]:
-    """Name profile and data in the environment, by which notebooks and their kernels choose their settings."""
-    named = {"CS_PROFILE": profile, "CS_DATA": str(data.expanduser().resolve())}
-    before = {name: os.environ.get(name) for name in named}
-    os.environ.update(named)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
 
 
 Command = Callable[..., int]
