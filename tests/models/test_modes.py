@@ -1,12 +1,15 @@
 """What makes training faster must not change what is computed: each pair is held together here."""
 
+import subprocess
+import sys
+
 import pytest
 import torch
 import torch.nn.functional as F
 
 from cs_utils.data.loaders import loaders, split_loader
 from cs_utils.losses.right import LOSSES
-from cs_utils.models.modes import choose_memory_format
+from cs_utils.models.modes import choose_memory_format, evaluating
 from cs_utils.models.zoo import build
 from cs_utils.training.devices import make_fabric
 from cs_utils.training.loop import fit, train_epoch
@@ -76,3 +79,49 @@ def test_no_step_asks_the_device_for_a_number(settings, loss, monkeypatch):
     train, _ = loaders(settings)
     train_epoch(fabric, model, optimizer, train, LOSSES[loss], before_step=steps.append)
     assert steps == [0, 1, 2]
+
+
+def test_evaluating_gives_every_module_its_own_mode_back(settings):
+    """A frozen batch norm stays in evaluation mode while its network trains, and so it must after a validation."""
+    model = build(settings).train()
+    frozen = model.stem[1]
+    assert isinstance(frozen, torch.nn.BatchNorm2d)
+    frozen.eval()
+    with evaluating(model):
+        assert not any(module.training for module in model.modules())
+        assert not torch.is_grad_enabled()
+    assert [module for module in model.modules() if not module.training] == [frozen]
+    with pytest.raises(ZeroDivisionError), evaluating(model):
+        raise ZeroDivisionError
+    assert [module for module in model.modules() if not module.training] == [frozen]
+
+
+MEGABYTES = """
+import sys
+import torch
+from pathlib import Path
+from cs_utils.models.modes import keeping_memory
+
+def megabytes():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 2**20
+
+def use_and_free():
+    before = megabytes()
+    torch.ones(2**24)  # 64 MB
+    return megabytes() - before
+
+use_and_free()
+before = megabytes()
+with keeping_memory(sys.argv[1] == "kept"):
+    inside = use_and_free()
+given_back = megabytes() - before < 20
+print(inside > 50, given_back, use_and_free() > 50)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the memory of a process is read from /proc")
+@pytest.mark.parametrize(("how", "printed"), [("kept", "True True False"), ("left alone", "False True False")])
+def test_memory_is_kept_only_while_it_is_wanted(how, printed):
+    """In a process of its own: a notebook's kernel must not keep its peak for ever."""
+    done = subprocess.run([sys.executable, "-c", MEGABYTES, how], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == printed

@@ -6,6 +6,7 @@ import safetensors.torch
 import torch
 
 from cs_utils.exceptions import CourseError
+from cs_utils.models import zoo
 from cs_utils.models.zoo import build, choose_device, count_parameters, load_weights, save_weights
 from cs_utils.settings import Model, Settings
 from helpers import same
@@ -97,3 +98,17 @@ def test_a_network_starts_from_the_weights_of_another_run(tmp_path):
     assert not same(started.state_dict(), build(Settings(width=4, seed=2)).state_dict())
     with pytest.raises(CourseError, match="does not fit this model"):
         build(Settings(width=8, start=tmp_path / "first.safetensors"))
+
+
+def test_a_weights_file_is_not_blamed_for_the_settings_of_the_one_who_loads_it(tmp_path, monkeypatch):
+    """DeepLabv3+ cannot be trained with one image in a batch, but predicts well with that setting."""
+    monkeypatch.setattr(zoo, "build", lambda settings: torch.nn.Conv2d(3, 19, 1))
+    path, trained = tmp_path / "w.safetensors", Settings(model="deeplabv3plus", image_size=(32, 64))
+    save_weights(torch.nn.Conv2d(3, 19, 1), path, trained)
+    # A width that this network does not use is left behind.
+    _, stored = load_weights(path, Settings(batch_size=1, width=4, accelerator="cpu"))
+    assert (stored.model, stored.batch_size, stored.image_size) == ("deeplabv3plus", 1, (32, 64))
+    missing = "mps" if torch.cuda.is_available() else "cuda"
+    with pytest.raises(CourseError, match="accelerator=") as error:
+        load_weights(path, Settings(accelerator=missing))
+    assert str(path) not in str(error.value)
