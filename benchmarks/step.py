@@ -17,7 +17,7 @@ from cs_utils.models.modes import evaluating, keep_memory
 from cs_utils.models.zoo import build
 from cs_utils.settings import Settings
 from cs_utils.training.devices import make_fabric, set_up
-from cs_utils.training.loop import make_optimizer
+from cs_utils.training.setup import make_optimizer
 
 SIZE, BATCH, CLASSES = (256, 512), 4, 19
 

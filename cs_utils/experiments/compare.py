@@ -16,7 +16,8 @@ from cs_utils.data.loaders import loaders
 from cs_utils.experiments.statistics import Interval, paired_difference
 from cs_utils.models.zoo import build
 from cs_utils.settings import Settings
-from cs_utils.training.loop import Loss, epochs, prepare
+from cs_utils.training.loop import epochs
+from cs_utils.training.setup import Loss, prepare
 
 Optimizer = Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
 

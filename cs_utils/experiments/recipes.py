@@ -21,7 +21,7 @@ from cs_utils.models.inspect import replace_modules, without_batch_norm
 from cs_utils.models.unet import Up
 from cs_utils.models.zoo import AnySize, build
 from cs_utils.settings import Settings
-from cs_utils.training.loop import Loss, make_optimizer
+from cs_utils.training.setup import Loss, make_optimizer
 
 PRIOR = 0.01
 """What a network with a prior bias says of every class at the start; RetinaNet's, arXiv 1708.02002."""

@@ -29,7 +29,8 @@ from cs_utils.metrics.confusion import confusion_matrix, iou_per_class, mean_iou
 from cs_utils.models.inspect import probe_activations
 from cs_utils.models.signals import trace_signals
 from cs_utils.settings import ROOT, Settings
-from cs_utils.training.loop import Training, epochs, prepare, validate
+from cs_utils.training.loop import epochs, validate
+from cs_utils.training.setup import Training, prepare
 
 HISTORY = ("epoch", "train_loss", "val_loss", "dice_score", "iou_score", "train_iou", "train_seconds", "seconds")
 """What is kept of each epoch."""

@@ -28,7 +28,8 @@ from cs_utils.plots.scenes import plot_predictions
 from cs_utils.plots.style import save_figure
 from cs_utils.settings import Settings
 from cs_utils.training.checkpoints import BEST, save_checkpoint
-from cs_utils.training.loop import Training, prepare, validate
+from cs_utils.training.loop import validate
+from cs_utils.training.setup import Training, prepare
 
 PARTS = {
     "read and decode": ("photo", "photo pixels"),

@@ -4,8 +4,6 @@ Callbacks run in the process that writes, when the epoch's row is the last of ``
 own, `training.loop.fit`, write into ``training.settings.run_folder``.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,13 +15,12 @@ from torch import nn
 from cs_utils.data.files import write_atomic
 from cs_utils.models.zoo import save_weights
 from cs_utils.training.checkpoints import BEST, HISTORY, PICTURES, TENSORBOARD
+from cs_utils.training.setup import Training
 
 if TYPE_CHECKING:
-    from torch.utils.tensorboard import SummaryWriter
+    from torch.utils.tensorboard import SummaryWriter  # an import that takes seconds
 
-    from cs_utils.training.loop import Training
-
-Callback = Callable[["Training"], bool | None]
+Callback = Callable[[Training], bool | None]
 
 
 def best_epoch(rows: list[dict[str, float]]) -> int:

@@ -3,8 +3,6 @@
 No random states are in it: what is random in an epoch follows from the seed and the epoch's number.
 """
 
-from __future__ import annotations
-
 import hashlib
 import io
 import json
@@ -14,7 +12,7 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import safetensors.torch
@@ -30,9 +28,7 @@ from cs_utils.data.loaders import StreetScenes
 from cs_utils.exceptions import CourseError
 from cs_utils.models.zoo import BEST, fill
 from cs_utils.training.devices import on_main
-
-if TYPE_CHECKING:
-    from cs_utils.training.loop import Training
+from cs_utils.training.setup import Training
 
 HISTORY = "history.csv"
 SETTINGS = "settings.json"

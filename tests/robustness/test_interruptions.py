@@ -34,6 +34,7 @@ from cs_utils.data.cityscapes import find_frames
 from cs_utils.data.loaders import loaders
 from cs_utils.data.sources import make_minicity
 from cs_utils.exceptions import Halted
+from cs_utils.losses.right import LOSSES
 from cs_utils.models.zoo import build
 from cs_utils.settings import Settings
 from cs_utils.training import loop as training
@@ -120,14 +121,14 @@ def count_points(log: Path, faults: dict[int | str, str | int]) -> None:
     watch(torch, "save", "torch.save")
     watch(cache, "read_frame", "decode a frame")
     watch(prepare, "_write_scene", "draw a scene")
-    for name, function in dict(training.LOSSES).items():
+    for name, function in dict(LOSSES).items():
 
         @functools.wraps(function)
         def loss(logits, target, function=function):
             point("step" if torch.is_grad_enabled() else "validation")
             return function(logits, target)
 
-        training.LOSSES[name] = loss
+        LOSSES[name] = loss
 
 
 def work(job, log: Path, faults: dict[int | str, str | int]) -> None:

@@ -12,7 +12,8 @@ from cs_utils.exceptions import CourseError
 from cs_utils.models.zoo import build, load_weights, save_weights
 from cs_utils.training import checkpoints
 from cs_utils.training.checkpoints import BEST, HISTORY, LAST, SETTINGS, load_checkpoint
-from cs_utils.training.loop import fit, prepare
+from cs_utils.training.loop import fit
+from cs_utils.training.setup import prepare
 from helpers import SOAK, same
 
 CASES = 600 if SOAK else 30

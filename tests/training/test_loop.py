@@ -23,7 +23,8 @@ from cs_utils.training import loop as training
 from cs_utils.training.callbacks import Pictures, is_over
 from cs_utils.training.checkpoints import BEST, HISTORY, LAST, SETTINGS
 from cs_utils.training.devices import make_fabric
-from cs_utils.training.loop import epochs, fit, prepare, rate_factor, validate
+from cs_utils.training.loop import epochs, fit, validate
+from cs_utils.training.setup import LOSSES, prepare, rate_factor
 
 COLUMNS = [
     "epoch",
@@ -136,8 +137,8 @@ def test_the_optimizer_is_adamw_with_the_weight_decay_asked_for(settings):
 @pytest.mark.parametrize("loss", ["cross_entropy", "dice", "focal", "combined"])
 def test_it_trains_with_the_loss_asked_for(settings, loss, monkeypatch):
     seen = []
-    for name, function in dict(training.LOSSES).items():
-        monkeypatch.setitem(training.LOSSES, name, lambda *a, name=name, f=function: seen.append(name) or f(*a))
+    for name, function in dict(LOSSES).items():
+        monkeypatch.setitem(LOSSES, name, lambda *a, name=name, f=function: seen.append(name) or f(*a))
     train_once(settings.replace(loss=loss, epochs=1))
     assert set(seen) == {loss}
 
@@ -284,7 +285,7 @@ def test_validation_is_one_matrix_over_all_images_whatever_the_batches(settings)
     for batch_size in (1, 2):
         chosen = settings.replace(batch_size=batch_size)
         _, val = loaders(chosen)
-        results.append(validate(make_fabric(chosen), model, val, training.LOSSES[chosen.loss])[1])
+        results.append(validate(make_fabric(chosen), model, val, LOSSES[chosen.loss])[1])
     assert torch.equal(*results)
     # 2 images of 32 x 64, less the void at the top, two rows of 64 in each.
     assert results[0][:19].sum() == 2 * (32 - 2) * 64
