@@ -45,7 +45,7 @@ class Plan:
     bicycles: float = 3.0
     trucks: float = 0.1
     """Share of the streets of this type in which a lorry is under way; likewise for the buses."""
-    buses: float = 0.08
+    buses: float = 0.07
     track: bool = False
     cobbles: float = 0.03
     green: float = 0.35
@@ -58,12 +58,12 @@ PLANS: dict[str, Plan] = {
                      cobbles=0.35, bicycles=5),
     "avenue": Plan(0.24, lanes=2, parked=0.7, verge=(0.8, 2.2), pavement=(3.2, 4.8), floors=(4, 6),
                    trees=12, gap=0.14, green=0.6,
-                   cars=4, buses=0.12, trucks=0.12),
+                   cars=4, buses=0.09, trucks=0.12),
     "suburb": Plan(0.22, parked=0.35, verge=(0.0, 1.2), pavement=(2.5, 4.0), garden=(3.0, 7.0), floors=(2, 3),
                      gap=0.22, green=0.85,
                    trees=6, wall=0.22, fence=0.38, hedge=0.55, shops=0.02, people=4, cars=2),
     "shops": Plan(0.12, lanes=2, parked=0.6, pavement=(4.0, 6.2), floors=(3, 6), gap=0.15, trees=4, shops=0.85,
-                  people=16, cars=4, buses=0.16, kinds=("plaster", "stone", "panel", "panel")),
+                  people=16, cars=4, buses=0.12, kinds=("plaster", "stone", "panel", "panel")),
     "works": Plan(0.09, parked=0.4, verge=(0.0, 2.0), pavement=(2.4, 4.0), garden=(2.0, 8.0), floors=(2, 3),
                     gap=0.45, green=0.75,
                   trees=4, wall=0.65, fence=0.5, hedge=0.1, shops=0.0, people=2, trucks=0.22,

@@ -57,7 +57,7 @@ def under_way(
     lanes = [(0.0, 0.0), (-LANE, np.pi)]
     if plan.lanes == 2:
         lanes += [(-2 * LANE, np.pi)] + ([(LANE, 0.0)] if right > LANE + 1.0 + 2.1 * parked[1] else [])
-    tram_comes = plan.track and bool(rng.random() < 0.85)
+    tram_comes = plan.track and bool(rng.random() < 0.7)
     heavy = [vehicles.truck] * bool(rng.random() < plan.trucks) + [vehicles.bus] * bool(rng.random() < plan.buses)
     for lane in rng.permutation(len(lanes)).tolist():
         x, heading = lanes[lane]
