@@ -119,25 +119,36 @@ def drop_hidden(
         for frame, outline in zip(frames, bent, strict=True)
         if len(outline) > 2
     ]
-    labels = Image.new("I", (width, height), len(frames))
-    draw = ImageDraw.Draw(labels)
-    for number, polygon in enumerate([*(frame.polygon for frame in frames), *over]):
-        draw.polygon(polygon.ravel().tolist(), fill=min(number, len(frames)))
-    left = np.bincount(np.array(labels).ravel(), minlength=len(frames) + 1)
     least = max(LEAST_PIXELS, LEAST_SHARE * height * width)
-    kept = []
-    for number, frame in enumerate(frames):
-        if left[number] >= least:
-            kept.append(frame)
-        elif left[number] and (frame.thing is None or frame.thing.depth >= BACKDROP):
-            # Behind sky and earth nothing could take their place: a speck of them is nobody's.
-            kept.append(replace(frame, label="static"))
+    left = _left([*(frame.polygon for frame in frames), *over], height, width)
+    frames = [frame for frame, count in zip(frames, left, strict=False) if count >= least or _is_backdrop(frame)]
+    # What was left out may have hidden the backdrop; a speck of that is nobody's, for nothing lies behind it.
+    left = _left([*(frame.polygon for frame in frames), *over], height, width)
+    kept = [
+        replace(frame, label="static") if count < least else frame
+        for frame, count in zip(frames, left, strict=False)
+        if count
+    ]
     # Behind fences, leaves and the wheels of bicycles, more is seen than the labels say: they hide nothing here.
     front = np.full(size, -1, np.int32)
     for number, frame in enumerate(kept):
         if _is_opaque(frame):
             cv2.fillPoly(front, [pixels(frame.outline, *size)], number)
     return [replace(frame, seen=_seen(frame, front, number)) for number, frame in enumerate(kept)]
+
+
+def _left(polygons: list[np.ndarray], height: int, width: int) -> list[int]:
+    """How many pixels of each polygon are left when all are drawn, first to last."""
+    canvas = Image.new("I", (width, height), len(polygons))
+    draw = ImageDraw.Draw(canvas)
+    for number, polygon in enumerate(polygons):
+        draw.polygon(polygon.ravel().tolist(), fill=number)
+    return np.bincount(np.array(canvas).ravel(), minlength=len(polygons)).tolist()
+
+
+def _is_backdrop(frame: Frame) -> bool:
+    """Whether it is the sky, or the earth under all else."""
+    return frame.thing is None or frame.thing.depth >= BACKDROP
 
 
 def _is_opaque(frame: Frame) -> bool:

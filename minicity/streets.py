@@ -38,7 +38,7 @@ def build(rng: np.random.Generator, light: Light) -> Street:
     shift = float(rng.normal(0.0, 0.35)) + (float(rng.uniform(-2.5, 1.5)) if rng.random() < 0.15 else 0.0)
     season, green = float(max(rng.normal(0.0, 0.35), 0.0)), bool(rng.random() < plan.green)
     bare = float(rng.uniform(0.2, 1.0)) if rng.random() < 0.3 else 0.0
-    taste = 3.2 * float(rng.random() < 0.5), 1.6 * float(rng.random() < 0.7)
+    taste = 3.6 * float(rng.random() < 0.6), 1.6 * float(rng.random() < 0.7)
     street = Street(rng, light, bend, season, bare, green, taste, shift)
     junction = float(rng.uniform(17.0, 48.0)) if rng.random() < 0.5 else None
     end = float(rng.uniform(60.0, 150.0))
