@@ -28,6 +28,7 @@ HOMES = {
     "UNet": "cs_utils.models.unet",
     "build": "cs_utils.models.zoo",
     "load_weights": "cs_utils.models.zoo",
+    "COURSE_WEIGHTS": "cs_utils.models.zoo",
     "fit": "cs_utils.training.loop",
     "evaluate": "cs_utils.evaluation.predict",
     "overlay": "cs_utils.evaluation.predict",

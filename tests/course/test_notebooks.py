@@ -118,7 +118,9 @@ def test_it_opens_and_closes_as_all_do(path, notebook):
     headings = [c.source.splitlines()[0] for c in notebook.cells if c.source.startswith("## ")]
     assert len(headings) == len(set(headings))
     assert headings[-3:] == ["## Takeaways", "## Exercises", "## What moved to cs_utils"]
-    exercises = next(cell.source for cell in notebook.cells if cell.source.startswith("## Exercises"))
+    sources = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
+    first = next(number for number, source in enumerate(sources) if source.startswith("## Exercises"))
+    exercises = "\n".join(sources[first:-1])
     count = len(re.findall(r"^\s*(?:[-*]\s+)?\*\*\d", exercises, flags=re.MULTILINE))
     assert 3 <= count <= 5
     solved = read_sections(path.parent / "solutions" / f"{path.stem}_solutions.ipynb")
