@@ -20,6 +20,7 @@ from cs_utils.experiments.evidence import (
     judge_arms,
     read_histories,
     read_rows,
+    replay,
     speed_lead,
 )
 from cs_utils.experiments.statistics import MARGIN, judge, mean_interval
@@ -214,17 +215,6 @@ def failure(folder: Path, grid: str, sound: tuple[str, str], broken: list[str]) 
             texts.append(f"{arm}: {found.in_points()}")
     word = {"worse": "right", "cannot tell": UNDECIDED}.get(judgement)
     return Verdict(word or ("depends on the implementation" if ruined else UNDECIDED), "; ".join(texts))
-
-
-def replay(iou: Iterable[float], patience: int) -> tuple[int, int]:
-    """The epochs, from 0, at which early stopping would have stopped, and whose weights it would have kept."""
-    best, kept, epoch = float("-inf"), 0, 0
-    for epoch, value in enumerate(iou):
-        if value > best:
-            best, kept = value, epoch
-        elif epoch - kept >= patience:
-            break
-    return epoch, kept
 
 
 def _histories(folder: Path, grid: str, arm: str) -> list[Any]:

@@ -4,13 +4,15 @@
 epochs. Where nothing is recorded yet, the answer is "cannot tell at this budget", in these words.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from cs_utils.experiments.grids import Budget
-from cs_utils.experiments.statistics import MARGIN, Interval, Judgement, judge, paired_difference
+from cs_utils.experiments.statistics import MARGIN, Interval, Judgement, judge, paired_difference, score_interval
+from cs_utils.labels import NUM_CLASSES
 from cs_utils.settings import ROOT
 
 RESULTS = ROOT / "results"
@@ -105,3 +107,56 @@ def judge_arms(rows: pd.DataFrame, arm: str, against: str, margin: float = MARGI
     if not budget_is_enough(rows, (arm, against)):
         return None, f"{text}, at too small a budget"
     return judge(found, margin), text
+
+
+def replay(iou: Iterable[float], patience: int) -> tuple[int, int]:
+    """The epochs, from 0, at which early stopping would have stopped, and whose weights it would have kept."""
+    best, kept, epoch = float("-inf"), 0, 0
+    for epoch, value in enumerate(iou):
+        if value > best:
+            best, kept = value, epoch
+        elif epoch - kept >= patience:
+            break
+    return epoch, kept
+
+
+def replay_all(rows: pd.DataFrame, histories: pd.DataFrame, arm: str, patiences: Iterable[int]) -> pd.DataFrame:
+    """What each patience would have cost an arm's runs: a row for each patience and seed.
+
+    Columns: ``patience``, ``seed``, ``epochs`` until it stops, and ``loss``, the best mean IoU of all epochs minus that
+    of the weights that are kept.
+    """
+    found = []
+    for seed, run in by_seed(rows, arm, "run").items():
+        iou = histories[histories["run"] == run].sort_values("epoch")["iou_score"].to_numpy()
+        for patience in patiences:
+            stop, kept = replay(iou, patience)
+            found.append({"patience": patience, "seed": seed, "epochs": stop + 1, "loss": iou.max() - iou[kept]})
+    return pd.DataFrame(found, columns=["patience", "seed", "epochs", "loss"])
+
+
+def at_equal_seconds(rows: pd.DataFrame, histories: pd.DataFrame) -> tuple[float, pd.DataFrame]:
+    """What each run had reached when the fastest run of all was over.
+
+    The learning rates of slower networks had not yet fallen then, so this is a little unkind to them.
+
+    Returns:
+        The seconds, and the mean IoU by seed (index) and arm (column); 0 where not one epoch was over.
+    """
+    runs = histories.assign(clock=histories.groupby("run")["seconds"].cumsum())
+    limit = float(runs.groupby("run")["clock"].max().reindex(rows["run"]).min())
+    reached = runs[runs["clock"] <= limit].groupby("run")["iou_score"].last()
+    scores = rows.assign(reached=rows["run"].map(reached).fillna(0.0))
+    return limit, scores.pivot(index="seed", columns="arm", values="reached")
+
+
+def final_score(folder: Path = RESULTS, budget: Budget = "full") -> Interval | None:
+    """Mean IoU of the recorded recipe on scenes that chose nothing, over images and seeds; None if not recorded."""
+    rows, path = read_rows("final", budget, folder), folder / "final-images.csv"
+    if rows.empty or not path.is_file():
+        return None
+    images = pd.read_csv(path)
+    kinds = [[f"{kind}_{index}" for index in range(NUM_CLASSES)] for kind in ("hits", "true", "predicted")]
+    runs = [images[images["run"] == run].sort_values("image") for run in rows["run"]]
+    counts = np.array([[run[kind].to_numpy() for kind in kinds] for run in runs])  # (seeds, 3, images, C)
+    return score_interval(counts.transpose(0, 2, 3, 1))

@@ -122,13 +122,30 @@ GRIDS: dict[str, Grid] = {
         "Does the gradient vanish, and do units die: by activation, batch norm and first weights?",
         {f"at birth: {name}": Arm(network=changes, kind="probe") for name, changes in INITIAL.items()}
         | {
-            name: Arm(network=changes, also=("dead units",), seeds=5)
+            name: Arm(network=changes, also=("dead units",), rates=(1e-3,), seeds=5)
             for name, changes in INITIAL.items()
             if name.startswith(("ReLU", "SiLU"))
         },
         seeds=10,
-        full={"image_size": (64, 128)},
+        full={"image_size": (64, 128), "train_images": 200, "epochs": 20},
         small={"train_images": 60, "epochs": 6},
+    ),
+    "patience": Grid(
+        "When does early stopping stop, and what does it cost or save?",
+        {
+            "MiniCity": Arm({"schedule": "constant"}, rates=(1e-3,)),
+            "CamVid": Arm({"schedule": "constant"}, data="camvid", rates=(1e-3,), seeds=3),
+            "24 images": Arm({"schedule": "constant", "train_images": 24} | PLAIN, rates=(1e-3,), seeds=3),
+        },
+        seeds=10,
+        full={"epochs": 100, "train_images": 200},
+        small={"epochs": 20},
+    ),
+    "final": Grid(
+        "What does the recorded recipe score on scenes that chose nothing?",
+        {"the recorded recipe": Arm(rates=(2e-3,), also=("fresh scenes",))},
+        seeds=5,
+        full={"image_size": (160, 320), "epochs": 36},
     ),
     "activation": Grid(
         "Does SiLU beat ReLU?",
@@ -138,6 +155,22 @@ GRIDS: dict[str, Grid] = {
             for name in ("ReLU", "SiLU")
         },
         seeds=10,
+    ),
+    "optimizer": Grid(
+        "Which optimizer is fastest, with which schedule and weight decay?",
+        {
+            f"{name}, {schedule}": Arm(
+                {"schedule": schedule, "weight_decay": decay}, optimizer=kind, rates=_ladder(first, 5)
+            )
+            for (name, (kind, first, decay)), schedule in product(OPTIMIZERS.items(), ("constant", "cosine"))
+        }
+        | {
+            f"AdamW, cosine, decay {decay:g}": Arm({"weight_decay": decay}, rates=_ladder(3e-4, 5))
+            for decay in (0.0, 0.1)
+        },
+        seeds=8,
+        full={"epochs": 20},
+        small={"epochs": 8},
     ),
     "losses": Grid(
         "Which loss trains the best network, and which mistake ruins it?",
@@ -157,49 +190,16 @@ GRIDS: dict[str, Grid] = {
         },
         seeds=10,
     ),
-    "patience": Grid(
-        "When does early stopping stop, and what does it cost or save?",
-        {
-            "MiniCity": Arm({"schedule": "constant"}, rates=(1e-3,)),
-            "CamVid": Arm({"schedule": "constant"}, data="camvid", rates=(1e-3,), seeds=3),
-            "24 images": Arm({"schedule": "constant", "train_images": 24} | PLAIN, rates=(1e-3,), seeds=3),
-        },
-        seeds=10,
-        full={"epochs": 100, "train_images": 200},
-        small={"epochs": 20},
-    ),
-    "optimizer": Grid(
-        "Which optimizer is fastest, with which schedule and weight decay?",
-        {
-            f"{name}, {schedule}": Arm(
-                {"schedule": schedule, "weight_decay": decay}, optimizer=kind, rates=_ladder(first, 5)
-            )
-            for (name, (kind, first, decay)), schedule in product(OPTIMIZERS.items(), ("constant", "cosine"))
-        }
-        | {
-            f"AdamW, cosine, decay {decay:g}": Arm({"weight_decay": decay}, rates=_ladder(3e-4, 5))
-            for decay in (0.0, 0.1)
-        },
+    "void": Grid(
+        "Is void better learned as a class, or ignored?",
+        {"ignored": Arm(), "a class": Arm({"void": "class"})},
         seeds=8,
-        full={"epochs": 20},
-        small={"epochs": 8},
-    ),
-    "final": Grid(
-        "What does the recorded recipe score on scenes that chose nothing?",
-        {"the recorded recipe": Arm(rates=(2e-3,), also=("fresh scenes",))},
-        seeds=5,
-        full={"image_size": (160, 320), "epochs": 36},
     ),
     "skips": Grid(
         "What are the skips for?",
         {"with skips": Arm(), "without skips": Arm(network=("no skips",))},
         seeds=5,
         full={"epochs": 80},
-    ),
-    "void": Grid(
-        "Is void better learned as a class, or ignored?",
-        {"ignored": Arm(), "a class": Arm({"void": "class"})},
-        seeds=8,
     ),
     "batch": Grid(
         "Which batch size learns fastest, by images and by seconds?",

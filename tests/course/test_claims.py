@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from course.claims import RULES, TALK, TOO_SMALL, claims_table, find_claim, list_claims, replay
+from course.claims import RULES, TALK, TOO_SMALL, claims_table, find_claim, list_claims
 from course.sections import list_notebooks, read_sections
 from cs_utils.exceptions import CourseError
 from cs_utils.experiments.evidence import TARGETS
@@ -188,13 +188,6 @@ def test_the_gradient_vanishes_by_a_threshold(tmp_path):
         write_rows(tmp_path, "toy", arms, arriving_ratio=dict(zip(arms, ratios, strict=True)))
         verdict = RULES["vanishing"](folder=tmp_path, grid="toy", arms=list(arms), threshold=1e-4)
         assert verdict.word.startswith(word)
-
-
-def test_early_stopping_is_replayed_on_paper():
-    #            stops after two epochs without a new best; the later, higher one is never seen
-    assert replay([0.1, 0.3, 0.2, 0.3, 0.9], patience=2) == (3, 1)
-    assert replay([0.1, 0.3, 0.2, 0.3, 0.9], patience=3) == (4, 4)
-    assert replay([0.1, 0.2, 0.3], patience=1) == (2, 2)
 
 
 def write_histories(folder, grid, rows, iou, val_loss):

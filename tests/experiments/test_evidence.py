@@ -1,0 +1,62 @@
+"""What is read from the recorded runs, on invented ones whose answers are known."""
+
+import numpy as np
+import pytest
+
+from cs_utils.experiments.evidence import at_equal_seconds, final_score, read_histories, read_rows, replay, replay_all
+from cs_utils.experiments.statistics import mean_iou_of_counts, score_interval
+from cs_utils.experiments.store import add_run
+from cs_utils.labels import NUM_CLASSES
+
+
+def test_early_stopping_is_replayed_on_paper():
+    #            stops after two epochs without a new best; the later, higher one is never seen
+    assert replay([0.1, 0.3, 0.2, 0.3, 0.9], patience=2) == (3, 1)
+    assert replay([0.1, 0.3, 0.2, 0.3, 0.9], patience=3) == (4, 4)
+    assert replay([0.1, 0.2, 0.3], patience=1) == (2, 2)
+
+
+def add(folder, arm, seed, iou, seconds, grid="models", images=()):
+    row = {"run": f"{arm}-{seed}", "budget": "full", "arm": arm, "role": "test", "seed": seed, "status": "done"}
+    epochs = [{"epoch": epoch, "iou_score": value, "seconds": seconds} for epoch, value in enumerate(iou, start=1)]
+    add_run(folder, grid, row | {"last_iou": iou[-1]}, {"histories": epochs, "images": list(images)})
+
+
+def test_every_patience_is_replayed_on_every_run(tmp_path):
+    add(tmp_path, "net", 0, [0.1, 0.3, 0.2, 0.3, 0.9], 1.0)
+    add(tmp_path, "net", 1, [0.1, 0.2, 0.3, 0.4, 0.5], 1.0)
+    table = replay_all(read_rows("models", folder=tmp_path), read_histories("models", tmp_path), "net", (2, 3))
+    assert table["epochs"].tolist() == [4, 5, 5, 5]
+    assert table["loss"].tolist() == pytest.approx([0.6, 0.0, 0.0, 0.0])
+
+
+def test_equal_seconds_end_when_the_fastest_run_is_over(tmp_path):
+    add(tmp_path, "fast", 0, [0.2, 0.3, 0.4], 2.0)
+    add(tmp_path, "slow", 0, [0.3, 0.5, 0.8], 2.5)
+    add(tmp_path, "slowest", 0, [0.9], 60.0)
+    seconds, scores = at_equal_seconds(read_rows("models", folder=tmp_path), read_histories("models", tmp_path))
+    assert seconds == 6
+    assert scores.loc[0].to_dict() == {"fast": 0.4, "slow": 0.5, "slowest": 0.0}
+
+
+def test_the_final_score_has_an_interval_over_images_and_seeds(tmp_path):
+    assert final_score(tmp_path) is None
+    rng = np.random.default_rng(0)
+    counts = np.zeros((3, 20, NUM_CLASSES, 3), dtype=int)
+    counts[:, :, :2, 1] = 100
+    counts[:, :, :2, 0] = counts[:, :, :2, 2] = rng.integers(40, 80, (3, 20, 2))
+    for seed in range(3):
+        images = [
+            {"image": image}
+            | {
+                f"{kind}_{c}": counts[seed, image, c, k]
+                for k, kind in enumerate(("hits", "true", "predicted"))
+                for c in range(NUM_CLASSES)
+            }
+            for image in range(20)
+        ]
+        add(tmp_path, "recipe", seed, [0.5], 1.0, grid="final", images=images)
+    found = final_score(tmp_path)
+    assert found == score_interval(counts)
+    assert found.mean == pytest.approx(mean_iou_of_counts(counts.sum(axis=1)).mean())
+    assert found.low < found.mean < found.high
