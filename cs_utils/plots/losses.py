@@ -111,7 +111,7 @@ def plot_gradients(p: np.ndarray, pulls: Mapping[str, np.ndarray], shares: pd.Da
         shares: a row for each class, a column for each loss; shares of the sum of all absolute gradients, 0..1.
         title: a sentence above it all.
     """
-    figure = new_figure(4.2 + 0.28 * max(len(pulls), shares.shape[1]))
+    figure = new_figure(4.2 + 0.31 * max(len(pulls), shares.shape[1]))
     left, right = figure.subplots(1, 2)
     for (name, pull), color in zip(pulls.items(), colors_for(len(pulls)), strict=True):
         left.plot(p, pull, color=color, linewidth=3, label=name)
