@@ -125,8 +125,8 @@ def plot_gradients(p: np.ndarray, pulls: Mapping[str, np.ndarray], shares: pd.Da
     right.set(xlabel="share of the whole gradient [%]", xlim=(0, None), title="All pixels of a street, by class")
     right.grid(axis="y", visible=False)
     right.hlines(np.arange(len(shares) - 1) + 0.5, 0, 100 * shares.max(axis=None), color=PALE)
-    for axes in (left, right):
-        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.17), frameon=False)
+    for axes, side in ((left, "left"), (right, "right")):
+        figure.legend(*axes.get_legend_handles_labels(), loc=f"outside lower {side}", frameon=False)
     headline(figure, title)
     return figure
 

@@ -76,7 +76,14 @@ def test_the_default_titles_have_no_numbers_but_those_they_were_given(drawn):
     for name, figure in drawn.items():
         titles = " ".join([figure.get_suptitle(), *(axes.get_title() for axes in figure.axes)])
         titles = titles.replace("\n", " ")
-        for known in (*MANY[::-1], "(1.0: by chance)", "best: 0.9", "worst: 0.1", "within 1 point", "0: black, 255: white"):
+        for known in (
+            *MANY[::-1],
+            "(1.0: by chance)",
+            "best: 0.9",
+            "worst: 0.1",
+            "within 1 point",
+            "0: black, 255: white",
+        ):
             titles = titles.replace(known, "")
         assert name in given or not re.search(r"\d", titles), (name, titles)
 
