@@ -18,7 +18,6 @@ from cs_utils.data.cityscapes import Frame, read_frame
 from cs_utils.evaluation.predict import predict, upsample_argmax
 from cs_utils.labels import CLASS_NAMES, CLASSES, NUM_CLASSES, VOID
 from cs_utils.metrics.confusion import confusion_matrix, mean_iou, pixel_accuracy
-from cs_utils.settings import Settings
 
 THINGS = ("human", "vehicle", "object")
 """Categories whose classes are things that can be small: people, vehicles, poles, lights and signs."""
@@ -38,12 +37,12 @@ class Predicted:
         return confusion_matrix(torch.from_numpy(self.mask), torch.from_numpy(self.target))
 
 
-def predict_frames(model: nn.Module, frames: Sequence[Frame], settings: Settings) -> list[Predicted]:
-    """Predict each frame, and keep the mask beside the ground truth."""
+def predict_frames(model: nn.Module, frames: Sequence[Frame], size: tuple[int, int]) -> list[Predicted]:
+    """Predict each frame, which the network sees at ``size`` (h, w), and keep mask and ground truth together."""
     predicted = []
     for frame in tqdm(frames, desc="predict", disable=None, leave=False):
         image, target = read_frame(frame)
-        predicted.append(Predicted(frame, target, predict(model, image, settings.image_size)))
+        predicted.append(Predicted(frame, target, predict(model, image, size)))
     return predicted
 
 

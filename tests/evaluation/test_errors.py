@@ -151,7 +151,7 @@ def test_a_network_as_sure_as_it_is_right_has_no_calibration_error():
 def test_frames_are_predicted_at_the_size_of_their_ground_truth(settings):
     frames = find_frames(settings.data, "val")
     torch.manual_seed(0)
-    predicted = predict_frames(nn.Conv2d(3, 19, 3, padding=1), frames, settings.replace(image_size=(32, 32)))
+    predicted = predict_frames(nn.Conv2d(3, 19, 3, padding=1), frames, (32, 32))
     assert [item.frame for item in predicted] == frames
     assert np.array_equal(predicted[1].target, read_frame(frames[1])[1])
     assert predicted[1].mask.shape == predicted[1].target.shape
