@@ -1,8 +1,9 @@
-"""The run that was recorded with the course, and which trained network a notebook looks at.
+"""The runs that were recorded with the course, and which trained network a notebook looks at.
 
-``results/minicity-long`` holds a long run on MiniCity: its history and its best weights, stored as float16. It was
-trained on 500 scenes. It never trained on a validation scene, but its best epoch was chosen by validation scenes, the
-same ones that ``data/minicity`` has: what they score is a little too good, as the best of many measurements always is.
+``results/weights`` holds the network that comes with the course, as float16, with the history of its training and a
+model card. It was trained on 500 scenes of MiniCity. It never trained on a validation scene, but its best epoch was
+chosen by validation scenes, the same ones that ``data/minicity`` has: what they score is a little too good, as the best
+of many measurements always is. ``results/minicity-long`` holds the history of an earlier run, by the talk's recipe.
 """
 
 import hashlib
@@ -13,27 +14,28 @@ from torch import nn
 
 from cs_utils.data.sources import is_minicity
 from cs_utils.experiments.compare import Variant, compare
-from cs_utils.models.zoo import load_weights, save_weights
+from cs_utils.models.zoo import COURSE_WEIGHTS, load_weights, save_weights
 from cs_utils.settings import ROOT, Settings
-from cs_utils.training.checkpoints import BEST, HISTORY
+from cs_utils.training.checkpoints import BEST
 
 RESULTS = ROOT / "results"
 """Folder of the recorded runs."""
 MINICITY_RUN = RESULTS / "minicity-long"
+"""Folder with the history of a run on MiniCity by the talk's recipe."""
 SHORT_EPOCHS = 4
 
 
 def find_weights(settings: Settings) -> Path:
-    """The weights to look at: on MiniCity the recorded run's, on other data those of your own run.
+    """The weights to look at: on MiniCity those that come with the course, on other data those of your own run.
 
     The file of another data folder need not be there yet.
     """
-    return (MINICITY_RUN if is_minicity(settings) else settings.run_folder) / BEST
+    return COURSE_WEIGHTS if is_minicity(settings) else settings.run_folder / BEST
 
 
 def recorded_history() -> pd.DataFrame:
-    """The epochs of the recorded run on MiniCity: train_loss, val_loss, dice_score, iou_score, seconds and others."""
-    return pd.read_csv(MINICITY_RUN / HISTORY)
+    """The epochs in which the course's weights were trained: train_loss, val_loss, dice_score, iou_score, seconds, …"""
+    return pd.read_csv(COURSE_WEIGHTS.with_suffix(".csv"))
 
 
 def trained_model(settings: Settings) -> tuple[nn.Module, Settings]:

@@ -22,7 +22,7 @@ from cs_utils.settings import ROOT, Accelerator, Settings, uses
 
 BEST = "best.safetensors"
 """What the weights of a run's best epoch are called, in its folder."""
-COURSE_WEIGHTS = ROOT / "results" / "minicity-long" / BEST
+COURSE_WEIGHTS = ROOT / "results" / "weights" / "minicity.safetensors"
 """The weights that come with the course: what ``predict`` uses where none are named."""
 ENCODER_STRIDE = 32
 """The ResNet and SegFormer encoders want heights and widths that are multiples of this."""

@@ -256,7 +256,10 @@ def name_regions(axes: Axes, mask: np.ndarray, inches: float) -> set[int]:
 def add_legend(figure: Figure, masks: Sequence[np.ndarray], named: Iterable[int] = ()) -> None:
     """Name the colours of the classes in masks of trainIds, but for those ``named``, below the figure, which grows."""
     present = set(np.unique(np.concatenate([np.unique(mask) for mask in masks])).tolist()) - set(named)
-    patches = [Patch(color=PALETTE[value] / 255, label=CLASS_NAMES[value]) for value in sorted(present - {VOID})]
+    classes = sorted(value for value in present if value < NUM_CLASSES)
+    patches = [Patch(color=PALETTE[value] / 255, label=CLASS_NAMES[value]) for value in classes]
+    if present - {*classes, VOID}:  # what an interpolated mask invents; black, as `colorize` paints it
+        patches.append(Patch(color="black", label="no class"))
     if VOID in present:
         light, dark = (f"#{grey:02x}{grey:02x}{grey:02x}" for grey in VOID_STRIPES)
         patches.append(Patch(facecolor=light, edgecolor=dark, hatch="////", linewidth=0, label="void"))

@@ -3,15 +3,15 @@ import pytest
 import torch
 
 from cs_utils.experiments import recorded
-from cs_utils.experiments.recorded import MINICITY_RUN, find_weights, trained_model
-from cs_utils.models.zoo import build, load_weights, save_weights
+from cs_utils.experiments.recorded import find_weights, trained_model
+from cs_utils.models.zoo import COURSE_WEIGHTS, build, load_weights, save_weights
 from cs_utils.settings import PROFILES, Settings
 
 
 @pytest.mark.parametrize("profile", PROFILES)
 def test_on_minicity_every_profile_shows_the_recorded_run(profile):
     settings = Settings.of_profile(profile)
-    assert find_weights(settings) == MINICITY_RUN / "best.safetensors"
+    assert find_weights(settings) == COURSE_WEIGHTS
     model, stored = trained_model(settings.replace(accelerator="cpu"))
     assert stored.data == settings.data
     assert stored.void == "ignore"

@@ -139,3 +139,11 @@ def test_names_at_the_ends_of_lines_keep_their_distance():
     assert sorted(places)[0] == pytest.approx(0.1)
     assert np.diff(sorted(places)).min() > 0.099
     assert np.mean(places[:3]) == pytest.approx(0.5)
+
+
+def test_values_that_are_no_class_have_a_legend_of_their_own():
+    mask = np.zeros((40, 80), np.uint8)
+    mask[:, 40:] = 100  # between road and void, as a bilinear mask has it
+    figure = plot_gallery({"bilinear": mask})
+    labels = [text.get_text() for legend in figure.legends for text in legend.get_texts()]
+    assert "no class" in labels
