@@ -15,7 +15,7 @@ from cs_utils.cli import COMMANDS, main
 from cs_utils.data.cityscapes import find_frames
 from cs_utils.data.loaders import loaders
 from cs_utils.models.zoo import build, save_weights
-from cs_utils.settings import ROOT, Settings
+from cs_utils.settings import HOME, ROOT, Settings
 from cs_utils.training.checkpoints import BEST
 
 
@@ -193,7 +193,7 @@ def test_check_tells_a_whole_folder_from_a_broken_one(flags, settings, capsys):
         (["train", "--epochs", "-3"], "setting epochs=-3 is out of range: give 1 to 100000"),
         (["train", "--data", "nowhere"], "nowhere is missing: make it with"),
         (["train", "--profile", "tyni"], "profile 'tyni' is unknown: give one of tiny, laptop, slides"),
-        (["data", "camvid", "--source", "x", "--data", str(ROOT / "data" / "minicity")], "a folder of its own"),
+        (["data", "camvid", "--source", "x", "--data", str(HOME / "data" / "minicity")], "a folder of its own"),
         (["nonsense"], "command 'nonsense' is unknown: give one of data, train"),
         (["predict", "--weights", "x"], "name at least one photo"),
         (["predict", "a.png", "--weights", "nowhere.safetensors"], "weights file nowhere.safetensors is missing"),

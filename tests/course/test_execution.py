@@ -14,10 +14,9 @@ from cs_utils.exceptions import CourseError
 
 CHART = "from cs_utils.plots.activations import plot_activations\nplot_activations()"
 PHOTO = """import numpy as np
-from cs_utils.plots.style import panels, show
-figure, axes = panels(1, 1, width=3, aspect=1)
-show(axes[0, 0], np.zeros((8, 8, 3), dtype=np.uint8))
-figure"""
+from cs_utils.plots.scenes import plot_gallery
+noise = np.random.default_rng(0).integers(0, 256, (256, 256, 3), dtype=np.uint8)
+plot_gallery({"noise": noise})"""
 
 
 def write_notebook(path, *sources, tags=()):

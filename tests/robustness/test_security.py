@@ -10,12 +10,14 @@ import torch
 
 from cs_utils.data.cache import IMAGES, MASKS, ResizedFrames
 from cs_utils.data.cityscapes import Frame, list_frames, write_png
+from cs_utils.data.loaders import loaders
 from cs_utils.evaluation.official import write_submission
 from cs_utils.evaluation.photos import predict_files
 from cs_utils.evaluation.predict import export_label_ids, export_name
 from cs_utils.exceptions import CourseError
 from cs_utils.models.zoo import build, load_weights
-from cs_utils.training.checkpoints import load_checkpoint
+from cs_utils.training.checkpoints import LAST, load_checkpoint
+from cs_utils.training.setup import prepare
 
 # --------------------------------------------------------------------------------------- files that would run code
 
@@ -52,14 +54,14 @@ def test_weights_that_would_run_code_are_refused(trap, settings, tmp_path):
             load_weights(path, settings)
 
 
-def test_a_checkpoint_that_would_run_code_is_refused(trap, settings, tmp_path):
-    path = tmp_path / "last.pt"
-    model = build(settings)
-    optimizer = torch.optim.AdamW(model.parameters())
+def test_a_checkpoint_that_would_run_code_is_refused(trap, settings):
+    training = prepare(build(settings), *loaders(settings), settings)
+    path = settings.run_folder / LAST
+    path.parent.mkdir(parents=True)
     for save in (torch.save, lambda item, path: path.write_bytes(pickle.dumps(item, protocol=2))):
         save({"model": trap[1], "identity": "{}", "history": []}, path)
         with pytest.raises(CourseError, match="is not a whole checkpoint"):
-            load_checkpoint(path, model, optimizer, {})
+            load_checkpoint(training, {})
 
 
 def test_a_cache_that_would_run_code_is_refused(trap, tmp_path):
