@@ -1,0 +1,135 @@
+"""The site: lessons, claims, figures, API and the live page, built by Sphinx from the stored outputs, never executing.
+
+What it serves from other projects (the runtime of the live page, MathJax) comes from npm, by the versions that
+``docs/package-lock.json`` pins; the pages then work without a network.
+"""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from course.execution import BUILD, write_figures
+from course.live import build_live
+from course.sections import list_figures, list_notebooks, list_solutions
+from cs_utils.exceptions import CourseError
+from cs_utils.settings import ROOT
+
+DOCS = ROOT / "docs"
+SITE = BUILD / "site"
+SOURCE = BUILD / "site-source"
+NPM = BUILD / "npm"
+PACKAGES = {"cs_utils": "The helper package", "minicity": "The street generator"}
+
+
+def build_site() -> Path:
+    """Build the whole site into ``build/site``.
+
+    Raises:
+        CourseError: npm is missing, or Sphinx has found something to warn of.
+    """
+    fetch_packages()
+    prepare_source()
+    shutil.rmtree(SITE, ignore_errors=True)
+    command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", "html", str(SOURCE), str(SITE)]
+    if subprocess.run(command, check=False).returncode:
+        raise CourseError("the site could not be built: see the warnings above")
+    build_live(SITE / "live", NPM / "node_modules" / "onnxruntime-web" / "dist")
+    return SITE
+
+
+def fetch_packages() -> None:
+    """Fetch what ``docs/package-lock.json`` pins into ``build/npm``, unless it is there.
+
+    Raises:
+        CourseError: there is no npm, or it has failed.
+    """
+    lock = (DOCS / "package-lock.json").read_bytes()
+    done = NPM / "fetched.json"
+    if done.exists() and done.read_bytes() == lock:
+        return
+    if not (npm := shutil.which("npm")):
+        raise CourseError("npm is missing: the site serves its runtime from npm packages; install Node.js")
+    NPM.mkdir(parents=True, exist_ok=True)
+    for name in ("package.json", "package-lock.json"):
+        shutil.copyfile(DOCS / name, NPM / name)
+    command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"]
+    if subprocess.run(command, cwd=NPM, check=False).returncode:
+        raise CourseError("npm could not fetch the packages of docs/package-lock.json: is there a network?")
+    done.write_bytes(lock)
+
+
+def prepare_source() -> None:
+    """Lay out what Sphinx reads: the pages of docs/, copies of the notebooks, and the pages that are generated."""
+    shutil.rmtree(SOURCE, ignore_errors=True)
+    shutil.copytree(DOCS, SOURCE, ignore=shutil.ignore_patterns("live", "package*.json"))
+    (SOURCE / "_static" / "mathjax").mkdir(parents=True)
+    shutil.copyfile(NPM / "node_modules" / "mathjax" / "es5" / "tex-svg.js", SOURCE / "_static/mathjax/tex-svg.js")
+    for path in [*list_notebooks(), *list_solutions()]:
+        target = SOURCE / "lessons" / path.relative_to(ROOT / "notebooks")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, target)
+    (SOURCE / "solutions.md").write_text(solutions_page(), encoding="utf-8")
+    (SOURCE / "gallery.md").write_text(gallery_page(SOURCE / "_images_of_lessons"), encoding="utf-8")
+    (SOURCE / "api.md").write_text(api_page(), encoding="utf-8")
+    for package in PACKAGES:
+        (SOURCE / f"api-{package}.md").write_text(package_page(package), encoding="utf-8")
+
+
+def solutions_page() -> str:
+    """The page that lists the solutions."""
+    entries = "\n".join(f"lessons/solutions/{path.stem}" for path in list_solutions())
+    return f"# Solutions\n\nTry the exercises first.\n\n```{{toctree}}\n:maxdepth: 1\n\n{entries}\n```\n"
+
+
+def gallery_page(folder: Path) -> str:
+    """The page that shows every figure, with the command that draws it again; the pictures are written to a folder."""
+    pictures = {path.stem: path for notebook in list_notebooks() for path in write_figures(notebook, folder)}
+    lines = ["# Figures", "", "Each figure can be drawn again, with your data, by the command under it.", ""]
+    lesson = None
+    for name, section in list_figures().items():
+        if section.notebook != lesson:
+            lesson = section.notebook
+            lines += [f"## {title_of(lesson)}", ""]
+        if name in pictures:
+            lines += [
+                "```{figure} " + f"{folder.name}/{pictures[name].name}",
+                f":alt: {section.title}",
+                "",
+                f"[{section.title}](lessons/{lesson.stem}.ipynb)",
+                "```",
+                "",
+                f"`python -m cs_utils figure {name}`",
+                "",
+            ]
+    return "\n".join(lines)
+
+
+def title_of(notebook: Path) -> str:
+    """The heading of a notebook."""
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    return "".join(cells[0]["source"]).splitlines()[0].removeprefix("# ").strip()
+
+
+def api_page() -> str:
+    """The page that leads to the packages' own pages."""
+    entries = "\n".join(f"api-{package}" for package in PACKAGES)
+    return f"# API\n\nMade from the docstrings.\n\n```{{toctree}}\n:maxdepth: 2\n\n{entries}\n```\n"
+
+
+def package_page(package: str) -> str:
+    """The page of a package: every module with its docstrings."""
+    lines = [f"# {PACKAGES[package]}: `{package}`", ""]
+    for path in sorted((ROOT / package).rglob("*.py")):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        if parts[-1] == "__main__":
+            continue
+        module = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+        lines += [f"## `{module}`", "", "```{eval-rst}", f".. automodule:: {module}", "```", ""]
+    return "\n".join(lines)
+
+
+def anchor_of(title: str) -> str:
+    """The anchor of a heading, as Jupyter makes it, so that one link works in both."""
+    return title.strip().replace(" ", "-")
