@@ -12,7 +12,7 @@ READY := $(VENV)/.ready
 export OMP_WAIT_POLICY ?= PASSIVE
 export GOMP_SPINCOUNT ?= 1000
 
-.PHONY: course lab figures outputs readme test soak bench evidence audit lint format clean
+.PHONY: course lab figures outputs readme site serve test soak bench evidence audit lint format clean
 
 course: $(READY)  ## run all notebooks in order, but for those whose copy in build/ is up to date; Ctrl-C, and it goes on
 	$(BIN)/python -m cs_utils course
@@ -25,6 +25,13 @@ figures: $(READY)  ## every figure into build/figures/, by running its section o
 
 outputs: $(READY)  ## run those notebooks and solutions whose stored outputs are out of date, and store what they show
 	$(BIN)/python -m cs_utils course --store --profile laptop
+
+site: $(READY)  ## the site, from the stored outputs, into build/site; needs npm
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet -r docs/requirements.txt
+	$(BIN)/python -m course.site
+
+serve:  ## show the site that `make site` has built
+	$(BIN)/python -m course.site serve
 
 readme: $(READY)  ## write the README's tables again: claims, figures, commands, modules
 	$(BIN)/python -m course.readme

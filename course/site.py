@@ -8,8 +8,11 @@ import json
 import shutil
 import subprocess
 import sys
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from course.claims import claims_table
 from course.execution import BUILD, write_figures
 from course.live import build_live
 from course.sections import list_figures, list_notebooks, list_solutions
@@ -33,7 +36,7 @@ def build_site() -> Path:
     prepare_source()
     shutil.rmtree(SITE, ignore_errors=True)
     command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", "html", str(SOURCE), str(SITE)]
-    if subprocess.run(command, check=False).returncode:
+    if subprocess.run(command, check=False).returncode:  # noqa: S603 (our own words)
         raise CourseError("the site could not be built: see the warnings above")
     build_live(SITE / "live", NPM / "node_modules" / "onnxruntime-web" / "dist")
     return SITE
@@ -55,7 +58,7 @@ def fetch_packages() -> None:
     for name in ("package.json", "package-lock.json"):
         shutil.copyfile(DOCS / name, NPM / name)
     command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"]
-    if subprocess.run(command, cwd=NPM, check=False).returncode:
+    if subprocess.run(command, cwd=NPM, check=False).returncode:  # noqa: S603 (our own words)
         raise CourseError("npm could not fetch the packages of docs/package-lock.json: is there a network?")
     done.write_bytes(lock)
 
@@ -69,12 +72,23 @@ def prepare_source() -> None:
     for path in [*list_notebooks(), *list_solutions()]:
         target = SOURCE / "lessons" / path.relative_to(ROOT / "notebooks")
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, target)
+        # The notebooks lie in lessons/ here, and docs/ is the root.
+        text = path.read_text(encoding="utf-8").replace("](../docs/", "](../").replace("](../../docs/", "](../../")
+        target.write_text(text, encoding="utf-8")
+    (SOURCE / "claims.md").write_text(claims_page(), encoding="utf-8")
     (SOURCE / "solutions.md").write_text(solutions_page(), encoding="utf-8")
     (SOURCE / "gallery.md").write_text(gallery_page(SOURCE / "_images_of_lessons"), encoding="utf-8")
     (SOURCE / "api.md").write_text(api_page(), encoding="utf-8")
     for package in PACKAGES:
         (SOURCE / f"api-{package}.md").write_text(package_page(package), encoding="utf-8")
+
+
+def claims_page() -> str:
+    """The page of all claims with their verdicts."""
+    return (
+        "# Verdicts\n\nWhat the talk says, word for word, what we asked, and what came of it. A verdict is computed from the "
+        "recorded runs, or rests on the source that its section names.\n\n" + claims_table("lessons/") + "\n"
+    )
 
 
 def solutions_page() -> str:
@@ -133,3 +147,26 @@ def package_page(package: str) -> str:
 def anchor_of(title: str) -> str:
     """The anchor of a heading, as Jupyter makes it, so that one link works in both."""
     return title.strip().replace(" ", "-")
+
+
+def serve_site(port: int = 8000) -> None:
+    """Show ``build/site`` at an address of this machine, with the headers that WebAssembly's threads need."""
+    handler = partial(_Isolated, directory=str(SITE))
+    with ThreadingHTTPServer(("127.0.0.1", port), handler) as server:
+        print(f"http://127.0.0.1:{port}/index.html (Ctrl-C ends it)", flush=True)
+        server.serve_forever()
+
+
+class _Isolated(SimpleHTTPRequestHandler):
+    # A page may share memory between threads only if it is isolated from other pages.
+    def end_headers(self) -> None:
+        self.send_header("Cross-Origin-Opener-Policy", "same-origin")
+        self.send_header("Cross-Origin-Embedder-Policy", "require-corp")
+        super().end_headers()
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] == ["serve"]:
+        serve_site()
+    else:
+        print(build_site() / "index.html")

@@ -2,7 +2,7 @@
 
 project = "Street scenes, pixel by pixel"
 author = "the course's authors"
-copyright = "text and figures CC BY 4.0, code MIT"  # noqa: A001 (Sphinx wants this name)
+copyright = "text and figures CC BY 4.0, code MIT"
 language = "en"
 
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.mathjax"]

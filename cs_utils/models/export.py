@@ -40,19 +40,28 @@ def export_onnx(model: nn.Module, path: Path) -> None:
     """
     if missing := [name for name in ("onnx", "onnxscript") if find_spec(name) is None]:
         raise CourseError(f"{' and '.join(missing)} must be installed first: `python -m pip install onnx onnxscript`")
+    write_atomic(path, to_onnx(OfPixels(model.cpu())))
+
+
+def to_onnx(network: nn.Module, **inputs: Tensor) -> bytes:
+    """A network of photos as the bytes of an ONNX file.
+
+    Args:
+        network: takes ``image`` (1, 3, H, W), of any height and width, and then the other inputs; gives logits.
+        inputs: an example of each other input, by name; its shape is fixed.
+    """
     # Not the square that an exporter could take for one and the same free size.
     example = torch.zeros(1, 3, 64, 96)
     free = {2: torch.export.Dim("height", min=1), 3: torch.export.Dim("width", min=1)}
-    network = OfPixels(model.cpu())
     with evaluating(network):
         program = torch.onnx.export(
             network,
-            (example,),
+            (example, *inputs.values()),
             dynamo=True,
             opset_version=OPSET,
-            input_names=["image"],
+            input_names=["image", *inputs],
             output_names=["logits"],
-            dynamic_shapes=(free,),
+            dynamic_shapes=(free, *(None for _ in inputs)),
             verbose=False,
         )
-    write_atomic(path, program.model_proto.SerializeToString())
+    return program.model_proto.SerializeToString()

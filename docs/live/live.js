@@ -278,6 +278,7 @@ function showValues() {
 
 // ---- start ------------------------------------------------------------------------------------------------------
 
+if (about.networks.length < 2) document.querySelector(".nets").hidden = true;
 about.scenes.forEach((scene, index) => {
   const button = document.createElement("button"), image = document.createElement("img");
   button.type = "button";
