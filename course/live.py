@@ -1,5 +1,6 @@
 """What the live page needs: the network as ONNX with gates on its skips, MiniCity scenes with labels, and names."""
 
+import copy
 import json
 import shutil
 from pathlib import Path
@@ -37,9 +38,9 @@ class Gated(nn.Module):
 
     def __init__(self, unet: UNet) -> None:
         super().__init__()
-        self.unet = unet
+        self.unet = copy.deepcopy(unet)  # its hooks must not stay with the network that was given
         self.factors: Tensor | None = None
-        for index, block in enumerate(unet.decoder):
+        for index, block in enumerate(self.unet.decoder):
             block.register_forward_pre_hook(lambda _, inputs, index=index: self.turn_down(index, *inputs))
 
     def turn_down(self, index: int, x: Tensor, skip: Tensor) -> tuple[Tensor, Tensor]:

@@ -86,8 +86,8 @@ def prepare_source() -> None:
 def claims_page() -> str:
     """The page of all claims with their verdicts."""
     return (
-        "# Verdicts\n\nWhat the talk says, word for word, what we asked, and what came of it. A verdict is computed from the "
-        "recorded runs, or rests on the source that its section names.\n\n" + claims_table("lessons/") + "\n"
+        "# Verdicts\n\nWhat the talk says, word for word, what we asked, and what came of it. A verdict is computed "
+        "from the recorded runs, or rests on the source that its section names.\n\n" + claims_table("lessons/") + "\n"
     )
 
 
