@@ -17,6 +17,8 @@ def unet():
     network = UNet(19, width=4).eval()
     with torch.no_grad():
         for parameter in network.parameters():
+            if parameter.ndim > 1:
+                torch.nn.init.kaiming_normal_(parameter)  # so that the deep skips matter too
             parameter.copy_(parameter.half().float())  # what half precision keeps exactly
     return network
 
@@ -35,11 +37,11 @@ def test_the_page_runs_the_same_network_as_the_lessons_until_a_skip_is_turned_do
     with torch.no_grad():
         expected = unet(normalize(photo)[None]).numpy()
     session = onnxruntime.InferenceSession(halve(to_onnx(Page(unet), skips=torch.ones(4))))
-    assert np.abs(run(session, photo, [1, 1, 1, 1]) - expected).max() < 1e-4
+    assert np.abs(run(session, photo, [1, 1, 1, 1]) - expected).max() < 1e-4 * np.abs(expected).max()
     for level in range(4):
         skips = [1.0] * 4
         skips[level] = 0
-        assert np.abs(run(session, photo, skips) - expected).max() > 1e-3
+        assert np.abs(run(session, photo, skips) - expected).max() > 1e-2 * np.abs(expected).max()
 
 
 def test_the_first_factor_is_that_of_the_full_size_skip(unet, photo):
