@@ -100,7 +100,7 @@ def store_copy(path: Path, copy: Path) -> int:
     changed = 0
     for old, new in zip(stored.cells, executed.cells, strict=True):
         if new.cell_type == "code":
-            counts = old.execution_count == new.execution_count
+            counts = old.get("execution_count") == new.execution_count
             if not counts or comparable(old.outputs) != comparable(new.outputs):
                 old.outputs, old.execution_count = new.outputs, new.execution_count
                 changed += 1
