@@ -71,6 +71,19 @@ def test_setup_shows_nothing_and_figure_cells_show_one_picture(notebook):
             assert len(pictures) == 1
 
 
+def test_stored_figures_are_small():
+    charts, all_sizes = [], []
+    for path in list_notebooks():
+        for cell in code_cells(nbformat.read(path, as_version=4)):
+            for output in cell.outputs:
+                for kind in {"image/png", "image/jpeg"} & set(output.get("data", {})):
+                    all_sizes.append(len(output.data[kind]) * 3 / 4)  # base64
+                    charts += all_sizes[-1:] if kind == "image/png" else []
+    assert len(charts) > 20
+    assert sum(charts) / len(charts) < 120_000
+    assert sum(all_sizes) / len(all_sizes) < 250_000
+
+
 def test_no_place_of_any_machine_is_stored(notebook):
     for cell in notebook.cells:
         texts = [cell.source]

@@ -165,12 +165,3 @@ def test_only_our_own_figures_are_ours(drawn):
         }  # as without us: Matplotlib's backend shows it
     finally:
         shell.cleanup() if hasattr(shell, "cleanup") else None
-
-
-def test_stored_figures_are_small(drawn):
-    sizes = [
-        len(style.to_jpeg(figure) if style.has_pictures(figure) else style.to_png(figure)) for figure in drawn.values()
-    ]
-    charts = [len(style.to_png(figure)) for figure in drawn.values() if not style.has_pictures(figure)]
-    assert np.mean(charts) < 120_000
-    assert np.mean(sizes) < 250_000
