@@ -11,7 +11,9 @@ from typing import Any
 
 from cs_utils.exceptions import CourseError
 
-MODULES = {"00": "introduction"}
+MODULES = {
+    "00": "introduction",
+}
 """The module with the checks of each lesson."""
 EXERCISES: dict[str, "Exercise"] = {}
 """Every exercise by its name, such as "00.2", once the module of its lesson is imported."""
