@@ -1,36 +1,24 @@
-"""What README and lessons list and other files hold, written between marks by ``make readme``: nothing stands twice."""
+"""What README, docs and lessons list and other files hold, written by ``make readme``: nothing stands twice."""
 
+import base64
 import importlib
 import inspect
 import json
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from course.claims import claims_table
+from course.architecture import FLOORS, draw_architecture
+from course.claims import claims_table, list_claims
 from course.sections import Section, list_figures, list_notebooks
 from cs_utils.data.files import write_atomic
 from cs_utils.settings import ROOT
 
 README = ROOT / "README.md"
-FLOORS = (
-    "cs_utils.exceptions",
-    "cs_utils.labels",
-    "minicity",
-    "cs_utils.settings",
-    "cs_utils.data",
-    "cs_utils.losses",
-    "cs_utils.metrics",
-    "cs_utils.models",
-    "cs_utils.evaluation",
-    "cs_utils.plots",
-    "cs_utils.training",
-    "cs_utils.experiments",
-    "cs_utils.exercises",
-    "course",
-    "cs_utils.cli",
-)
-"""The doors of the house from the ground up: a module, or a folder of them, imports only from those before it."""
+DOCS = ROOT / "docs"
+PICTURE = "first-prediction"
+"""The figure of lesson 00 that README and home page show."""
 
 
 def figures_table(folder: str) -> list[str]:
@@ -65,6 +53,17 @@ def modules_table() -> list[str]:
     return ["| module | holds |", "|---|---|", *rows]
 
 
+def verdicts_summary() -> list[str]:
+    """How many claims have which verdict."""
+    # "depends on the batch" and the like are one kind.
+    kinds = Counter("depends" if " on " in (word := claim.verdict().word) else word for claim in list_claims())
+    counted = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
+    return [
+        f"{kinds.total()} claims were put to a test: {counted}.",
+        "Each [verdict](docs/claims.md) rests on a source, or is computed from recorded runs.",
+    ]
+
+
 def first_sentence(thing: Any) -> str:
     """The first sentence of a docstring, in Markdown."""
     text = " ".join((inspect.getdoc(thing) or "").partition("\n\n")[0].split())
@@ -82,6 +81,7 @@ def make_tables(folder: str) -> dict[str, list[str]]:
         "figures": figures_table(folder),
         "commands": commands_table(),
         "modules": modules_table(),
+        "verdicts": verdicts_summary(),
     }
 
 
@@ -90,20 +90,32 @@ def fill_marks(text: str, tables: dict[str, list[str]]) -> str:
     return MARKS.sub(lambda found: found[1] + "".join(f"{line}\n" for line in tables[found[2]]) + found[3], text)
 
 
-def list_changes() -> dict[Path, str]:
-    """The files that hold tables which are out of date, README and lessons, each with its text as it should be."""
-    changes = {README: fill_marks(README.read_text(encoding="utf-8"), make_tables("notebooks/"))}
+def list_changes() -> dict[Path, bytes]:
+    """The files that are out of date, README, docs and lessons and their pictures, each with what it should hold."""
+    changes: dict[Path, bytes] = {}
+    for path, folder in [(README, "notebooks/"), *((path, "../notebooks/") for path in sorted(DOCS.glob("*.md")))]:
+        changes[path] = fill_marks(path.read_text(encoding="utf-8"), make_tables(folder)).encode()
     tables = make_tables("")
     for path in list_notebooks():
         notebook = json.loads(path.read_text(encoding="utf-8"))
         for cell in notebook["cells"]:
             if cell["cell_type"] == "markdown":
                 cell["source"] = fill_marks("".join(cell["source"]), tables).splitlines(keepends=True)
-        changes[path] = json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
-    return {path: text for path, text in changes.items() if text != path.read_text(encoding="utf-8")}
+        changes[path] = (json.dumps(notebook, indent=1, ensure_ascii=False) + "\n").encode()
+    changes[DOCS / "_static" / f"{PICTURE}.jpg"] = stored_picture(PICTURE)
+    changes[DOCS / "_static" / "architecture.svg"] = draw_architecture()
+    return {path: data for path, data in changes.items() if not path.exists() or data != path.read_bytes()}
+
+
+def stored_picture(figure: str) -> bytes:
+    """The JPEG of a figure, as its lesson's stored outputs hold it."""
+    notebook = json.loads(list_figures()[figure].notebook.read_text(encoding="utf-8"))
+    cell = next(cell for cell in notebook["cells"] if f"figure-{figure}" in cell["metadata"].get("tags", []))
+    (data,) = (output["data"]["image/jpeg"] for output in cell["outputs"] if "image/jpeg" in output.get("data", {}))
+    return base64.b64decode(data)
 
 
 if __name__ == "__main__":
-    for path, text in list_changes().items():
-        write_atomic(path, text.encode())
+    for path, data in list_changes().items():
+        write_atomic(path, data)
         print(f"{path}: written")

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from course.readme import FLOORS
+from course.architecture import FLOORS
 from cs_utils.settings import ROOT
 
 
