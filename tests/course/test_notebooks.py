@@ -140,27 +140,44 @@ def test_it_opens_and_closes_as_all_do(path, notebook):
     assert [section.title.split(":")[0] for section in solved] == [f"Exercise {n + 1}" for n in range(count)]
 
 
-def anchors():
-    """Every link target of the lessons, from the README."""
-    for path in list_notebooks():
-        yield path.relative_to(ROOT).as_posix()
-        for cell in nbformat.read(path, as_version=4).cells:
-            if cell.cell_type == "markdown":
-                for title in re.findall(r"^## (.+?) *$", cell.source, flags=re.MULTILINE):
-                    yield f"{path.relative_to(ROOT).as_posix()}#{title.replace(' ', '-')}"
+TEXTS = [README, *sorted((ROOT / "docs").glob("*.md")), *sorted(ROOT.glob("[CL]*.md")), ROOT / "data/README.md"]
 
 
-def test_the_readme_links_to_sections_that_exist():
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    links = re.findall(r"\]\((notebooks/[^)]+\.ipynb[^)]*)\)", text)
-    assert links
-    assert sorted(set(links) - {*anchors()}) == []
+def anchors(path):
+    """The anchors of the headings of a notebook or a text, as Jupyter and GitHub make them."""
+    if path.suffix == ".ipynb":
+        cells = nbformat.read(path, as_version=4).cells
+        text = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+        return {title.strip().replace(" ", "-") for title in re.findall(r"^#+ (.+)$", text, flags=re.MULTILINE)}
+    titles = re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title.lower()).strip().replace(" ", "-") for title in titles}
 
 
-def test_the_tables_of_readme_and_lessons_are_there_and_up_to_date():
-    text = README.read_text(encoding="utf-8")
-    assert {name for _, name, _ in MARKS.findall(text)} == {"claims", "figures", "commands", "modules"}
+@pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.name)
+def test_what_a_text_links_to_is_there(path):
+    links = re.findall(r"\]\(([^)#\s]*)(?:#([^)]*))?\)", path.read_text(encoding="utf-8").replace(" ", "-"))
+    for target, anchor in links:
+        if not target.startswith(("http", "live/")):
+            found = (path.parent / target) if target else path
+            assert found.exists(), target
+            assert not anchor or anchor in anchors(found), f"{target}#{anchor}"
+
+
+def test_the_tables_of_readme_docs_and_lessons_are_there_and_up_to_date():
+    found = {name for path in TEXTS for _, name, _ in MARKS.findall(path.read_text(encoding="utf-8"))}
+    assert found == {"claims", "figures", "commands", "modules", "verdicts"}
     assert [path.name for path in list_changes()] == [], "run `make readme`"
+
+
+def test_every_file_of_docs_can_be_reached_from_the_readme():
+    seen, ahead = set(), [README]
+    while ahead:
+        path = ahead.pop()
+        seen.add(path)
+        links = re.findall(r"\]\(([^)#\s]+\.md)", path.read_text(encoding="utf-8"))
+        ahead += [found for link in links if (found := (path.parent / link).resolve()) not in seen and found.exists()]
+    # The site has a home page and a way in of its own.
+    assert set(TEXTS) - seen == {ROOT / "docs/index.md", ROOT / "docs/download.md"}
 
 
 def test_a_table_is_written_between_its_marks_and_nothing_else_is_touched():
@@ -170,8 +187,8 @@ def test_a_table_is_written_between_its_marks_and_nothing_else_is_touched():
     assert fill_marks("no marks", {"figures": ["a"]}) == "no marks"
 
 
-def test_the_python_of_the_readme_imports_what_there_is():
-    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+def test_the_python_of_the_docs_imports_what_there_is():
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs/running.md").read_text(encoding="utf-8"), re.DOTALL)
     imports = [line for block in blocks for line in block.splitlines() if line.startswith(("from ", "import "))]
     assert imports
     for line in imports:
