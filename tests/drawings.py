@@ -192,6 +192,9 @@ def all_drawings():
         "class dots": lambda: unet.plot_class_dots(
             {name: pd.DataFrame({0: table["iou"], 1: table["iou"] * 0.9}) for name in MANY}
         ),
+        "skip maps": lambda: unet.plot_skip_maps(
+            {level: tuple(part[:: 2**level, :: 2**level] for part in gradients.values()) for level in (0, 1)}
+        ),
         "receptive field": lambda: unet.plot_receptive_field(image, gradients, within, (32, 64), (-12, 11)),
         "overfitting": lambda: unet.plot_overfitting(
             pd.DataFrame({"step": range(5), "loss": 1.0, "iou": 0.5}), image, mask, {0: mask, 2: mask, 4: mask}

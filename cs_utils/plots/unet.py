@@ -1,4 +1,4 @@
-"""What a U-Net does: how far a pixel sees, class by class with and without skips, one image by heart, first steps."""
+"""What a U-Net does: what its skips carry and how far a pixel sees, one image by heart, first steps."""
 
 from collections.abc import Mapping
 
@@ -20,6 +20,7 @@ from cs_utils.plots.style import (
     headline,
     name_regions,
     new_figure,
+    panels,
     show,
     single,
     styled,
@@ -62,6 +63,27 @@ def plot_class_dots(
 
 
 @styled
+def plot_skip_maps(maps: Mapping[int, tuple[np.ndarray, np.ndarray]], title: str = "") -> Figure:
+    """What is joined on each level of a U-Net, a row for each: a channel of the skip, and one of the map from below.
+
+    Args:
+        maps: by level, 0 being the top: two arrays (h, w) of any range, drawn from dark (low) to light (high).
+        title: a sentence above it all.
+    """
+    height, width = next(iter(maps.values()))[0].shape
+    figure, axes = panels(len(maps), 2, aspect=width / height)
+    for row, (level, pair) in zip(axes, maps.items(), strict=True):
+        for axis, values, name in zip(row, pair, ("the skip", "from below (up-convolution)"), strict=True):
+            # A few extreme numbers, mostly at the rim, would leave all others one grey.
+            low, high = np.percentile(values, (1, 99))
+            axis.imshow(values, cmap="gray", vmin=low, vmax=max(high, low + 1e-12), interpolation="antialiased")
+            axis.set_title(f"Level {level}, {values.shape[0]}x{values.shape[1]}: {name}")
+            axis.set_axis_off()
+    headline(figure, title)
+    return figure
+
+
+@styled
 def plot_receptive_field(
     image: np.ndarray,
     gradients: Mapping[str, np.ndarray],
@@ -86,7 +108,7 @@ def plot_receptive_field(
     high = WIDTH / len(gradients) * height / width
     figure = new_figure(high + 4.2)
     grid = figure.add_gridspec(2, len(gradients), height_ratios=(high, 3.2))
-    pale = (0.5 * image + 0.5 * 255).astype(np.uint8)
+    pale = (0.7 * image + 0.3 * 255).astype(np.uint8)
     curves = figure.add_subplot(grid[1, :])
     side = field[1] - field[0] + 1
     for number, ((name, gradient), color) in enumerate(zip(gradients.items(), colors_for(len(gradients)), strict=True)):
