@@ -20,7 +20,7 @@ How a scene comes about, and where to read on:
    balance, tone curve, vignetting and noise.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -54,14 +54,17 @@ class Scene:
     objects: tuple[SceneObject, ...]
 
 
-def make_scene(seed: int, height: int = 1024, width: int = 2048) -> Scene:
+def make_scene(seed: int, height: int = 1024, width: int = 2048, noise: bool = True) -> Scene:
     """Generate the street scene of a seed at any size; the proportions of Cityscapes are 1 : 2.
 
-    The same seed gives the same bytes at the same size, and the same street at every size.
+    The same seed gives the same bytes at the same size, and the same street at every size. Without ``noise`` the
+    picture is the same but for the noise of the sensor.
     """
     rng = np.random.default_rng(seed)
     light = draw_light(rng)
     look = draw_look(rng, light)
+    if not noise:
+        look = replace(look, noise=0.0)
     lens, eye = draw_lens(rng, height, width)
     found = overlays(rng, height, width)
     sky_seed = float(rng.random())

@@ -150,7 +150,11 @@ def all_drawings():
         "channels": lambda: preprocessing.plot_channels(one_hot(train_id_to_slide(mask))),
         "ceiling of IoU": lambda: preprocessing.plot_iou_ceiling(ceiling, marked=256),
         "mismatch": lambda: preprocessing.plot_mismatch(curves([0, 4, 12]) / 15),
-        "denoising": lambda: preprocessing.plot_denoising(curves([0, 1, 2], range(12))),
+        "bilinear": lambda: preprocessing.plot_bilinear(np.array([[80, 40], [20, 60]]), 0.25, 0.25),
+        "memorising": lambda: preprocessing.plot_memorising(
+            {name: curves(EPOCHS, ["train", "val"]) / 9 for name in MANY[:2]},
+            curves(MANY, ["train", "val"]) / 9,
+        ),
         "class iou": lambda: results.plot_class_iou(table),
         "confusion": lambda: results.plot_confusion(np.eye(20) * 98 + 2),
         "boundary errors": lambda: results.plot_boundary_errors(distances),

@@ -13,6 +13,7 @@ from cs_utils.exceptions import CourseError
 
 MODULES = {
     "00": "introduction",
+    "02": "augmentation",
     "04": "unet",
 }
 """The module with the checks of each lesson."""

@@ -1,16 +1,21 @@
 """The steps of preprocessing and augmentation, and what each of them costs."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from cs_utils.labels import CLASS_NAMES, NUM_CLASSES, SLIDE_CHANNELS, SLIDE_VOID, colorize
 from cs_utils.plots.style import (
     ACCENT,
     FOURTH,
     INK,
+    PALE,
     SECOND,
+    THIRD,
     WIDTH,
     colors_for,
     headline,
@@ -111,17 +116,64 @@ def plot_mismatch(iou: pd.DataFrame, title: str = "", ax: Axes | None = None) ->
 
 
 @styled
-def plot_denoising(psnr: pd.DataFrame, title: str = "", ax: Axes | None = None) -> Figure:
-    """PSNR in dB to the clean image: a row for each sigma of the blur, a column for each deviation of the noise.
+def plot_bilinear(values: np.ndarray, down: float, right: float, title: str = "", ax: Axes | None = None) -> Figure:
+    """A place between four pixels, and the rectangle that is the weight of each.
 
-    A star marks the best sigma for each noise.
+    Args:
+        values: (2, 2), one number for each pixel.
+        down: how far below the upper two the place lies, 0 to 1.
+        right: how far to the right of the left two, 0 to 1.
+        title: a sentence above it.
+        ax: where to draw; None: a figure of its own.
     """
-    figure, axes = single(ax, 5.4)
-    for (noise, values), color in zip(psnr.items(), colors_for(psnr.shape[1]), strict=True):
-        axes.plot(psnr.index, values, "o-", color=color, linewidth=2.5, label=f"noise of {noise:g}")
-        best = values.idxmax()
-        axes.plot(best, values[best], "*", color=color, markersize=22, markeredgecolor=INK)
-    axes.set(xlabel="sigma of the Gaussian blur [pixels]", ylabel="PSNR to the clean image [dB]")
-    name_lines(axes)
-    headline(axes, title or "How well a blur removes noise (star: the best blur)")
+    figure, axes = single(ax, 5.0)
+    # A pixel's weight is the rectangle on the other side of the place: the nearer the pixel, the larger.
+    for (row, column), color in zip(np.ndindex(2, 2), (SECOND, ACCENT, THIRD, FOURTH), strict=True):
+        left, width = (right, 1 - right) if column == 0 else (0, right)
+        top, height = (down, 1 - down) if row == 0 else (0, down)
+        axes.add_patch(Rectangle((left, top), width, height, facecolor=color, alpha=0.25))
+        middle = left + width / 2, top + height / 2
+        axes.annotate(f"{width * height:.4g}", middle, ha="center", va="center", color=color)
+        axes.plot(column, row, "s", color=color, markersize=18)
+        shift, side = ((-16, 0), "right") if column == 0 else ((16, 0), "left")
+        text = f"{values[row, column]:g}"
+        axes.annotate(text, (column, row), shift, textcoords="offset points", ha=side, va="center", color=color)
+    axes.plot(right, down, "o", color=INK, markersize=12)
+    axes.set(xlim=(-0.35, 1.35), ylim=(1.15, -0.15), aspect="equal", xticks=[], yticks=[])
+    axes.set_frame_on(False)
+    headline(axes, title or "The weight of a pixel is the opposite rectangle")
+    return figure
+
+
+@styled
+def plot_memorising(curves: Mapping[str, pd.DataFrame], recorded: pd.DataFrame, title: str = "") -> Figure:
+    """How well networks know their training images, and new ones, epoch by epoch; and what long runs have recorded.
+
+    Args:
+        curves: by way of training, a table whose index is the epoch, with ``train`` and ``val``, mean IoU 0..1.
+        recorded: a row for each way, with ``train`` and ``val`` at the end; without rows the panel is left out.
+        title: a sentence above it all.
+    """
+    figure = new_figure(4.6 + (0.6 + 0.42 * len(recorded) if len(recorded) else 0))
+    heights = (4.2, 0.6 + 0.42 * len(recorded)) if len(recorded) else (1,)
+    grid = figure.add_gridspec(len(heights), len(curves), height_ratios=heights)
+    top = max(table.to_numpy().max() for table in curves.values()) * 108
+    for place, (name, table) in enumerate(curves.items()):
+        axes = figure.add_subplot(grid[0, place])
+        for column, color in (("train", ACCENT), ("val", SECOND)):
+            axes.plot(table.index, 100 * table[column], "o-", color=color, linewidth=2.5)
+            label, end = {"train": "training images", "val": "new images"}[column], 100 * table[column].iloc[-1]
+            place_of = (table.index[-1], end)
+            axes.annotate(f"{label} {end:.0f}", place_of, (0, 8), textcoords="offset points", ha="right", color=color)
+        axes.set(title=name, xlabel="epoch", ylim=(0, top))
+        axes.set_ylabel("mean IoU [%]" if place == 0 else "")
+    if len(recorded):
+        axes = figure.add_subplot(grid[1, :])
+        rows = np.arange(len(recorded))[::-1]
+        axes.hlines(rows, 100 * recorded["val"], 100 * recorded["train"], color=PALE, linewidth=4, zorder=1)
+        axes.plot(100 * recorded["train"], rows, "o", color=ACCENT, markersize=10)
+        axes.plot(100 * recorded["val"], rows, "o", color=SECOND, markersize=10)
+        axes.set_yticks(rows, list(recorded.index))
+        axes.set(xlabel="mean IoU of the recorded runs at their end [%]", ylim=(-0.6, len(rows) - 0.4))
+    headline(figure, title or "Training images and new images")
     return figure

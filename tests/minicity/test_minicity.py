@@ -57,6 +57,14 @@ def test_same_seed_same_bytes_and_other_seed_another_street():
     assert np.mean(label_ids(3) != label_ids(4)) > 0.1
 
 
+def test_without_noise_only_the_noise_is_missing():
+    clean = make_scene(3, 128, 256, noise=False)
+    assert all(np.array_equal(a.polygon, b.polygon) for a, b in zip(clean.objects, scene(3).objects, strict=True))
+    difference = scene(3).image.astype(float) - clean.image
+    assert abs(difference.mean()) < 0.2
+    assert 0.3 < difference.std() < 9
+
+
 def test_the_bytes_do_not_depend_on_the_process_or_on_what_was_made_before():
     code = (
         "import zlib; from minicity import make_scene; s = make_scene(5, 64, 128);"

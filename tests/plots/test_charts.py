@@ -18,7 +18,13 @@ from cs_utils.plots.analysis import plot_class_shares, plot_images_per_city, plo
 from cs_utils.plots.architecture import plot_levels, plot_unet
 from cs_utils.plots.losses import plot_gradients, plot_journey, plot_toy_losses, plot_void
 from cs_utils.plots.models import SKETCHES, network_colors, plot_costs, plot_published, plot_where_costs_lie
-from cs_utils.plots.preprocessing import PAPER_CEILING, plot_channels, plot_denoising, plot_iou_ceiling
+from cs_utils.plots.preprocessing import (
+    PAPER_CEILING,
+    plot_bilinear,
+    plot_channels,
+    plot_iou_ceiling,
+    plot_memorising,
+)
 from cs_utils.plots.results import (
     plot_boundary_errors,
     plot_ceiling,
@@ -235,10 +241,22 @@ def test_the_ceiling_is_compared_with_the_papers_where_the_paper_has_the_class()
     assert words(table) == ["90", "80", "50", "30"]
 
 
-def test_stars_mark_the_best_blur():
-    axes = plot_denoising(pd.DataFrame({2: [42.0, 30.0], 20: [22.0, 26.0]}, index=[0, 0.8])).axes[0]
-    stars = [(float(np.squeeze(line.get_xdata())), float(np.squeeze(line.get_ydata()))) for line in axes.lines[1::2]]
-    assert stars == [(0, 42), (0.8, 26)]
+def test_the_weights_of_the_four_pixels_are_the_rectangles_opposite_to_them():
+    axes = plot_bilinear(np.array([[80, 40], [20, 60]]), down=0.25, right=0.5).axes[0]
+    places = {text.get_text(): text.xy for text in axes.texts}
+    assert sorted(words(axes)) == sorted(["80", "40", "20", "60", "0.375", "0.375", "0.125", "0.125"])
+    heavy = [text.xy for text in axes.texts if text.get_text() == "0.375"]
+    assert all(y > 0.25 for _, y in heavy)  # the upper two are nearer, and their rectangles lie below
+    assert places["80"] == (0, 0) and places["60"] == (1, 1)
+
+
+def test_recorded_runs_stand_below_the_live_ones_and_only_if_there_are_any():
+    curves = {"with": pd.DataFrame({"train": [0.1, 0.9], "val": [0.1, 0.3]}, index=[1, 2])}
+    recorded = pd.DataFrame({"train": [0.8], "val": [0.4]}, index=["none"])
+    live, below = plot_memorising(curves, recorded).axes
+    assert [list(line.get_ydata()) for line in live.lines] == [[10, 90], [10, 30]]
+    assert [float(line.get_xdata()[0]) for line in below.lines] == [80, 40]
+    assert len(plot_memorising(curves, recorded[:0]).axes) == 1
 
 
 def test_class_iou_leaves_out_absent_classes_and_shows_the_shares():

@@ -97,7 +97,6 @@ SERIES = {
     "focus": lambda figure: figure.axes[1].lines[:-1],
     "same budget": lambda figure: figure.axes[0].lines[::2],
     "mismatch": lambda figure: figure.axes[0].lines,
-    "denoising": lambda figure: figure.axes[0].lines[::2],
     "weight decay": lambda figure: figure.axes[0].lines,
     "optimizers": lambda figure: figure.axes[0].lines,
     "batches": lambda figure: [line for line in figure.axes[1].lines if line.get_linewidth() > 2],
@@ -136,7 +135,7 @@ def test_every_drawing_is_made_in_our_style():
         assert drawings and all(hasattr(drawing, "__wrapped__") for drawing in drawings), module
 
 
-@pytest.mark.parametrize("name", ["scenes", "toy losses", "denoising", "u-net", "class shares", "confusion"])
+@pytest.mark.parametrize("name", ["scenes", "toy losses", "mismatch", "u-net", "class shares", "confusion"])
 def test_a_readers_own_style_changes_nothing(drawings, monkeypatch, name):
     monkeypatch.setattr(style, "DPI", 30)
     before = style.to_png(drawings[name]())

@@ -1,0 +1,93 @@
+"""Checks for lesson 02: what happens to image and mask on their way to the network."""
+
+from collections.abc import Callable, Iterable
+
+import numpy as np
+
+from cs_utils.data.statistics import boundaries
+from cs_utils.data.transforms import flip, resize, rotate
+from cs_utils.exercises import checks, expect
+from cs_utils.labels import VOID
+
+PATCH = 16
+"""Side of the squares of a patchwork, in pixels."""
+
+
+def four_pairs(image: np.ndarray, mask: np.ndarray) -> dict[str, np.ndarray]:
+    """Four pairs of image and mask by a letter, as photos (H, W, 3) under the outlines of the mask; two are wrong."""
+    left, right, mirrored = rotate(image, mask, 7), rotate(image, mask, -7), flip(image, mask)
+    pairs = {"A": right, "B": (left[0], right[1]), "C": mirrored, "D": (mirrored[0], mask)}
+    return {
+        letter: np.where(boundaries(mask)[..., None], np.uint8(255), image) for letter, (image, mask) in pairs.items()
+    }
+
+
+def _patchwork() -> tuple[np.ndarray, np.ndarray]:
+    """An image that shows its mask: squares of four classes, none of them road, (96, 192, 3) and (96, 192) uint8."""
+    tiles = np.random.default_rng(0).choice(np.uint8([2, 8, 13, 17]), (7, 13))
+    # Cut so that no border lies at an even place: halving must fall between two squares.
+    mask = np.kron(tiles, np.ones((PATCH, PATCH), np.uint8))[5:101, 7:199].copy()
+    return np.repeat(mask[..., None], 3, axis=2), mask
+
+
+def _inside(mask: np.ndarray) -> np.ndarray:
+    """Pixels whose neighbourhood has one class only: there, interpolation changes nothing."""
+    framed = np.pad(mask, 1, constant_values=VOID)  # what lies outside was black
+    return ~boundaries(framed, within=1)[1:-1, 1:-1] & (mask != VOID)
+
+
+@checks("02.1", "First go along the upper row, then along the lower row, then from the one to the other.")
+def between_four_pixels(answer: float) -> None:
+    """The value between 0, 80 and 40, 200, three quarters of the way to the right and half of the way down."""
+    expect(isinstance(answer, int | float | np.number), "One number is wanted.")
+    expect(abs(float(answer) - 110) < 1e-6, f"{float(answer):g} is not the value.")
+
+
+@checks("02.2", "Follow one outline with large contrast, such as a roof against the sky or the foot of a pole.")
+def wrong_pairs(answer: Iterable[str]) -> None:
+    """The letters of the pairs of `four_pairs` in which image and mask do not fit."""
+    given = {str(letter).strip().upper() for letter in answer} - {""}
+    expect(given <= set("ABCD"), "The pictures have the letters A to D.")
+    expect(not given & {"A", "C"}, "A picture in which image and mask fit is among them.")
+    expect(given == {"B", "D"}, "A picture in which they do not fit is missing.")
+
+
+@checks("02.3", "How many angles are drawn? How is the mask interpolated? Which class is 0?")
+def repaired_rotation(answer: Callable[..., tuple[np.ndarray, np.ndarray]]) -> None:
+    """A function of image, mask and generator that rotates both by one random angle within 12 degrees."""
+    image, mask = _patchwork()
+    empty = []
+    for seed in range(8):
+        given = answer(image.copy(), mask.copy(), np.random.default_rng(seed))
+        turned, labels = (np.asarray(part) for part in given)
+        expect(turned.shape == image.shape and labels.shape == mask.shape, "The shapes have changed.")
+        expect(set(np.unique(labels)) <= {*np.unique(mask), VOID}, "The mask holds classes that were not in it before.")
+        same = turned[..., 0] == labels
+        expect(bool(same[_inside(labels)].all()), "Image and mask are not turned by the same angle.")
+        empty.append((labels == VOID).mean())
+    expect(max(empty) > 0.05, "Nothing is turned, or its corners are not void.")
+    expect(max(empty) < 0.15, "More than the corners is void, or the angle is too large.")
+    expect(np.ptp(empty) > 0.01, "The angle is not random.")
+
+
+@checks(
+    "02.4", "Make an image of zeros and a mask full of 255 first. Then write the small ones into the middle of them."
+)
+def moved_away(answer: Callable[..., tuple[np.ndarray, np.ndarray]]) -> None:
+    """A function of image, mask and a factor below 1 that shrinks both and leaves the size as it was."""
+    image, mask = _patchwork()
+    for factor, (height, width) in {0.5: (48, 96), 0.75: (72, 144)}.items():
+        moved, labels = (np.asarray(part) for part in answer(image.copy(), mask.copy(), factor))
+        expect(moved.shape == image.shape and labels.shape == mask.shape, "The size has changed.")
+        top, left = (96 - height) // 2, (192 - width) // 2
+        window = slice(top, top + height), slice(left, left + width)
+        border = np.ones(mask.shape, bool)
+        border[window] = False
+        expect(bool((labels[border] == VOID).all()), "The border of the mask is not void.")
+        expect(not moved[border].any(), "The border of the image is not black.")
+        small, small_labels = resize(image, mask, (height, width))
+        expect(bool((labels[window] != VOID).all()), "Void lies in the middle of the mask too.")
+        expect(set(np.unique(labels)) <= {*np.unique(mask), VOID}, "The mask holds classes that were not in it before.")
+        inside = _inside(small_labels)
+        expect(bool((labels[window] == small_labels)[inside].all()), "The middle is not the shrunk mask.")
+        expect(bool((moved[window] == small)[inside].all()), "The middle is not the shrunk image.")
