@@ -11,6 +11,7 @@ from matplotlib.patches import Rectangle
 from cs_utils.labels import VOID
 from cs_utils.plots.style import (
     ACCENT,
+    BEHIND_TEXT,
     INK,
     PALE,
     SECOND,
@@ -25,6 +26,9 @@ from cs_utils.plots.style import (
     single,
     styled,
 )
+
+FIRST = "#f8ebd1"
+"""Colour behind the first epoch."""
 
 
 @styled
@@ -48,15 +52,18 @@ def plot_class_dots(
         height = places + 0.5 * ((number + 0.5) / len(scores) - 0.5) * -1
         for column in table:
             axes.plot(table.loc[names, column], height, "o", color=color, markersize=8, alpha=0.7)
-        mean = table.loc[names].mean(axis=1)
-        axes.plot(mean, height, "|", color=color, markersize=16, markeredgewidth=3)
+        if table.shape[1] > 1:
+            mean = table.loc[names].mean(axis=1)
+            axes.plot(mean, height, "|", color=color, markersize=16, markeredgewidth=3)
         axes.plot([], [], "o", color=color, label=name)
     axes.set_yticks(places, names)
     axes.hlines(places[:-1] + 0.5, 0, 1, color=PALE, linewidth=0.8)
     axes.grid(axis="y", visible=False)
-    axes.set(xlim=(0, 1), ylim=(-0.6, len(names) - 0.4), xlabel="IoU (dots: seeds, bar: their mean)")
+    several = any(table.shape[1] > 1 for table in scores.values())
+    label = "IoU (dots: seeds, bar: their mean)" if several else "IoU"
     if dead.any():
-        axes.set_xlabel(f"{axes.get_xlabel()}; {dead.sum()} more classes below {alive:g}")
+        label += f"; {dead.sum()} more classes below {alive:g}"
+    axes.set(xlim=(0, 1), ylim=(-0.6, len(names) - 0.4), xlabel=label)
     axes.legend(loc="lower right")
     headline(axes, title or "IoU of each class")
     return figure
@@ -197,8 +204,9 @@ def plot_first_epoch(
     scored = scored[~dead].iloc[::-1]
     figure = new_figure(max(5.2, 0.3 * len(scored) + 2))
     left, right = figure.subplots(1, 2, width_ratios=(1.15, 1))
-    left.axvspan(0, steps, color="#f3ddb3", alpha=0.6)
-    left.text(steps / 2, 0.98, "first\nepoch", transform=left.get_xaxis_transform(), ha="center", va="top")
+    left.axvspan(0, steps, color=FIRST, zorder=0)
+    left.text(steps / 2, 0.98, "first\nepoch", transform=left.get_xaxis_transform(), ha="center", va="top",
+              bbox=BEHIND_TEXT | {"facecolor": FIRST})  # fmt: skip
     left.plot(curve.index, curve, marker="o", color=ACCENT, linewidth=2.5)
     for name, value in levels.items():
         left.axhline(value, linestyle="--", color=INK)

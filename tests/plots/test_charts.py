@@ -33,7 +33,7 @@ from cs_utils.plots.results import (
     plot_rare_classes,
 )
 from cs_utils.plots.training import plot_batches, plot_days, plot_faster, plot_histories, plot_stopping, spell
-from cs_utils.plots.unet import plot_class_dots, plot_first_epoch
+from cs_utils.plots.unet import plot_class_dots, plot_first_epoch, plot_skip_maps
 from cs_utils.settings import Settings
 
 MODELS = {"FCN": "fcn", "DeepLabv3+": "deeplabv3plus", "SegFormer": "segformer", "U-Net": "unet"}
@@ -359,6 +359,19 @@ def test_class_dots_are_seeds_and_classes_that_nobody_finds_are_counted():
     assert "1 more class" in axes.get_xlabel()
     dots = [line.get_xdata()[0] for line in axes.lines if line.get_marker() == "o" and len(line.get_xdata())]
     assert dots == [0.5, 0.6, 0.25, 0.3]
+    assert "seeds" in axes.get_xlabel()
+    assert "seeds" not in plot_class_dots({"one": one[[0]]}).axes[0].get_xlabel()
+
+
+def test_skip_maps_stand_in_pairs_and_a_few_extreme_numbers_do_not_hide_the_rest():
+    flat = np.zeros((4, 8))
+    wild = np.linspace(0, 1, 800).reshape(20, 40)
+    wild[0, 0] = 1000
+    axes = plot_skip_maps({0: (wild, wild / 2), 3: (flat, flat)}).axes
+    assert [axis.images[0].get_array().shape for axis in axes] == [(20, 40), (20, 40), (4, 8), (4, 8)]
+    low, high = axes[0].images[0].get_clim()
+    assert 0 < low < 0.02 < 0.98 < high < 1
+    assert "Level 3" in axes[2].get_title() and "skip" in axes[2].get_title()
 
 
 def test_the_first_epoch_is_shaded_and_classes_at_zero_are_counted():
