@@ -109,8 +109,6 @@ def all_drawings():
     within = {name: np.linspace(0.1, 1, 64) for name in gradients}
     ids = np.where(instances() >= 1000, instances() // 1000, instances()).astype(np.uint8)
     positions = np.random.default_rng(2).random((20, 8, 16))
-    photos = pd.DataFrame({"brightness": [50.0, 90.0, 130.0]})
-    colors = pd.DataFrame({name: np.linspace(20, 200, 20) for name in ("red", "green", "blue", "brightness")})
     objects = pd.DataFrame({"class": ["car", "bus", "person"] * 9, "pixels": np.geomspace(3, 9e4, 27).astype(int)})
     cities = {split: {f"{split} {number}": 10 + number for number in range(4)} for split in ("train", "val", "test")}
     lift = pd.DataFrame(1.2, MANY, MANY).mask(np.eye(12, dtype=bool))
@@ -128,7 +126,8 @@ def all_drawings():
         "positions": lambda: analysis.plot_class_positions(positions, list(NAMES)),
         "lift": lambda: analysis.plot_lift(lift),
         "object sizes": lambda: analysis.plot_object_sizes(objects, 4, 16),
-        "brightness": lambda: analysis.plot_brightness(photos, colors.set_axis(NAMES)),
+        "overlap": lambda: analysis.plot_overlap(mask[:16:4, :32:4] == 10, mask[2:18:4, :32:4] == 10),
+        "class colours": lambda: analysis.plot_class_colors(dict.fromkeys(CLASS_NAMES, image[0, :9])),
         "void": lambda: analysis.plot_void(positions[0], sizes[:6] / 9, sizes / 5, 0.11),
         "loss shares": lambda: analysis.plot_loss_shares(pd.DataFrame(dict.fromkeys(MANY, table["share"]))),
         "u-net": lambda: architecture.plot_unet(layers, (64, 128)),

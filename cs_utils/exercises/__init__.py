@@ -13,6 +13,7 @@ from cs_utils.exceptions import CourseError
 
 MODULES = {
     "00": "introduction",
+    "01": "data_analysis",
     "02": "augmentation",
     "04": "unet",
 }

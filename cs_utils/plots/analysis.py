@@ -1,6 +1,6 @@
 """What a data set holds."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -10,6 +10,7 @@ from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from cs_utils.data.statistics import LUMA
 from cs_utils.labels import CLASS_NAMES, PALETTE
 from cs_utils.plots.style import (
     ACCENT,
@@ -18,6 +19,7 @@ from cs_utils.plots.style import (
     LETTERS,
     PALE,
     SECOND,
+    THIRD,
     VOID_STRIPES,
     colors_for,
     headline,
@@ -128,23 +130,51 @@ def plot_presence(present: pd.Series, shares: pd.Series, title: str = "", ax: Ax
 
 
 @styled
-def plot_class_positions(positions: np.ndarray, names: list[str], title: str = "") -> Figure:
+def plot_class_positions(
+    positions: np.ndarray, names: Sequence[str], photo: np.ndarray | None = None, title: str = ""
+) -> Figure:
     """A map of the frame for each class, (n, h, w), bright where the class is most often; each on its own scale.
 
-    The number under a name is the largest share of the images that have the class at one and the same place.
+    The number under a name is the largest share of the images that have the class at one and the same place. The mean
+    of all photos, (H, W, 3) uint8, comes first if it is given.
     """
-    rows = -(-len(names) // 5)
+    first = int(photo is not None)
+    rows = -(-(len(names) + first) // 5)
     figure = new_figure(1.55 * rows + 0.6)
     axes = figure.subplots(rows, 5, squeeze=False)
-    for axis, name, place in zip(axes.flat, names, positions, strict=False):
+    if photo is not None:
+        axes.flat[0].imshow(photo, aspect="auto")
+        axes.flat[0].set_title("mean of all\nphotos", linespacing=1)
+    for axis, name, place in zip(axes.flat[first:], names, positions, strict=False):
         peak = place.max()
         axis.imshow(place, cmap="magma", vmin=0, vmax=peak or 1, aspect="auto", interpolation="bilinear")
         axis.set_title(f"{name}\nmax {peak:.0%}" if peak >= 0.01 else f"{name}\nmax {peak:.1%}", linespacing=1)
+    for axis in axes.flat:
         axis.set(xticks=[], yticks=[])
         axis.set_box_aspect(0.5)
-    for axis in axes.flat[len(names) :]:
+    for axis in axes.flat[len(names) + first :]:
         axis.set_axis_off()
     headline(figure, title or "Where in the frame each class is found (bright: often)")
+    return figure
+
+
+OVERLAP = (("", PALE), ("hit (TP)", THIRD), ("missed (FN)", SECOND), ("false alarm (FP)", ACCENT))
+"""What a cell of `plot_overlap` is, and its colour."""
+
+
+@styled
+def plot_overlap(truth: np.ndarray, prediction: np.ndarray, title: str = "", ax: Axes | None = None) -> Figure:
+    """Where one class is, (H, W) bool, and where it was predicted, cell by cell: hits, misses and false alarms."""
+    height, width = truth.shape
+    figure, axes = single(ax, 0.75 * height + 0.8)
+    for row, column in np.ndindex(truth.shape):
+        kind = int(truth[row, column]) + 3 * int(prediction[row, column])  # 0, 1, 3 or 4
+        word, color = OVERLAP[{0: 0, 1: 2, 3: 3, 4: 1}[kind]]
+        axes.add_patch(Rectangle((column, row), 0.96, 0.9, color=color, linewidth=0))
+        axes.text(column + 0.48, row + 0.45, word, color="white", ha="center", va="center", weight="bold")
+    axes.set(xlim=(0, width), ylim=(height, 0))
+    axes.set_axis_off()
+    headline(axes, title or "Hits, misses and false alarms of one class")
     return figure
 
 
@@ -210,28 +240,24 @@ def plot_object_sizes(
 
 
 @styled
-def plot_brightness(photos: pd.DataFrame, colors: pd.DataFrame, title: str = "") -> Figure:
-    """Distribution of the photos' mean brightness; brightness of each class, in the mean colour of its pixels.
+def plot_class_colors(samples: Mapping[str, np.ndarray], title: str = "", ax: Axes | None = None) -> Figure:
+    """Some pixels of each class, (n, 3) uint8 by name, as a row of squares from dark to bright; at the left their mean.
 
-    Args:
-        photos: column ``brightness``, 0..255, a row for each photo.
-        colors: columns ``red``, ``green``, ``blue`` and ``brightness``, 0..255 or NaN, a row for each class.
-        title: a sentence above it all.
+    Classes without pixels are left out.
     """
-    found = colors.dropna().sort_values("brightness")
-    figure = new_figure(ROW * len(found) + 1.4)
-    left, right = figure.subplots(1, 2, width_ratios=(2, 3))
-    left.hist(photos["brightness"], bins=np.arange(0, 256, 8), color=SECOND, edgecolor="white")
-    mean = photos["brightness"].mean()
-    left.axvline(mean, color=ACCENT, lw=3)
-    left.set(xlim=(0, 255), xlabel="mean brightness of a photo", ylabel="photos", title=f"Photos: mean {mean:.0f}")
-    shades = found[["red", "green", "blue"]].to_numpy() / 255
-    bars = right.barh(found.index, found["brightness"], color=shades, edgecolor=INK)
-    right.bar_label(bars, fmt="%.0f", padding=4)
-    right.set(xlim=(0, 275), xlabel="mean brightness of the class's pixels", title="Mean colour of each class")
-    right.grid(axis="y", visible=False)
-    right.margins(y=0.02)
-    headline(figure, title or "Light and colour (0: black, 255: white)")
+    found = {name: pixels for name, pixels in samples.items() if len(pixels)}
+    figure, axes = single(ax, ROW * len(found) + 0.9)
+    most = max(map(len, found.values()))
+    for row, pixels in enumerate(found.values()):
+        for column, color in enumerate(pixels[np.argsort(pixels @ LUMA)]):
+            axes.add_patch(Rectangle((column + 2.6, row + 0.04), 1, 0.92, color=color / 255, linewidth=0))
+        axes.add_patch(Rectangle((0, row + 0.04), 2, 0.92, color=pixels.mean(axis=0) / 255, linewidth=0))
+    axes.set(xlim=(0, most + 2.6), ylim=(len(found), 0), yticks=np.arange(len(found)) + 0.5, yticklabels=found)
+    axes.set_xticks([1, 2.6 + most / 2], ["mean", "single pixels, dark to bright"])
+    axes.tick_params(length=0)
+    axes.grid(visible=False)
+    axes.spines[:].set_visible(False)
+    headline(axes, title or "Single pixels of each class")
     return figure
 
 
