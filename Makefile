@@ -42,7 +42,7 @@ test: $(READY)  ## all tests and all notebooks; TESTS=tests/plots: some
 
 soak: export CS_SOAK = 1
 soak: $(READY)  ## the tests that inject faults, in their long form; prints the faults injected, survived and lost
-	$(BIN)/python -m pytest -o addopts=--import-mode=importlib --timeout=3600 -v tests/robustness tests/training tests/experiments/test_runner.py
+	$(BIN)/python -m pytest -o addopts=--import-mode=importlib --timeout=3600 -v tests/robustness tests/training tests/experiments/test_runner.py tests/evaluation/test_photos.py tests/course/test_sections.py
 
 bench: $(READY)  ## speed against what one would otherwise pick; tables go to build/benchmarks/
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet -r benchmarks/requirements.txt

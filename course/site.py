@@ -1,10 +1,12 @@
-"""The site: lessons, claims, figures, API and the live page, built by Sphinx from the stored outputs, never executing.
+"""The site: lessons, verdicts, figures, API and the live page, built by Sphinx from stored outputs, never executing.
 
 What it serves from other projects (the runtime of the live page, MathJax) comes from npm, by the versions that
 ``docs/package-lock.json`` pins; the pages then work without a network.
 """
 
 import json
+import os
+import re
 import shutil
 import subprocess
 import sys
@@ -12,7 +14,6 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from course.claims import claims_table
 from course.execution import BUILD, write_figures
 from course.live import build_live
 from course.sections import list_figures, list_notebooks, list_solutions
@@ -23,6 +24,18 @@ DOCS = ROOT / "docs"
 SITE = BUILD / "site"
 SOURCE = BUILD / "site-source"
 NPM = BUILD / "npm"
+PAGES = {
+    ROOT / "README.md": "index.md",
+    ROOT / "CONTRIBUTING.md": "contributing.md",
+    ROOT / "CHANGELOG.md": "changes.md",
+    ROOT / "LICENSE-CC-BY-4.0.md": "license.md",
+    ROOT / "LICENSE": "license.md",
+    ROOT / "data" / "README.md": "data.md",
+    ROOT / "results" / "README.md": "results.md",
+    ROOT / "results" / "weights": "models.md",
+    ROOT / "notebooks" / "solutions": "solutions.md",
+}
+"""Where the site has what lies outside of docs/ and is no notebook; a page of this name in docs/ comes first."""
 PACKAGES = {"cs_utils": "The helper package", "minicity": "The street generator"}
 
 
@@ -69,26 +82,70 @@ def prepare_source() -> None:
     shutil.copytree(DOCS, SOURCE, ignore=shutil.ignore_patterns("live", "package*.json"))
     (SOURCE / "_static" / "mathjax").mkdir(parents=True)
     shutil.copyfile(NPM / "node_modules" / "mathjax" / "es5" / "tex-svg.js", SOURCE / "_static/mathjax/tex-svg.js")
-    for path in [*list_notebooks(), *list_solutions()]:
-        target = SOURCE / "lessons" / path.relative_to(ROOT / "notebooks")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        # The notebooks lie in lessons/ here, and docs/ is the root.
-        text = path.read_text(encoding="utf-8").replace("](../docs/", "](../").replace("](../../docs/", "](../../")
-        target.write_text(text, encoding="utf-8")
-    (SOURCE / "claims.md").write_text(claims_page(), encoding="utf-8")
+    texts = [*list_notebooks(), *list_solutions(), *DOCS.glob("*.md"), *list_cards()]
+    for path in [*texts, *(path for path, page in PAGES.items() if path.is_file() and page != "index.md")]:
+        target = SOURCE / page_of(path)
+        if path.suffix:  # LICENSE is told of by the page of the other licence
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(read_page(path), encoding="utf-8")
     (SOURCE / "solutions.md").write_text(solutions_page(), encoding="utf-8")
-    (SOURCE / "gallery.md").write_text(gallery_page(SOURCE / "_images_of_lessons"), encoding="utf-8")
+    (SOURCE / "models.md").write_text(models_page(), encoding="utf-8")
+    (SOURCE / "figures.md").write_text(gallery_page(SOURCE / "_images_of_lessons"), encoding="utf-8")
     (SOURCE / "api.md").write_text(api_page(), encoding="utf-8")
     for package in PACKAGES:
         (SOURCE / f"api-{package}.md").write_text(package_page(package), encoding="utf-8")
 
 
-def claims_page() -> str:
-    """The page of all claims with their verdicts."""
-    return (
-        "# Verdicts\n\nWhat the talk says, word for word, what we asked, and what came of it. A verdict is computed "
-        "from the recorded runs, or rests on the source that its section names.\n\n" + claims_table("lessons/") + "\n"
-    )
+def list_cards() -> list[Path]:
+    """The model cards."""
+    return sorted((ROOT / "results" / "weights").glob("*.md"))
+
+
+def page_of(path: Path) -> str | None:
+    """Where the site has a file or folder of the repository, seen from the site's root; None: nowhere."""
+    if path in PAGES:
+        return PAGES[path]
+    if path.suffix == ".ipynb":
+        return f"lessons/{path.relative_to(ROOT / 'notebooks').as_posix()}"
+    if path in list_cards():
+        return f"models/{path.name}"
+    return path.relative_to(DOCS).as_posix() if path.is_relative_to(DOCS) else None
+
+
+def read_page(path: Path) -> str:
+    """The text of a file, its links turned by `link_pages`; in a notebook those of the prose."""
+    text = path.read_text(encoding="utf-8")
+    if path.suffix != ".ipynb":
+        return link_pages(text, path)
+    notebook = json.loads(text)
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "markdown":
+            cell["source"] = link_pages("".join(cell["source"]), path)
+    return json.dumps(notebook, ensure_ascii=False)
+
+
+def link_pages(text: str, path: Path) -> str:
+    """The text of a file with its links to other files of the repository turned to the site's pages.
+
+    What the site does not have is named without a link.
+    """
+    here = Path(page_of(path)).parent
+
+    def turn(found: re.Match) -> str:
+        words, target, anchor = found.groups()
+        if target.startswith("http"):
+            return found[0]
+        page = page_of((path.parent / target).resolve())
+        return f"[{words}]({Path(os.path.relpath(page, here)).as_posix()}{anchor})" if page else words
+
+    return re.sub(r"\[([^\]]*)\]\(([^)#\s]+)((?:#[^)\s]*)?)\)", turn, text)
+
+
+def models_page() -> str:
+    """The page that lists the model cards."""
+    entries = "\n".join(f"models/{path.stem}" for path in list_cards())
+    words = "What the networks that come with the course were trained on, what they reach, and what they cannot do."
+    return f"# Model cards\n\n{words}\n\n```{{toctree}}\n:maxdepth: 1\n\n{entries}\n```\n"
 
 
 def solutions_page() -> str:

@@ -1,4 +1,7 @@
 import json
+import subprocess
+import sys
+from urllib.parse import quote
 
 import pytest
 from matplotlib.figure import Figure
@@ -7,6 +10,7 @@ from course import sections as course
 from course.sections import list_figures, list_notebooks, read_sections, run_section
 from cs_utils import check
 from cs_utils.exceptions import CourseError
+from helpers import SOAK
 
 SECTIONS = [section for path in list_notebooks() for section in read_sections(path)]
 """Of the lessons only: of a solution, nobody draws a figure alone."""
@@ -84,6 +88,26 @@ def test_figures_are_found_by_name(notebook, monkeypatch):
         course.draw_figure("three")
 
 
+def test_every_section_uses_only_names_of_its_own_and_of_the_setup(tmp_path):
+    """So that it runs alone; each notebook is run once only, as a whole. `make soak` runs every section."""
+    for section in SECTIONS:
+        lines = [cell.source for cell in section.setup + section.cells]
+        (tmp_path / f"{quote(str(section), safe=' :')}.py").write_text("\n".join(lines), encoding="utf-8")
+    assert undefined_names(tmp_path) == ""
+
+
+def test_a_name_of_another_section_is_found(tmp_path):
+    (tmp_path / "a.py").write_text("import math\nmath.pi\ndisplay(b)\nb = 1\n")
+    assert "Undefined name `b`" in undefined_names(tmp_path)
+
+
+def undefined_names(folder):
+    command = [sys.executable, "-m", "ruff", "check", "--isolated", "--select", "F821", "--output-format", "concise"]
+    command += ["--quiet", "--config", 'builtins = ["display"]', str(folder)]
+    return subprocess.run(command, capture_output=True, text=True).stdout
+
+
+@pytest.mark.skipif(not SOAK, reason="make soak runs every section alone")
 @pytest.mark.parametrize("section", SECTIONS, ids=str)
 def test_every_section_runs_alone(section, monkeypatch, tmp_path):
     monkeypatch.setenv("CS_PROFILE", "tiny")
