@@ -211,7 +211,7 @@ def predict(
     With --submission instead of photos: predict a whole split into one archive for the benchmark server.
 
     Args:
-        photos: photos, folders of photos, or patterns such as 'photos/*.jpg'.
+        photos: photos, folders of photos, or patterns such as ``photos/*.jpg``.
         weights: weights file, or a run's folder; None: the weights that come with the course.
         out: folder to write the pictures of photos to.
         confidence: also write a heat map of how sure the network is, dark for 0 and bright for 1.

@@ -16,10 +16,12 @@ nb_mime_priority_overrides = [("html", "image/png", 0), ("html", "image/jpeg", 0
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
-autodoc_default_options = {"members": True, "undoc-members": False}
+# Not what Matplotlib has written about its own figures.
+autodoc_default_options = {"members": True, "undoc-members": False, "exclude-members": "set"}
 napoleon_google_docstring = True
 napoleon_use_ivar = True
 default_role = "code"  # `name` in a docstring is code
+suppress_warnings = ["ref.python"]  # two classes may have a field of one name
 
 html_theme = "furo"
 html_title = project

@@ -6,7 +6,7 @@ little. A point of the picture is a ray, and a ray is a point of the canvas, so 
 canvas (`Lens.photograph`) and the corners of the polygons (`Lens.to_picture`). With n the picture point relative to the
 middle, in units of the focal length, and R the rotation,
 
-    n' = n (1 + bend |n|^2),    q = R (n'_x, n'_y, 1),    canvas point = (q_x / q_z, q_y / q_z).
+    n' = n (1 + bend n.n),    q = R (n'_x, n'_y, 1),    canvas point = (q_x / q_z, q_y / q_z).
 
 The first is the radial distortion of one coefficient (Brown, 1971), written from the bent to the straight point.
 """

@@ -141,7 +141,8 @@ def lovasz_loss(logits: Tensor, target: Tensor, *, weight: Tensor | None = None,
     """Lovász-softmax: for each class a piecewise linear loss that is 1 - IoU where p is 0 or 1, then the classes' mean.
 
     Berman et al., arXiv 1705.08790, over the whole batch and the classes that occur in it. The pixels of a class are
-    sorted by their error, |g - p|; each error counts as much as 1 - IoU grows when its pixel joins the wrong ones.
+    sorted by their error, the distance of p from the right 0 or 1; each error counts as much as 1 - IoU grows when its
+    pixel joins the wrong ones.
 
     Args:
         logits: (N, C, H, W) float, any value.
