@@ -23,8 +23,12 @@ from minicity import draw_label_ids, make_scene
 PAGE = ROOT / "docs" / "live"
 RUNTIME = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")
 """The files of ONNX Runtime Web that run a network in WebAssembly."""
-NETWORKS = {"silu": COURSE_WEIGHTS, "relu": COURSE_WEIGHTS.with_name("minicity-relu.safetensors")}
-"""The networks of the page; one whose weights are not there is left out."""
+NETWORKS = {
+    "minicity": "trained on MiniCity only",
+    "streets": "trained on MiniCity, then on photos",
+    "minicity-relu": "with ReLU, trained on MiniCity only",
+}
+"""The networks of the page by the names of their weights, and their titles; one that is not there is left out."""
 SIZE, DRAWN = (256, 512), (512, 1024)
 """Height and width of a scene on the page, and of the drawing that it is reduced from."""
 SEEDS = (800_011, 800_042, 800_077)
@@ -92,13 +96,17 @@ def build_live(out: Path, runtime: Path) -> None:
     (out / "runtime").mkdir(exist_ok=True)
     for name in RUNTIME:
         shutil.copyfile(runtime / name, out / "runtime" / name)
-    networks = {name: path for name, path in NETWORKS.items() if path.exists()}
-    for name, path in networks.items():
+    networks = []
+    for name, title in NETWORKS.items():
+        path = COURSE_WEIGHTS.with_name(f"{name}.safetensors")
+        if not path.exists():
+            continue
+        networks.append({"id": name, "title": title})
         unet, _ = load_weights(path, Settings(accelerator="cpu"))
         write_atomic(assets / f"{name}.onnx", halve(to_onnx(Page(unet), skips=torch.ones(LEVELS))))
     scenes = [draw_scene(assets, number, seed) for number, seed in enumerate(SEEDS)]
     classes = [{"name": label.name, "color": label.color} for label in CLASSES]
-    about = {"classes": classes, "scenes": scenes, "networks": list(networks), "receptive_field": RECEPTIVE_FIELD}
+    about = {"classes": classes, "scenes": scenes, "networks": networks, "receptive_field": RECEPTIVE_FIELD}
     write_atomic(assets / "live.json", json.dumps(about).encode())
 
 

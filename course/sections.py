@@ -31,6 +31,8 @@ class Cell:
 
     source: str
     tags: tuple[str, ...]
+    alt: str = ""
+    """What its figure shows, in words."""
 
     @property
     def figure(self) -> str | None:
@@ -51,6 +53,11 @@ class Section:
     def figures(self) -> list[str]:
         """Names of the figures that the section draws."""
         return [cell.figure for cell in self.cells if cell.figure]
+
+    @property
+    def alts(self) -> dict[str, str]:
+        """By the name of a figure, what it shows in words."""
+        return {cell.figure: cell.alt for cell in self.cells if cell.figure}
 
     def __str__(self) -> str:
         return f"{self.notebook.stem}: {self.title}"
@@ -80,7 +87,8 @@ def read_sections(path: Path) -> list[Section]:
         if cell["cell_type"] == "markdown" and source.startswith("## "):
             title = source.splitlines()[0].removeprefix("## ").strip()
         elif cell["cell_type"] == "code":
-            code = Cell(source, tuple(cell["metadata"].get("tags", [])))
+            about = cell["metadata"]
+            code = Cell(source, tuple(about.get("tags", [])), about.get("alt", ""))
             if SETUP in code.tags:
                 setup.append(code)
             elif title is None:

@@ -121,6 +121,8 @@ def read_page(path: Path) -> str:
     for cell in notebook["cells"]:
         if cell["cell_type"] == "markdown":
             cell["source"] = link_pages("".join(cell["source"]), path)
+        elif alt := cell["metadata"].get("alt"):
+            cell["metadata"]["mystnb"] = {"image": {"alt": alt}}
     return json.dumps(notebook, ensure_ascii=False)
 
 
@@ -166,7 +168,7 @@ def gallery_page(folder: Path) -> str:
         if name in pictures:
             lines += [
                 "```{figure} " + f"{folder.name}/{pictures[name].name}",
-                f":alt: {section.title}",
+                f":alt: {section.alts[name]}",
                 "",
                 f"[{section.title}](lessons/{lesson.stem}.ipynb)",
                 "```",
@@ -208,15 +210,17 @@ def anchor_of(title: str) -> str:
 
 def serve_site(port: int = 8000) -> None:
     """Show ``build/site`` at an address of this machine, with the headers that WebAssembly's threads need."""
-    handler = partial(_Isolated, directory=str(SITE))
+    handler = partial(Isolated, directory=str(SITE))
     with ThreadingHTTPServer(("127.0.0.1", port), handler) as server:
         print(f"http://127.0.0.1:{port}/index.html (Ctrl-C ends it)", flush=True)
         server.serve_forever()
 
 
-class _Isolated(SimpleHTTPRequestHandler):
-    # A page may share memory between threads only if it is isolated from other pages.
+class Isolated(SimpleHTTPRequestHandler):
+    """Serves files with the headers that isolate a page from others: only then may its threads share memory."""
+
     def end_headers(self) -> None:
+        """Add the two headers."""
         self.send_header("Cross-Origin-Opener-Policy", "same-origin")
         self.send_header("Cross-Origin-Embedder-Policy", "require-corp")
         super().end_headers()

@@ -25,6 +25,7 @@ suppress_warnings = ["ref.python"]  # two classes may have a field of one name
 
 html_theme = "furo"
 html_title = project
+html_favicon = "_static/favicon.svg"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_show_sphinx = False

@@ -17,9 +17,10 @@ const state = {
 let serial = 0;       // an answer to an older question is dropped
 
 function networks() {
-  const chosen = document.querySelector("input[name=net]:checked").value;
-  return chosen === "both" ? ["silu", "relu"] : [chosen];
+  return [...document.querySelectorAll(".net:checked")].map((box) => box.value);
 }
+
+const titleOf = (network) => about.networks.find(({ id }) => id === network).title;
 
 // ---- pictures in ----------------------------------------------------------------------------------------------
 
@@ -229,7 +230,7 @@ function tell() {
   const name = (c) => about.classes[c].name;
   let text = `${name(order[0][1])}, ${Math.round(100 * order[0][0])} % sure.`;
   if (truth) text += truth[pixel] === VOID ? " Here is void: it is not scored." : ` It is ${name(truth[pixel])}.`;
-  if (asked.length > 1) text += ` The ReLU network says ${name(state.answers[asked[1]].mask[pixel])}.`;
+  for (const other of asked.slice(1)) text += ` “${titleOf(other)}” says ${name(state.answers[other].mask[pixel])}.`;
   $("verdict").textContent = text;
   $("bars").replaceChildren(...order.slice(0, 6).map(([p, c]) => {
     const row = document.createElement("li"), label = document.createElement("em"), bar = document.createElement("span"), number = document.createElement("b");
@@ -239,7 +240,7 @@ function tell() {
     row.append(label, bar, number);
     return row;
   }));
-  $("score").textContent = asked.map((n) => `${n === "silu" ? "SiLU" : "ReLU"}: ` + (truth ? `mean IoU ${(100 * meanIoU(state.answers[n].mask, truth)).toFixed(1)} % in this picture, ` : "") + `${state.answers[n].ms} ms`).join("; ");
+  $("score").textContent = asked.map((n) => `${titleOf(n)}: ` + (truth ? `mean IoU ${(100 * meanIoU(state.answers[n].mask, truth)).toFixed(1)} % in this picture, ` : "") + `${state.answers[n].ms} ms`).join("; ");
   const present = [...new Set(state.answers[asked[0]].mask)].sort((a, b) => a - b);
   $("legend").replaceChildren(...present.map((c) => {
     const row = document.createElement("li"), patch = document.createElement("i");
@@ -248,7 +249,7 @@ function tell() {
     return row;
   }));
   for (const network of asked) {
-    $(`caption-${network}`).textContent = network === "silu" ? "U-Net with SiLU" : "U-Net with ReLU";
+    $(`caption-${network}`).textContent = titleOf(network);
     const shares = present.map((c) => [state.answers[network].mask.reduce((n, m) => n + (m === c), 0) / (width * height), c]).sort((a, b) => b[0] - a[0]);
     $(`view-${network}`).setAttribute("aria-label", "Prediction: " + shares.slice(0, 5).map(([s, c]) => `${name(c)} ${Math.round(100 * s)} %`).join(", "));
   }
@@ -278,7 +279,17 @@ function showValues() {
 
 // ---- start ------------------------------------------------------------------------------------------------------
 
-if (about.networks.length < 2) document.querySelector(".nets").hidden = true;
+$("nets").hidden = about.networks.length < 2;
+about.networks.forEach(({ id, title }, index) => {
+  const label = document.createElement("label"), box = document.createElement("input");
+  Object.assign(box, { type: "checkbox", className: "net", value: id, checked: index === 0 });
+  label.append(box, ` ${title}`);
+  box.addEventListener("change", () => {
+    if (!networks().length) box.checked = true;                   // one has to answer
+    change();
+  });
+  $("nets").append(label);
+});
 about.scenes.forEach((scene, index) => {
   const button = document.createElement("button"), image = document.createElement("img");
   button.type = "button";
@@ -290,7 +301,7 @@ about.scenes.forEach((scene, index) => {
 });
 slider.opacity.addEventListener("input", () => { showValues(); if (state.shown) draw(); });
 for (const name of ["noise", "dark", "turn"]) slider[name].addEventListener("input", change);
-document.querySelectorAll(".skip, input[name=net]").forEach((box) => box.addEventListener("change", change));
+document.querySelectorAll(".skip").forEach((box) => box.addEventListener("change", change));
 $("file").addEventListener("change", (event) => event.target.files[0] && openPhoto(event.target.files[0]));
 document.addEventListener("dragover", (event) => event.preventDefault());
 document.addEventListener("drop", (event) => { event.preventDefault(); if (event.dataTransfer.files[0]) openPhoto(event.dataTransfer.files[0]); });
@@ -300,4 +311,5 @@ $("reset").addEventListener("click", () => {
   change();
 });
 $("live").hidden = false;
+globalThis.live = state;                                          // for tests, and for a look in the console
 await openScene(0);

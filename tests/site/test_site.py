@@ -1,0 +1,233 @@
+"""The site as a reader meets it, in Chromium without a window: `make site-test` builds it and runs this."""
+
+import functools
+import json
+import os
+import re
+import shutil
+import threading
+from html.parser import HTMLParser
+from http.server import ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from course.live import NETWORKS, Page
+from course.site import SITE, Isolated
+from cs_utils.data.cityscapes import read_upright
+from cs_utils.models.zoo import COURSE_WEIGHTS, load_weights
+from cs_utils.settings import Settings
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+WANTED = os.environ.get("CS_SITE") == "1"
+pytestmark = [
+    pytest.mark.skipif(not WANTED, reason="make site-test builds the site and opens every page"),
+    pytest.mark.skipif(WANTED and not CHROMIUM, reason="there is no Chromium"),
+]
+PAGES = sorted(path.relative_to(SITE).as_posix() for path in SITE.rglob("*.html") if "_static" not in path.parts)
+LESSONS = [page for page in PAGES if re.match(r"lessons/\d", page)]
+SIZES = {"a desk": (1280, 900), "a phone": (390, 844)}
+
+
+class Quiet(Isolated):
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture(scope="module")
+def address():
+    with ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(SITE))) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    playwright = pytest.importorskip("playwright.sync_api").sync_playwright().start()
+    browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    yield browser
+    browser.close()
+    playwright.stop()
+
+
+@pytest.fixture
+def page(browser, address):
+    """A page that collects what goes wrong on it in ``page.faults``."""
+    page = browser.new_page()
+    page.faults = []
+    page.on("console", lambda message: message.type == "error" and page.faults.append(message.text))
+    page.on("pageerror", lambda error: page.faults.append(str(error)))
+    page.on("response", lambda answer: answer.status >= 400 and page.faults.append(f"{answer.status}: {answer.url}"))
+    page.on("requestfailed", lambda request: page.faults.append(f"failed: {request.url}"))
+
+    def see(request):
+        if not request.url.startswith((address, "file://", "data:", "blob:")):
+            page.faults.append(f"another host: {request.url}")
+
+    page.on("request", see)
+    yield page
+    page.close()
+
+
+class Links(HTMLParser):
+    def __init__(self, path):
+        super().__init__()
+        self.ids, self.links, self.images = set(), [], []
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag, attributes):
+        given = dict(attributes)
+        self.ids |= {given[name] for name in ("id", "name") if given.get(name)}
+        if tag == "a" and given.get("href"):
+            self.links.append(given["href"])
+        if tag == "img":
+            self.images.append(given)
+
+
+def test_every_link_and_anchor_leads_somewhere():
+    read = functools.cache(lambda page: Links(SITE / page))
+    broken = []
+    for page in PAGES:
+        for link in read(page).links:
+            split = urlsplit(link)
+            if split.scheme:
+                continue
+            target = (SITE / page).parent / unquote(split.path) if split.path else SITE / page
+            name = Path(os.path.relpath(target, SITE)).as_posix()
+            if not target.exists() or (
+                split.fragment and name in PAGES and unquote(split.fragment) not in read(name).ids
+            ):
+                broken.append(f"{page}: {link}")
+    assert broken == []
+
+
+def test_every_picture_says_in_words_what_it_shows():
+    silent = [
+        f"{page}: {image['src'][:60]}" for page in PAGES for image in Links(SITE / page).images if not image.get("alt")
+    ]
+    assert silent == []
+
+
+def test_the_pages_are_small_enough():
+    def weight(page):
+        files = {SITE / page} | {
+            (SITE / page).parent / image["src"] for image in Links(SITE / page).images if "src" in image
+        }
+        return sum(file.stat().st_size for file in files if file.exists())
+
+    assert weight("index.html") < 1e6
+    assert {page: weight(page) for page in LESSONS if weight(page) > 4e6} == {}
+    live = sum(path.stat().st_size for path in (SITE / "live").rglob("*") if path.is_file())
+    assert live < 25e6
+
+
+@pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
+def test_every_page_opens_from_disk_without_another_host_or_an_error(page, size):
+    page.set_viewport_size(dict(zip(("width", "height"), size, strict=True)))
+    faults = []
+    for name in PAGES:
+        if name.startswith(("live/", "deck/")):
+            continue
+        page.goto((SITE / name).as_uri(), wait_until="load")
+        if page.evaluate("document.documentElement.scrollWidth") > size[0]:
+            faults.append(f"{name}: wider than the screen")
+        broken = page.evaluate("[...document.images].filter(i => i.complete && !i.naturalWidth).map(i => i.src)")
+        faults += [f"{name}: picture {source}" for source in broken]
+        faults += [f"{name}: {fault}" for fault in page.faults]
+        page.faults.clear()
+    assert faults == []
+
+
+def test_formulas_are_drawn(page):
+    page.goto((SITE / "lessons/06_loss_journey.html").as_uri())
+    page.wait_for_selector("mjx-container svg")
+    text = page.evaluate("[...document.querySelectorAll('article p, article li')].map(e => e.innerText).join(' ')")
+    assert "$" not in text
+
+
+def test_the_search_finds(page, address):
+    page.goto(address + "search.html?q=dice")
+    page.wait_for_selector("#search-results li")
+    assert page.locator("#search-results li").count() > 3
+    assert page.faults == []
+
+
+def wait_for_an_answer(page, before=None):
+    page.wait_for_function(
+        "before => document.body.dataset.ready && document.body.dataset.ready !== before", arg=before
+    )
+    return page.evaluate("document.body.dataset.ready")
+
+
+@pytest.fixture
+def live(page, address):
+    page.goto(address + "live/index.html")
+    wait_for_an_answer(page)
+    return page
+
+
+def weights(name):
+    return COURSE_WEIGHTS.with_name(f"{name}.safetensors")
+
+
+def mask_of(page, network):
+    return np.array(page.evaluate(f"Array.from(live.answers['{network}'].mask)"), np.uint8).reshape(256, 512)
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in NETWORKS if COURSE_WEIGHTS.with_name(f"{name}.safetensors").exists()]
+)
+def test_the_live_page_predicts_what_pytorch_predicts(live, name):
+    ready = live.evaluate("document.body.dataset.ready")
+    box = live.locator(f".net[value='{name}']")
+    if not box.is_checked():
+        box.check()
+        wait_for_an_answer(live, ready)
+    about = json.loads((SITE / "live/assets/live.json").read_text(encoding="utf-8"))
+    image = read_upright(SITE / "live/assets" / about["scenes"][0]["image"])
+    unet, _ = load_weights(weights(name), Settings(accelerator="cpu"))
+    with torch.no_grad():
+        logits = Page(unet).eval()(torch.from_numpy(image).permute(2, 0, 1)[None].float(), torch.ones(4))
+    same = (mask_of(live, name) == logits[0].argmax(0).numpy()).mean()
+    assert same > 0.999
+    assert live.faults == []
+
+
+def test_the_live_page_can_be_clicked_and_moved(live):
+    before, ready = mask_of(live, "minicity"), live.evaluate("document.body.dataset.ready")
+    live.locator("#view-minicity").click(position={"x": 20, "y": 10})
+    said = live.locator("#verdict").inner_text()
+    assert re.match(r"[a-z ]+, \d+ % sure\. ", said)
+    assert live.locator("#bars li").count() == 6
+    live.locator("#view-minicity").press("ArrowRight")
+    assert live.evaluate("live.cross[0]") > 0
+    live.locator("#dark").fill("0.9")
+    ready = wait_for_an_answer(live, ready)
+    assert (mask_of(live, "minicity") != before).mean() > 0.01
+    live.locator("#reset").click()
+    ready = wait_for_an_answer(live, ready)
+    assert (mask_of(live, "minicity") == before).all()
+    live.locator(".skip[value='0']").uncheck()
+    wait_for_an_answer(live, ready)
+    assert (mask_of(live, "minicity") != before).mean() > 0.01
+    assert live.faults == []
+
+
+def test_the_live_page_opens_a_photo_of_any_shape(live, tmp_path):
+    Image.new("RGB", (300, 700), (120, 120, 120)).save(tmp_path / "photo.jpg")
+    ready = live.evaluate("document.body.dataset.ready")
+    live.locator("#file").set_input_files(tmp_path / "photo.jpg")
+    wait_for_an_answer(live, ready)
+    width, height = live.evaluate("[live.shown.width, live.shown.height]")
+    assert width / height == pytest.approx(300 / 700, rel=0.05)
+    assert "mean IoU" not in live.locator("#score").inner_text()
+
+
+def test_the_live_page_says_from_disk_what_to_do(page):
+    page.goto((SITE / "live/index.html").as_uri())
+    assert "make serve" in page.locator("#notice").inner_text()
