@@ -98,7 +98,6 @@ def all_drawings():
     sizes = pd.Series(np.linspace(0.5, 0.01, NUM_CLASSES + 1), index=list(NAMES))
     leads = pd.DataFrame({name: [0.5, -0.2, 0.1] for name in MANY})
     intervals = pd.DataFrame({"mean": 0.1, "low": -0.8, "high": 1.0}, index=MANY)
-    final = pd.DataFrame({name: [0.2, 0.3, np.nan] for name in MANY})
     distances = pd.DataFrame(
         {"rate": [0.5, 0.2, 0.1], "share_of_errors": [0.5, 0.3, 0.2], "share_of_pixels": [0.1, 0.2, 0.7]},
         index=[1, 2, np.inf],
@@ -136,11 +135,11 @@ def all_drawings():
         "toy losses": lambda: losses.plot_toy_losses(toys, values, MANY[:3]),
         "void losses": lambda: losses.plot_void(curves([0.0, 0.2, 0.5])),
         "gradients": lambda: losses.plot_gradients(
-            np.linspace(0, 1, 5), {name: np.linspace(1, 0, 5) for name in MANY}, curves(["pole", "road"]) / 90
+            np.linspace(0, 1, 5), {name: np.linspace(1, 0, 5) for name in MANY}, pd.Series(0.1, index=MANY), 0.05
         ),
-        "focus": lambda: losses.plot_focus(range(12)),
-        "failures": lambda: losses.plot_failures(runs(MANY, [0]), "way 0", mask, dict.fromkeys(MANY, mask)),
-        "journey": lambda: losses.plot_journey(final, MANY[:2], leads, intervals),
+        "focus": lambda: losses.plot_focus(range(12), np.linspace(0.4, 1, 12), "hard pixels"),
+        "failures": lambda: losses.plot_failures(runs(["healthy", *MANY], [0]), "healthy"),
+        "journey": lambda: losses.plot_journey(leads, intervals, MANY[:2], "way"),
         "architectures": models.plot_architectures,
         "where costs lie": lambda: models.plot_where_costs_lie(dict.fromkeys(MANY, layers)),
         "costs": lambda: models.plot_costs(costs(), (256, 512), (64, 128)),

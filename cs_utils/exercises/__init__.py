@@ -16,6 +16,7 @@ MODULES = {
     "01": "data_analysis",
     "02": "augmentation",
     "04": "unet",
+    "06": "losses",
 }
 """The module with the checks of each lesson."""
 EXERCISES: dict[str, "Exercise"] = {}

@@ -1,13 +1,14 @@
-"""The beginners' losses: each has one defect, is named for it, and is otherwise right. Not for use: for finding out.
+"""Losses that differ from the right ones in one point, and are named for it. Not for use: for finding out.
 
-Every one of them has been reported, by somebody whose network would not learn, in a public tracker. Few raise an error;
-most give a number that falls, and a network that is bad for no visible reason.
-`cs_utils.losses.right` has the mended ones.
+Each of them has been reported in a public tracker, mostly by somebody whose network would not learn. Few raise an
+error. `KINDS` says which are bugs, which pursue another objective with the same best prediction, and which have only
+another scale; production code has some of the last two kinds. `cs_utils.losses.right` has the right ones.
 
 All take logits (N, C, H, W) float, target (N, H, W) int64 and the value of void, and give a scalar.
 """
 
 from collections.abc import Callable
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -47,7 +48,7 @@ def dice_without_softmax(logits: Tensor, target: Tensor, ignore_index: int = VOI
 def dice_without_two(logits: Tensor, target: Tensor, ignore_index: int = VOID) -> Tensor:
     """Forgets the factor 2 above the line.
 
-    A perfect prediction costs 1/2, and the "score" shown beside it never passes 1/2.
+    A perfect prediction costs 1/2, and the "score" that is shown with it never passes 1/2.
     """
     g = _truth(logits, target, ignore_index)
     p = logits.softmax(1) * (target != ignore_index)[:, None]
@@ -101,8 +102,8 @@ def dice_void_left_in_labels(logits: Tensor, target: Tensor, ignore_index: int =
 def dice_one_hot_of_void(logits: Tensor, target: Tensor, ignore_index: int = VOID) -> Tensor:
     """Hands 255 to ``one_hot``, which has no such channel.
 
-    The one defect here that shows at once: on the CPU as a RuntimeError; on a GPU as a device-side assert, which comes
-    late and from another line.
+    The one defect here that shows immediately: on the CPU as a RuntimeError; on a GPU as a device-side assert, which
+    comes late and from another line.
     """
     g = F.one_hot(target, logits.shape[1]).movedim(-1, 1)  # (N, H, W) -> (N, C, H, W)
     p = logits.softmax(1) * (target != ignore_index)[:, None]
@@ -145,7 +146,7 @@ def cross_entropy_void_as_last_class(logits: Tensor, target: Tensor, ignore_inde
 def cross_entropy_mean_over_void(logits: Tensor, target: Tensor, ignore_index: int = VOID) -> Tensor:
     """Divides by all pixels, void ones too.
 
-    An image that is half void has half the loss, and half the say in the gradient.
+    An image that is half void has half the loss, and half the gradient.
     """
     return F.cross_entropy(logits, target, ignore_index=ignore_index, reduction="none").mean()
 
@@ -207,3 +208,24 @@ BEGINNER_LOSSES: dict[str, Callable[..., Tensor]] = {
     )
 }
 """The beginners' losses by their names."""
+
+Kind = Literal["bug", "another objective", "another scale"]
+"""A bug computes what nobody wants. Another objective is lowest for the same prediction, but its gradients on the way
+there are different. Another scale multiplies all gradients of a batch by one factor, which AdamW hardly notices."""
+KINDS: dict[str, Kind] = {
+    "dice_without_softmax": "bug",
+    "dice_void_left_in_labels": "bug",
+    "dice_one_hot_of_void": "bug",
+    "cross_entropy_void_as_last_class": "bug",
+    "cross_entropy_without_permute": "bug",
+    "dice_flattened": "another objective",
+    "dice_smoothed_per_image": "another objective",
+    "cross_entropy_softmax_twice": "another objective",
+    "focal_with_sigmoids": "another objective",
+    "focal_with_weighted_p": "another objective",
+    "dice_without_two": "another scale",
+    "dice_absent_as_perfect": "another scale",
+    "dice_absent_as_zero": "another scale",
+    "cross_entropy_mean_over_void": "another scale",
+}
+"""Of which kind each loss of `BEGINNER_LOSSES` is."""

@@ -14,7 +14,6 @@ from cs_utils.plots.style import (
     INK,
     PALE,
     SECOND,
-    WIDTH,
     add_legend,
     colors_for,
     headline,
@@ -39,7 +38,7 @@ def plot_surprise(num_classes: int, title: str = "", ax: Axes | None = None) -> 
     axes.plot(0.01, -np.log(0.01), "o", color=ACCENT, markersize=11)
     axes.annotate(f"sure and wrong (p = 0.01): {-np.log(0.01):.2f}", (0.01, 4.605), (0.14, 4.605), va="center")
     axes.annotate("sure and right: 0", (1, 0), (0.75, 0.8), arrowprops=arrow)
-    axes.set(xlabel="$p_t$, probability of the true class", ylabel="cost of the pixel, nats", xlim=(0, 1.02))
+    axes.set(xlabel="$p_t$, probability of the true class", ylabel="cost of the pixel", xlim=(0, 1.02))
     headline(axes, title or "Cross entropy of a pixel: −log of the probability of its class")
     return figure
 
@@ -102,142 +101,141 @@ def plot_void(values: pd.DataFrame, title: str = "", ax: Axes | None = None) -> 
 
 
 @styled
-def plot_gradients(p: np.ndarray, pulls: Mapping[str, np.ndarray], shares: pd.DataFrame, title: str = "") -> Figure:
-    """Left: how hard each loss pulls at a pixel, by p_t. Right: which class gets how much of the whole gradient.
+def plot_gradients(
+    p: np.ndarray, pulls: Mapping[str, np.ndarray], shares: pd.Series, fair: float, title: str = ""
+) -> Figure:
+    """Left: the gradient of each loss at one pixel, by p_t. Right: a class's share of the gradient of all pixels.
 
     Args:
         p: (n,) probability of the true class.
         pulls: by loss, (n,) minus the gradient with respect to the logit of the true class.
-        shares: a row for each class, a column for each loss; shares of the sum of all absolute gradients, 0..1.
+        shares: by loss, the class's share of the sum of all absolute gradients, 0..1.
+        fair: the class's share of the pixels, 0..1, a dotted line.
         title: a sentence above it all.
     """
-    figure = new_figure(4.2 + 0.31 * max(len(pulls), shares.shape[1]))
-    left, right = figure.subplots(1, 2)
+    figure = new_figure(4.2 + 0.16 * max(len(pulls), len(shares)))
+    left, right = figure.subplots(1, 2, width_ratios=(1.1, 1))
     for (name, pull), color in zip(pulls.items(), colors_for(len(pulls)), strict=True):
         left.plot(p, pull, color=color, linewidth=3, label=name)
-    left.set(xlabel="$p_t$, probability of the true class", ylabel="pull at the true class's logit")
-    left.set_title("One pixel")
-    colors = colors_for(shares.shape[1])
-    for number, ((name, share), color) in enumerate(zip(shares.items(), colors, strict=True)):
-        places = np.arange(len(share)) + 0.6 * ((number + 0.5) / shares.shape[1] - 0.5)
-        right.plot(100 * share, places, "o", color=color, markersize=10, label=name)
-    right.set_yticks(range(len(shares)), shares.index)
-    right.set(xlabel="share of the whole gradient [%]", xlim=(0, None), title="All pixels of a street, by class")
+    left.set(xlabel="$p_t$, probability of the true class", ylabel="minus the gradient\nat the true class's logit")
+    left.set_title("one pixel")
+    figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", frameon=False, ncols=4)
+    places = np.arange(len(shares))
+    right.plot(100 * shares, places, "o", color=SECOND, markersize=12)
+    for place, share in zip(places, shares, strict=True):
+        right.annotate(f"{100 * share:.1f}", (100 * share, place), (12, 0), textcoords="offset points", va="center")
+    right.axvline(100 * fair, color=INK, linestyle=":")
+    right.set_yticks(places, shares.index)
+    right.set(xlim=(0, 125 * shares.max()), ylim=(len(shares) - 0.5, -0.7))
+    right.set(xlabel="share of the gradient [%]\ndotted: share of the pixels", title="all pixels of one class")
     right.grid(axis="y", visible=False)
-    right.hlines(np.arange(len(shares) - 1) + 0.5, 0, 100 * shares.max(axis=None), color=PALE)
-    for axes, side in ((left, "left"), (right, "right")):
-        figure.legend(*axes.get_legend_handles_labels(), loc=f"outside lower {side}", frameon=False)
     headline(figure, title)
     return figure
 
 
 @styled
-def plot_focus(gammas: Sequence[float], title: str = "") -> Figure:
-    """The focal loss of a pixel by p_t for several gammas, and what it weighs compared with the cross entropy."""
+def plot_focus(gammas: Sequence[float], shares: Sequence[float], hard: str, title: str = "") -> Figure:
+    """What a pixel still weighs in the focal loss by p_t, and the share of the gradient that hard pixels get, by gamma.
+
+    Args:
+        gammas: in rising order.
+        shares: for each gamma, the share of the gradient that comes from the hard pixels, 0..1.
+        hard: which pixels these are, in a few words.
+        title: a sentence above it all.
+    """
     p = np.linspace(0.01, 0.999, 400)
     figure = new_figure(4.4)
     left, right = figure.subplots(1, 2)
-    for gamma, color in zip(gammas, sns.color_palette("flare", len(gammas)), strict=True):
-        left.plot(p, -((1 - p) ** gamma) * np.log(p), color=color, linewidth=3, label=f"γ = {gamma:g}")
-        right.plot(p, (1 - p) ** gamma, color=color, linewidth=3)
-    left.set(xlabel="$p_t$", ylabel="cost of the pixel", ylim=(0, 3), title="Focal loss")
-    right.set(xlabel="$p_t$", ylabel="weight, 1 = cross entropy", title="What a pixel still weighs")
-    right.axvline(0.9, color=INK, linestyle=":")
-    right.annotate("$p_t$ = 0.9", (0.9, 0.5), (-6, 0), textcoords="offset points", ha="right")
-    left.legend()
+    colors = sns.color_palette("flare", len(gammas))
+    for gamma, color in zip(gammas, colors, strict=True):
+        left.plot(p, (1 - p) ** gamma, color=color, linewidth=3, label=f"γ = {gamma:g}")
+    left.axvline(0.9, color=INK, linestyle=":")
+    left.annotate("$p_t$ = 0.9", (0.9, 0.88), (-6, 0), textcoords="offset points", ha="right")
+    left.set(xlabel="$p_t$", ylabel="weight, 1 = cross entropy", title="what a pixel weighs")
+    figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", frameon=False, ncols=6)
+    for place, (share, color) in enumerate(zip(shares, colors, strict=True)):
+        right.plot(place, 100 * share, "o", color=color, markersize=14)
+        right.annotate(f"{100 * share:.0f}", (place, 100 * share), (0, -22), textcoords="offset points", ha="center")
+    right.set_xticks(range(len(gammas)), [f"{gamma:g}" for gamma in gammas])
+    right.set(xlabel="γ", ylabel="share of the gradient [%]", ylim=(0, 108), title=hard)
     headline(figure, title)
     return figure
 
 
 @styled
-def plot_failures(
-    table: pd.DataFrame, reference: str, mask: np.ndarray, predictions: Mapping[str, np.ndarray], title: str = ""
-) -> Figure:
-    """For each loss its own curve and the IoU meanwhile, and below what its network predicts in the end.
+def plot_failures(table: pd.DataFrame, reference: str, title: str = "") -> Figure:
+    """For each loss its own curve, and the IoU of its network, with the IoU of a reference as a dotted line.
 
     Args:
         table: as in `experiments.Comparison`, one seed.
-        reference: the variant whose IoU is drawn as a dotted line everywhere.
-        mask: (H, W) trainIds, the ground truth.
-        predictions: (H, W) trainIds by variant; void where the ground truth is void.
+        reference: the variant whose IoU is drawn everywhere; it has no panel of its own.
         title: a sentence above it all.
     """
-    columns = min(3, len(predictions))
-    rows = -(-len(predictions) // columns)
-    high = WIDTH / columns * mask.shape[0] / mask.shape[1]
-    figure = new_figure(rows * (high + 2.4) + 1.4)
-    grid = figure.add_gridspec(2 * rows, columns, height_ratios=[2, high] * rows)
+    names = [name for name in table["variant"].unique() if name != reference]
+    columns = min(3, len(names))
+    rows = -(-len(names) // columns)
+    figure = new_figure(2.5 * rows + 0.9)
+    grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
     goal = table[table["variant"] == reference]
-    top = 115 * table["iou_score"].max()
-    for number, (name, prediction) in enumerate(predictions.items()):
-        row, column = divmod(number, columns)
-        axes = figure.add_subplot(grid[2 * row, column])
+    for axes in grid.flat[len(names) :]:
+        axes.set_axis_off()
+    for name, axes in zip(names, grid.flat, strict=False):
         run = table[table["variant"] == name]
         own = axes.twinx()
         own.plot(run["epoch"], run["train_loss"], color=SECOND, linewidth=3)
+        own.set_ylim(min(0, 1.1 * run["train_loss"].min()), 1.1 * run["train_loss"].max())
         own.grid(visible=False)
         own.tick_params(axis="y", colors=SECOND)
         own.yaxis.set_major_locator(MaxNLocator(3))
         axes.plot(goal["epoch"], 100 * goal["iou_score"], color=INK, linestyle=":", linewidth=2)
         axes.plot(run["epoch"], 100 * run["iou_score"], color=ACCENT, linewidth=3)
-        last = 100 * run["iou_score"].iloc[-1]
-        axes.set(ylim=(0, top), title=f"{name}")
+        axes.set(ylim=(0, 115 * table["iou_score"].max()), title=name)
         axes.tick_params(axis="y", colors=ACCENT)
         axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
-        show(figure.add_subplot(grid[2 * row + 1, column]), prediction, f"IoU at the end: {last:.1f} %")
-    handles = [
-        *(axes.lines[index] for index in (1, 0)),
-        own.lines[0],
-    ]
-    labels = ["IoU [%]", f"IoU of {reference}", "its own loss (right scale), by epoch"]
-    figure.legend(handles, labels, loc="outside upper center", ncols=3, frameon=False)
-    add_legend(figure, [mask, *predictions.values()])
+    handles = [axes.lines[1], axes.lines[0], own.lines[0]]
+    labels = ["mean IoU [%]", f"mean IoU of {reference}", "its own loss (right scale), by epoch"]
+    figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False)
     headline(figure, title)
     return figure
 
 
 @styled
 def plot_journey(
-    final: pd.DataFrame,
-    broken: Sequence[str],
     leads: pd.DataFrame,
     intervals: pd.DataFrame,
+    broken: Sequence[str],
+    reference: str,
     margin: float = 1.0,
     title: str = "",
 ) -> Figure:
-    """IoU of every loss after the same budget, a dot for each seed; below, paired leads with their intervals.
+    """By how much each loss leads a reference, seed by seed, with mean and interval; losses with a defect below.
 
     Args:
-        final: a row for each seed, a column for each loss; IoU 0..1, NaN where a seed was not run.
-        broken: columns that belong to losses with a defect.
-        leads: a row for each seed, a column for each loss that is compared with a reference: its lead in percentage
-            points.
+        leads: a row for each seed, a column for each loss: its lead in percentage points, NaN where a seed was not run.
         intervals: a row for each of these losses; columns mean, low and high, in percentage points or NaN.
+        broken: columns that belong to losses with a defect; they get a scale of their own.
+        reference: what the losses are compared with.
         margin: leads of at most so many points count as none; shaded.
         title: a sentence above it all.
     """
-    rows = final.shape[1], leads.shape[1]
-    figure = new_figure(0.36 * sum(rows) + 2.6)
-    above, below = figure.subplots(2, 1, height_ratios=(rows[0] + 1, rows[1] + 1))
-    for name in final:
-        color = ACCENT if name in broken else SECOND
-        scores = 100 * final[name].dropna()
-        above.plot(scores, [name] * len(scores), "o", color=color, markersize=10, alpha=0.6)
-    for label in above.get_yticklabels():
-        label.set_color(ACCENT if label.get_text() in broken else SECOND)
-    above.set(xlim=(0, None), xlabel="mean IoU [%]; a dot for each seed; red: losses with a defect")
-    below.axvspan(-margin, margin, color=PALE, alpha=0.5, zorder=0)
-    below.axvline(0, color=INK)
-    for place, name in enumerate(leads):
-        below.plot(leads[name].dropna(), [place] * leads[name].count(), "o", color=SECOND, markersize=10, alpha=0.6)
-        row = intervals.loc[name]
-        error = [[row["mean"] - row["low"]], [row["high"] - row["mean"]]]
-        style = {"fmt": "D", "color": INK, "capsize": 7, "linewidth": 2.5, "markersize": 8}
-        below.errorbar(row["mean"], place + 0.3, xerr=error, **style)
-    below.set_yticks(range(leads.shape[1]), list(leads))
-    below.set(ylim=(-0.5, leads.shape[1] - 0.2))
-    below.set(xlabel=f"lead, seed by seed [percentage points]; bar: 95 %; grey: within {margin:g} point")
-    for axes in (above, below):
-        axes.invert_yaxis()
-    headline(figure, title or "Every loss on the same budget")
+    groups = [[name for name in leads if name not in broken], [name for name in leads if name in broken]]
+    groups = [names for names in groups if names]
+    figure = new_figure(sum(0.62 * len(names) + 0.9 for names in groups) + 0.4)
+    panels = figure.subplots(len(groups), 1, squeeze=False, height_ratios=[len(names) + 1 for names in groups])
+    for axes, names in zip(panels[:, 0], groups, strict=True):
+        color = ACCENT if names[0] in broken else SECOND
+        axes.axvspan(-margin, margin, color=PALE, alpha=0.5, zorder=0)
+        axes.axvline(0, color=INK)
+        for place, name in enumerate(names):
+            axes.plot(leads[name].dropna(), [place] * leads[name].count(), "o", color=color, markersize=9, alpha=0.5)
+            row = intervals.loc[name]
+            error = [[row["mean"] - row["low"]], [row["high"] - row["mean"]]]
+            style = {"fmt": "D", "color": INK, "capsize": 6, "linewidth": 2.5, "markersize": 7}
+            axes.errorbar(row["mean"], place + 0.3, xerr=error, **style)
+        axes.set_yticks(range(len(names)), names)
+        axes.set(ylim=(len(names) - 0.3, -0.5))
+        for label in axes.get_yticklabels():
+            label.set_color(color)
+    axes.set_xlabel(f"minus {reference} [percentage points]\ndots: seeds; bar: 95 %; grey: within {margin:g} point")
+    headline(figure, title)
     return figure

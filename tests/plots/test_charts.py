@@ -201,24 +201,24 @@ def test_void_curves_are_relative_and_dashed_where_they_move():
     assert (right.get_linestyle(), wrong.get_linestyle()) == ("-", "--")
 
 
-def test_gradients_are_drawn_in_percent_class_by_class():
+def test_gradients_are_drawn_in_percent_loss_by_loss():
     p = np.array([0.0, 1.0])
-    shares = pd.DataFrame({"ce": [0.25, 0.75]}, index=["pole", "road"])
-    left, right = plot_gradients(p, {"ce": 1 - p}, shares).axes
+    left, right = plot_gradients(p, {"ce": 1 - p}, pd.Series({"ce": 0.25, "dice": 0.75}), fair=0.1).axes
     assert left.lines[0].get_ydata().tolist() == [1, 0]
     assert right.lines[0].get_xdata().tolist() == [25, 75]
+    assert right.lines[1].get_xdata() == [10, 10]
 
 
 def test_the_journey_shows_paired_leads_with_the_intervals_it_was_given():
-    final = pd.DataFrame({"ce": [0.2, 0.4], "broken": [0.1, np.nan]})
-    leads = pd.DataFrame({"dice": [1.0, 3.0]})
-    intervals = pd.DataFrame({"mean": [2.0], "low": [-1.5], "high": [5.5]}, index=["dice"])
-    above, below = plot_journey(final, ["broken"], leads, intervals).axes
-    assert above.lines[0].get_xdata().tolist() == [20, 40]
-    assert above.lines[1].get_xdata().tolist() == [10]
-    assert below.containers[0].lines[2][0].get_segments()[0][:, 0].tolist() == [-1.5, 5.5]
-    colors = {label.get_text(): label.get_color() for label in above.get_yticklabels()}
-    assert colors["ce"] != colors["broken"]
+    leads = pd.DataFrame({"dice": [1.0, 3.0], "broken": [-9.0, np.nan]})
+    intervals = pd.DataFrame({"mean": [2.0, -9], "low": [-1.5, np.nan], "high": [5.5, np.nan]}, index=list(leads))
+    above, below = plot_journey(leads, intervals, ["broken"], "ce").axes
+    assert above.lines[1].get_xdata().tolist() == [1, 3]
+    assert below.lines[1].get_xdata().tolist() == [-9]
+    assert above.containers[0].lines[2][0].get_segments()[0][:, 0].tolist() == [-1.5, 5.5]
+    assert above.get_yticklabels()[0].get_color() != below.get_yticklabels()[0].get_color()
+    assert "minus ce" in below.get_xlabel()
+    assert len(plot_journey(leads[["dice"]], intervals, [], "ce").axes) == 1
 
 
 def test_channels_show_their_class_and_empty_ones_are_grey():
