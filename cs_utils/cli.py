@@ -155,8 +155,11 @@ def evaluate(
     data: Path,
     split: Literal["train", "val"] = "val",
     images: int | None = None,
+    size: tuple[int, int] | None = None,
     export: Path | None = None,
     official: bool = False,
+    record: Path | None = None,
+    name: str | None = None,
     accelerator: Accelerator,
 ) -> int:
     """Score weights on labelled photos, at the full size of their ground truth, by the official rules.
@@ -166,28 +169,44 @@ def evaluate(
         data: folder in the Cityscapes layout.
         split: which of its splits.
         images: score a fixed subset of this many images; None: all.
+        size: height and width, in this order, that the network sees; None: those that it was trained with.
         export: folder to write each prediction to, as label ids, for the official evaluator.
         official: run the official evaluator too, and say whether all scores agree; exit status 1 if they do not.
+        record: table (.csv) to write the IoU of each class to, with intervals over the images; other rows of it stay.
+        name: what the network is called there; None: as its file, or its run.
         accelerator: kind of device to compute on.
     """
     from cs_utils.data.cityscapes import find_frames
     from cs_utils.data.loaders import choose_subset
     from cs_utils.evaluation.official import compare, load_evaluator
-    from cs_utils.evaluation.predict import evaluate
+    from cs_utils.evaluation.predict import Evaluation, evaluate
+    from cs_utils.experiments.scores import record_scores
     from cs_utils.models.zoo import COURSE_WEIGHTS, load_weights
 
     if official:
         # Found missing now, and not when all has been predicted.
         load_evaluator()
     chosen = Settings(data=data, accelerator=accelerator, val_images=images)
-    model, settings = load_weights(weights or COURSE_WEIGHTS, chosen)
-    frames, size = choose_subset(find_frames(settings.data, split), settings.val_images), settings.image_size
+    path = weights or COURSE_WEIGHTS
+    model, settings = load_weights(path, chosen)
+    frames = choose_subset(find_frames(settings.data, split), settings.val_images)
+    seen = "" if size is None else f" at {size[1]}x{size[0]}"
+    size = settings.image_size if size is None else Settings(image_size=size).image_size
+    if record and len(frames) < 2:
+        raise CourseError("one image has no interval: --record needs two images or more")
+
+    def keep(evaluation: Evaluation) -> None:
+        print(evaluation, flush=True)
+        if record:
+            found = record_scores(record, name or path.stem, f"{settings.data.name} {split}{seen}", evaluation.counts)
+            print(f"{record}: mean {found.mean:.3f}, 95 % interval {found.low:.3f} to {found.high:.3f}")
+
     if not official:
-        print(evaluate(model, frames, size, export))
+        keep(evaluate(model, frames, size, export))
         return 0
     with nullcontext(export) if export else TemporaryDirectory() as folder:
         evaluation = evaluate(model, frames, size, Path(folder))
-        print(evaluation, flush=True)
+        keep(evaluation)
         comparison = compare(evaluation, frames, Path(folder))
     print(comparison)
     return 0 if comparison.differing.empty else 1

@@ -160,7 +160,10 @@ def all_drawings():
         "regions": lambda: results.plot_region_hits(
             pd.DataFrame({"regions": [30, 9], "found": [1.0, 1.0]}, index=["small", "large"])
         ),
-        "ceiling": lambda: results.plot_ceiling(table.assign(network=table["iou"], ceiling=0.95)),
+        "intervals": lambda: results.plot_intervals(
+            dict.fromkeys(MANY[:3], table.assign(low=table["iou"] - 0.02, high=table["iou"] + 0.02))
+        ),
+        "budget": lambda: results.plot_budget(pd.Series(np.arange(12.0), MANY)),
         "calibration": lambda: results.plot_calibration(
             pd.DataFrame({"confidence": [0.5, 0.9], "accuracy": [0.4, 0.95], "share": [0.2, 0.8]})
         ),

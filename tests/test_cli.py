@@ -86,6 +86,14 @@ def test_from_training_to_prediction(flags, settings, capsys, tmp_path):
     assert main([*evaluation, "--split", "train", "--images", "3"]) == 0
     assert "over 3 images" in capsys.readouterr().out
     assert len(list((tmp_path / "export").iterdir())) == 2
+    table = tmp_path / "scores.csv"
+    assert main([*evaluation, "--record", str(table), "--name", "mine"]) == 0
+    mean = pd.read_csv(table).set_index("class").loc["mean"]
+    assert (mean["weights"], mean["data"], mean["images"]) == ("mine", f"{settings.data.name} val", 2)
+    assert main([*evaluation, "--record", str(table), "--size", "16", "32"]) == 0
+    assert pd.read_csv(table)["data"].nunique() == 2
+    assert main([*evaluation, "--record", str(table), "--images", "1"]) == 2
+    assert "one image has no interval" in capsys.readouterr().err
     assert main([*evaluation, "--official"]) == 0
     assert "all 28 scores agree with the official ones to the last digit" in capsys.readouterr().out
     assert main([*evaluation, "--official", "--export", str(tmp_path / "export")]) == 0

@@ -19,7 +19,7 @@ from cs_utils.data.cityscapes import Frame, read_frame, read_instances, write_pn
 from cs_utils.data.transforms import normalize, resize_image
 from cs_utils.exceptions import CourseError
 from cs_utils.labels import NUM_CLASSES, VOID, colorize, slide_to_train_id, train_id_to_id
-from cs_utils.metrics.confusion import category_iou, confusion_matrix, mean_score, scores
+from cs_utils.metrics.confusion import category_iou, class_counts, confusion_matrix, mean_score, scores
 from cs_utils.metrics.instances import Instance, count_instances, instance_category_iou, instance_iou
 from cs_utils.models.modes import evaluating
 
@@ -125,6 +125,8 @@ class Evaluation:
     """One row for each category: IoU, and iIoU where instances are told apart."""
     matrix: np.ndarray
     """Confusion matrix (20, 20) int64; rows are the ground truth, the last row and column void."""
+    counts: np.ndarray
+    """Hits, true and predicted pixels of each class in each image, (images, C, 3) float64: for intervals."""
     images: int
     """How many images were scored."""
     instances: int
@@ -182,11 +184,14 @@ def evaluate(
     if 0 < len(without) < len(frames):
         raise CourseError(f"{without[0]} is missing, which others have: restore it")
     matrix = torch.zeros(NUM_CLASSES + 1, NUM_CLASSES + 1, dtype=torch.int64)
+    counts: list[Tensor] = []
     found: list[Instance] = []
     pairs = tqdm(read_ahead(frames), desc="evaluate", total=len(frames), disable=None, leave=False)
     for frame, (image, target) in zip(frames, pairs, strict=True):
         prediction = predict(model, image, size)
-        matrix += confusion_matrix(torch.from_numpy(prediction), torch.from_numpy(target))
+        one = confusion_matrix(torch.from_numpy(prediction), torch.from_numpy(target))
+        matrix += one
+        counts.append(class_counts(one))
         if not without:
             found += _find_instances(frame, prediction)
         if export:
@@ -195,7 +200,7 @@ def evaluate(
     if found:
         table["iiou"] = instance_iou(found, matrix)
         categories["iiou"] = instance_category_iou(found, matrix)
-    return Evaluation(table, categories, matrix.numpy(), len(frames), len(found))
+    return Evaluation(table, categories, matrix.numpy(), torch.stack(counts).numpy(), len(frames), len(found))
 
 
 def read_ahead(frames: Sequence[Frame]) -> Iterator[tuple[np.ndarray, np.ndarray]]:

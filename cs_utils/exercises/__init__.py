@@ -17,6 +17,7 @@ MODULES = {
     "02": "augmentation",
     "04": "unet",
     "06": "losses",
+    "08": "results",
 }
 """The module with the checks of each lesson."""
 EXERCISES: dict[str, "Exercise"] = {}

@@ -129,41 +129,76 @@ def noticeable_lead(differences: ArrayLike, wanted_power: float = 0.8, level: fl
     return float(found) * deviation
 
 
-def mean_iou_of_counts(counts: np.ndarray) -> np.ndarray:
-    """Mean IoU over the classes that occur, from counts of pixels: (..., C, 3) -> (...).
+def iou_of_counts(counts: np.ndarray) -> np.ndarray:
+    """IoU of each class from counts of pixels: (..., C, 3) -> (..., C), NaN for a class that does not occur.
 
     The three counts of a class are hits, true and predicted pixels among the valid ones.
     """
     hits, true, predicted = np.moveaxis(counts.astype(float), -1, 0)
     union = true + predicted - hits
-    iou = np.divide(hits, union, out=np.full(union.shape, np.nan), where=union > 0)
-    return np.nanmean(iou, axis=-1)
+    return np.divide(hits, union, out=np.full(union.shape, np.nan), where=union > 0)
+
+
+def mean_iou_of_counts(counts: np.ndarray) -> np.ndarray:
+    """Mean IoU over the classes that occur, from counts as `iou_of_counts` takes them: (..., C, 3) -> (...)."""
+    return np.nanmean(iou_of_counts(counts), axis=-1)
+
+
+def resample_images(counts: np.ndarray, resamples: int, seed: int) -> np.ndarray:
+    """Draw as many images as there are, with repeats, and add up their counts: (images, ...) -> (resamples, ...).
+
+    This is the bootstrap (Efron and Tibshirani, 1993): the samples scatter as other sets of images would.
+
+    Raises:
+        ValueError: there are fewer than two images.
+    """
+    images = len(counts)
+    if images < 2:
+        raise ValueError(f"{images} image cannot be resampled: give two or more")
+    times = np.random.default_rng(seed).multinomial(images, np.full(images, 1 / images), resamples)
+    return np.tensordot(times, counts.astype(float), axes=1)
+
+
+def class_intervals(counts: np.ndarray, resamples: int = 2000, seed: int = 0, level: float = LEVEL) -> list[Interval]:
+    """IoU of each class with its interval over the images, by the bootstrap; the ends stay within 0 and 1.
+
+    Args:
+        counts: (images, C, 3) as in `iou_of_counts`; NaN is the IoU of a class that does not occur.
+        resamples: how many bootstrap samples of the images.
+        seed: of the resampling.
+        level: how often the interval holds the truth.
+
+    Raises:
+        ValueError: as in `resample_images`.
+    """
+    samples = iou_of_counts(resample_images(counts, resamples, seed))  # (resamples, C)
+    found = []
+    for score, column in zip(iou_of_counts(counts.sum(axis=0)), samples.T, strict=True):
+        known = column[np.isfinite(column)]  # a class of one image is missing from many samples
+        half = _half_width(known.std(ddof=1), len(counts) - 1, level) if len(known) > 1 else math.nan
+        found.append(Interval(float(score), max(score - half, 0.0), min(score + half, 1.0), len(counts)))
+    return found
 
 
 def score_interval(counts: np.ndarray, resamples: int = 2000, seed: int = 0, level: float = LEVEL) -> Interval:
     """Mean IoU of a recipe with an interval for both of its chances: other images, and other seeds.
 
-    The images are resampled together for all seeds (bootstrap; Efron and Tibshirani, 1993), the seeds are few and get
-    Student's t. The half-widths of the two are added as squares (Zou and Donner, Statistics in Medicine, 2008).
+    The images are resampled together for all seeds, the seeds are few and get Student's t. The half-widths of the two
+    are added as squares (Zou and Donner, Statistics in Medicine, 2008).
 
     Args:
-        counts: (seeds, images, C, 3) hits, true and predicted pixels, as in `mean_iou_of_counts`. The mean IoU of a
+        counts: (seeds, images, C, 3) hits, true and predicted pixels, as in `iou_of_counts`. The mean IoU of a
             seed is that of the sum over its images.
         resamples: how many bootstrap samples of the images.
         seed: of the resampling.
         level: how often the interval holds the truth.
 
     Raises:
-        ValueError: there are fewer than two images.
+        ValueError: as in `resample_images`.
     """
     seeds, images = counts.shape[:2]
-    if images < 2:
-        raise ValueError(f"{images} image cannot be resampled: give two or more")
-    rng = np.random.default_rng(seed)
     scores = mean_iou_of_counts(counts.sum(axis=1))  # (seeds,)
-    flat = np.moveaxis(counts, 1, 0).reshape(images, -1).astype(float)  # (images, seeds * C * 3)
-    times = rng.multinomial(images, np.full(images, 1 / images), resamples)  # how often each image is drawn
-    sums = (times @ flat).reshape(resamples, seeds, *counts.shape[2:])  # (resamples, seeds, C, 3)
+    sums = resample_images(np.moveaxis(counts, 1, 0), resamples, seed)  # (resamples, seeds, C, 3)
     samples = mean_iou_of_counts(sums).mean(axis=1)  # (resamples,)
     half = _half_width(samples.std(ddof=1), images - 1, level)
     if seeds > 1:

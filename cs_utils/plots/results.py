@@ -1,5 +1,7 @@
 """What a trained model scores."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 import seaborn as sns
@@ -14,6 +16,7 @@ from cs_utils.plots.style import (
     LETTERS,
     PALE,
     SECOND,
+    colors_for,
     headline,
     name_dots,
     new_figure,
@@ -106,8 +109,9 @@ def plot_rare_classes(table: pd.DataFrame, title: str = "", ax: Axes | None = No
     figure, axes = single(ax, 6)
     shares = 100 * scored["share"]
     axes.scatter(shares, scored["iou"], s=140, c=_colors(scored.index), edgecolor=INK, zorder=3)
-    axes.set(xscale="log", ylim=(-0.08, 1.05), xlabel="share of the labelled pixels [%], logarithmic", ylabel="IoU")
+    axes.set(xscale="log", ylim=(-0.22, 1.05), xlabel="share of the labelled pixels [%], logarithmic", ylabel="IoU")
     axes.xaxis.set_major_formatter("{x:g}")
+    axes.set_yticks(np.linspace(0, 1, 6))
     axes.margins(x=0.12)
     name_dots(axes, np.stack([shares, scored["iou"]], axis=1), scored.index)
     headline(axes, title or "IoU of each class by its share of the pixels")
@@ -135,24 +139,42 @@ def plot_region_hits(table: pd.DataFrame, title: str = "", ax: Axes | None = Non
 
 
 @styled
-def plot_ceiling(table: pd.DataFrame, title: str = "", ax: Axes | None = None) -> Figure:
-    """IoU of each class beside the most that the network's input size lets through, lowest IoU first.
+def plot_intervals(tables: Mapping[str, pd.DataFrame], title: str = "", ax: Axes | None = None) -> Figure:
+    """IoU of each class with its interval, a dot for each table; the class that the first table has highest is on top.
 
     Args:
-        table: a row for each class; columns ``ceiling`` and ``network``, 0..1.
+        tables: by name; each with a row for each class, columns ``iou``, ``low`` and ``high``, 0..1. Classes that the
+            first does not have are left out.
         title: what it shows.
         ax: axes to draw in.
     """
-    ordered = table.sort_values("network", ascending=False)
-    figure, axes = single(ax, 0.31 * len(ordered) + 1.8)
-    axes.hlines(ordered.index, ordered["network"], ordered["ceiling"], color=PALE, linewidth=5)
-    axes.plot(ordered["network"], ordered.index, "o", color=SECOND, markersize=11, label="the network")
-    axes.plot(ordered["ceiling"], ordered.index, "|", color=ACCENT, markersize=18, markeredgewidth=4,
-              label="perfect outputs at the network's size")  # fmt: skip
-    axes.set(xlim=(0, 1.01), xlabel="IoU")
+    order = next(iter(tables.values()))["iou"].sort_values().index
+    figure, axes = single(ax, 0.31 * len(order) * max(1, 0.6 * len(tables)) + 1.6)
+    rows = np.arange(len(order))
+    for number, ((name, table), color) in enumerate(zip(tables.items(), colors_for(len(tables)), strict=True)):
+        shown = table.reindex(order)
+        places = rows - 0.24 * (number - (len(tables) - 1) / 2)
+        axes.hlines(places, shown["low"], shown["high"], color=color, linewidth=3, alpha=0.5)
+        axes.plot(shown["iou"], places, "o", color=color, markersize=9, label=name)
+    axes.set_yticks(rows, order)
+    axes.set(xlim=(-0.01, 1.01), xlabel="IoU and its 95 % interval")
     axes.margins(y=0.03)
-    figure.legend(loc="outside lower center", ncols=2, frameon=False)
-    headline(axes, title or "What the network reaches, and what its input size allows")
+    if len(tables) > 1:
+        figure.legend(loc="outside lower center", ncols=min(len(tables), 2), frameon=False)
+    headline(axes, title or "IoU of each class")
+    return figure
+
+
+@styled
+def plot_budget(gains: pd.Series, title: str = "", ax: Axes | None = None) -> Figure:
+    """What each correction would gain, in percentage points of mean IoU, by its name; the largest on top."""
+    ordered = gains.sort_values()
+    figure, axes = single(ax, 0.42 * len(ordered) + 1.4)
+    bars = axes.barh(ordered.index, ordered, color=SECOND)
+    axes.bar_label(bars, fmt="%+.1f", padding=4)
+    axes.set(xlabel="gain in mean IoU [percentage points]", xlim=(0, 1.15 * max(ordered.max(), 0.1)))
+    axes.grid(axis="y", visible=False)
+    headline(axes, title or "What each correction would gain")
     return figure
 
 
@@ -161,13 +183,14 @@ def plot_calibration(table: pd.DataFrame, title: str = "") -> Figure:
     """How often pixels are right, by how sure the network is of them; below, how many pixels are that sure.
 
     Args:
-        table: from `errors.calibrate`.
+        table: from `errors.calibrate`. Bins of less than a thousandth of the pixels are left out: they say nothing.
         title: what it shows.
     """
+    table = table[table["share"] >= 0.001]
     figure = new_figure(6.4, 8)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     above.plot([0, 1], [0, 1], ":", color=INK)
-    above.annotate("as often right as it says", (0.3, 0.3), (0, 8), textcoords="offset points", ha="right")
+    above.text(1, 0.03, "dotted: as often right as it says", ha="right")
     above.plot(table["confidence"], table["accuracy"], "o-", color=SECOND, linewidth=2, markersize=9)
     above.set(xlim=(0, 1.02), ylim=(0, 1.05), ylabel="share of pixels right")
     below.bar(table["confidence"], 100 * table["share"], 0.06, color=SECOND)

@@ -174,7 +174,7 @@ def name_dots(axes: Axes, places: np.ndarray, names: Iterable[str]) -> None:
     for name, dot, place in zip(names, dots, places, strict=True):
         width = 0.62 * LETTERS * len(name)
         boxes = {}
-        for x, y in product((10, -10, 0), (0, 11, -11, 22, -22, 33, -33, 44, 55)):
+        for x, y in product((10, -10, 0, 40, -40), (0, 11, -11, 22, -22, 33, -33, 44, -44, 55, -55, 66, 77)):
             if x or y:
                 left = x - (width if x < 0 else width / 2 if x == 0 else 0)
                 corner = dot[0] + left, dot[1] + y - 8
@@ -183,12 +183,13 @@ def name_dots(axes: Axes, places: np.ndarray, names: Iterable[str]) -> None:
             shift: 10 * sum(_overlap(box, other) for other in taken)
             + 20 * bool((box[0] < low).any() or (box[1] > high).any())
             + abs(shift[1]) / 11
+            + abs(shift[0]) / 20
             for shift, box in boxes.items()
         }
         best = min(cost, key=cost.get)
         taken.append(boxes[best])
-        side = {10: "left", -10: "right", 0: "center"}[best[0]]
-        arrow = {"arrowstyle": "-", "color": PALE} if abs(best[1]) > 11 else None
+        side = "left" if best[0] > 0 else "right" if best[0] < 0 else "center"
+        arrow = {"arrowstyle": "-", "color": PALE} if abs(best[1]) > 11 or abs(best[0]) > 10 else None
         axes.annotate(name, place, best, textcoords="offset points", ha=side, va="center", arrowprops=arrow)
 
 

@@ -61,6 +61,10 @@ def test_a_good_model_scores_well_at_full_size(settings):
     assert result.images == 2
     assert result.mean_iou > 0.65
     assert result.matrix[:19].sum() == 2 * 30 * 64  # every pixel but void, at the size of the ground truth
+    assert result.counts.shape == (2, 19, 3)
+    valid = result.matrix[:19]
+    together = np.stack([valid.diagonal(), valid.sum(axis=1), valid[:, :19].sum(axis=0)], axis=1)
+    np.testing.assert_array_equal(result.counts.sum(axis=0), together)
     assert set(result.table.index[result.table["iou"].notna()]) == {"road", "sky", "car"}
     assert result.mean_iou == pytest.approx(result.table["iou"].mean())
     assert "mean of 3 classes over 2 images: IoU " in str(result)

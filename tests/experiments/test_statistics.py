@@ -4,6 +4,7 @@ from scipy import stats
 
 from cs_utils.experiments.statistics import (
     Interval,
+    class_intervals,
     compare_spread,
     judge,
     mean_interval,
@@ -138,3 +139,21 @@ def test_more_seeds_and_more_images_make_the_score_surer():
     assert many.high - many.low < (few.high - few.low) / 2
     with pytest.raises(ValueError, match="image"):
         score_interval(simulate_score(rng, 3, 1))
+
+
+def test_class_intervals_hold_the_true_iou_and_stay_between_0_and_1():
+    rng = np.random.default_rng(3)
+    inside = []
+    for number in range(300):
+        hits = 100 * (rng.random(40) < 0.7)  # in each image a thing of 100 pixels, found seven times out of ten
+        counts = np.stack([hits, np.full(40, 100), hits], axis=1)[:, None]  # (40, 1, 3)
+        (found,) = class_intervals(counts, 200, number)
+        inside.append(found.low <= 0.7 <= found.high)
+    assert 0.9 <= np.mean(inside) <= 0.98
+    nearly = np.full((9, 2, 3), 100.0)
+    nearly[0, 0, 0] = 50
+    nearly[:, 1] = 0
+    sure, absent = class_intervals(nearly)
+    assert sure.high == 1
+    assert sure.mean == pytest.approx(850 / 950)
+    assert np.isnan([absent.mean, absent.low]).all()

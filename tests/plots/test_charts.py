@@ -27,9 +27,11 @@ from cs_utils.plots.preprocessing import (
 )
 from cs_utils.plots.results import (
     plot_boundary_errors,
-    plot_ceiling,
+    plot_budget,
+    plot_calibration,
     plot_class_iou,
     plot_confusion,
+    plot_intervals,
     plot_rare_classes,
 )
 from cs_utils.plots.training import plot_batches, plot_days, plot_faster, plot_histories, plot_stopping, spell
@@ -300,11 +302,26 @@ def test_the_names_of_close_neighbours_do_not_cover_each_other():
     assert not any(one.overlaps(other) for one, other in combinations(boxes, 2))
 
 
-def test_the_ceiling_stands_above_what_the_network_reaches():
-    table = pd.DataFrame({"ceiling": [0.9, 0.75], "network": [0.5, 0.25]}, index=["car", "pole"])
-    axes = plot_ceiling(table).axes[0]
-    assert [list(line.get_xdata()) for line in axes.lines] == [[0.5, 0.25], [0.9, 0.75]]
-    assert rows_of(axes) == ["car", "pole"]
+def test_each_table_has_a_dot_and_an_interval_for_each_class():
+    first = pd.DataFrame({"iou": [0.9, 0.5], "low": [0.8, 0.4], "high": [1.0, 0.6]}, index=["car", "pole"])
+    second = pd.DataFrame({"iou": [0.2], "low": [0.1], "high": [0.3]}, index=["pole"])
+    axes = plot_intervals({"one": first, "other": second}).axes[0]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["pole", "car"]
+    assert [list(line.get_xdata()) for line in axes.lines[:1]] == [[0.5, 0.9]]
+    np.testing.assert_array_equal(axes.lines[1].get_xdata(), [0.2, np.nan])
+    low_high = [segment[:, 0].tolist() for segment in axes.collections[0].get_segments()]
+    assert low_high == [[0.4, 0.6], [0.8, 1.0]]
+
+
+def test_the_largest_gain_of_a_budget_is_on_top():
+    axes = plot_budget(pd.Series({"a": 0.5, "b": 3.0, "c": 1.0})).axes[0]
+    assert [bar.get_width() for bar in axes.patches] == [0.5, 1.0, 3.0]
+    assert words(axes) == ["+0.5", "+1.0", "+3.0"]
+
+
+def test_a_bin_of_hardly_any_pixel_is_not_drawn():
+    table = pd.DataFrame({"confidence": [0.1, 0.5, 0.9], "accuracy": [1, 0.4, 0.9], "share": [0.0005, 0.2, 0.7995]})
+    assert plot_calibration(table).axes[0].lines[1].get_xdata().tolist() == [0.5, 0.9]
 
 
 def test_each_run_has_a_row_and_its_best_epoch():

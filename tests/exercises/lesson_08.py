@@ -1,0 +1,82 @@
+"""Answers to the exercises of lesson 08: right ones in more than one form, and wrong ones."""
+
+import numpy as np
+import torch
+
+from cs_utils.metrics.confusion import mean_iou
+
+
+def with_void_cut_off(matrices):
+    total = matrices.sum(dim=0).numpy().astype(float)[:-1]
+    hits = np.diag(total)
+    return (hits / (total.sum(axis=1) + total[:, :-1].sum(axis=0) - hits)).mean()
+
+
+def by_image(matrices):
+    return np.mean([mean_iou(one) for one in matrices])
+
+
+def with_void_as_false_alarms(matrices):
+    total = matrices.sum(dim=0).double()
+    hits = total.diagonal()[:-1]
+    return float((hits / (total.sum(dim=1)[:-1] + total.sum(dim=0)[:-1] - hits)).mean())
+
+
+def resample(first, second, paired=True, times=800):
+    rng = np.random.default_rng(5)
+    count = len(first)
+    leads = []
+    for _ in range(times):
+        drawn = rng.integers(0, count, count)
+        other = drawn if paired else rng.integers(0, count, count)
+        leads.append(mean_iou(first[drawn].sum(dim=0)) - mean_iou(second[other].sum(dim=0)))
+    return leads
+
+
+def by_quantiles(first, second):
+    return np.quantile(resample(first, second), [0.025, 0.975])
+
+
+def by_deviation(first, second):
+    middle = mean_iou(first.sum(dim=0)) - mean_iou(second.sum(dim=0))
+    half = 1.96 * np.std(resample(first, second))
+    return middle - half, middle + half
+
+
+def with_deviation_of_one(first, second):
+    leads = resample(first, second)
+    return np.mean(leads) - np.std(leads), np.mean(leads) + np.std(leads)
+
+
+def twice(network, images):
+    return (network(images) + network(images.flip(-1)).flip(-1)).argmax(dim=1)
+
+
+def in_one_batch(network, images):
+    plain, mirrored = network(torch.cat([images, images.flip(3)])).chunk(2)
+    return (plain / 2 + mirrored.flip(3) / 2).argmax(1)
+
+
+RIGHT = {
+    "08.1": [({}, lambda matrices: mean_iou(matrices.sum(dim=0))), ({}, with_void_cut_off)],
+    "08.2": [({}, lambda mask: mask[:, ::-1]), ({}, np.fliplr)],
+    "08.3": [({}, by_quantiles), ({}, by_deviation)],
+    "08.4": [({}, (30.5, 17.5)), ({}, [30.4843, 17.5214])],
+    "08.5": [({}, twice), ({}, in_one_batch)],
+}
+WRONG = {
+    "08.1": [({}, by_image), ({}, with_void_as_false_alarms)],
+    "08.2": [({}, lambda mask: mask), ({}, lambda mask: mask[::-1]), ({}, lambda mask: mask[:, ::-2])],
+    "08.3": [
+        ({}, lambda first, second: np.quantile(resample(first, second, paired=False), [0.025, 0.975])),
+        ({}, lambda first, second: np.quantile(resample(second, first), [0.025, 0.975])),
+        ({}, with_deviation_of_one),
+        ({}, lambda first, second: mean_iou(first.sum(dim=0)) - mean_iou(second.sum(dim=0))),
+    ],
+    "08.4": [({}, (0.305, 0.175)), ({}, (30.5, 16.7)), ({}, 30.5)],
+    "08.5": [
+        ({}, lambda network, images: network(images).argmax(dim=1)),
+        ({}, lambda network, images: (network(images) + network(images.flip(-1))).argmax(dim=1)),
+        ({}, lambda network, images: twice(network, images).flip(-1)),
+    ],
+}
