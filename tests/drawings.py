@@ -44,7 +44,9 @@ def runs(names, seeds=(0, 1)):
         for epoch in EPOCHS
     ]
     table = pd.DataFrame(rows)
-    return table.assign(train_loss=1 - table["iou_score"], val_loss=1.2 - table["iou_score"], seconds=2.0)
+    return table.assign(
+        train_loss=1 - table["iou_score"], val_loss=1.2 - table["iou_score"], train_seconds=1.5, seconds=2.0
+    )
 
 
 def history():
@@ -143,7 +145,11 @@ def all_drawings():
         "architectures": models.plot_architectures,
         "where costs lie": lambda: models.plot_where_costs_lie(dict.fromkeys(MANY, layers)),
         "costs": lambda: models.plot_costs(costs(), (256, 512), (64, 128)),
+        "windows": lambda: models.plot_windows(image, {"A": (0, 0), "B": (30, 60)}, (4, 16, 32)),
+        "reach": lambda: models.plot_reach(dict.fromkeys(MANY[:3], np.eye(9))),
         "same budget": lambda: models.plot_same_budget(runs(MANY)),
+        "recorded models": lambda: models.plot_recorded_models({"steps": leads, "seconds": leads}, {"blindfold": 0.1}),
+        "no recorded models": lambda: models.plot_recorded_models({}),
         "published": lambda: models.plot_published(published()),
         "channels": lambda: preprocessing.plot_channels(one_hot(train_id_to_slide(mask))),
         "ceiling of IoU": lambda: preprocessing.plot_iou_ceiling(ceiling, marked=256),

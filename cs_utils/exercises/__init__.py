@@ -15,6 +15,7 @@ MODULES = {
     "00": "introduction",
     "01": "data_analysis",
     "02": "augmentation",
+    "03": "models",
     "04": "unet",
     "06": "losses",
     "08": "results",

@@ -1,6 +1,6 @@
 """The four models that the talk considered: how they are built, what they cost, what they reach."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -14,15 +14,20 @@ from matplotlib.ticker import LogLocator, MaxNLocator
 
 from cs_utils.plots.style import (
     ACCENT,
+    BEHIND_TEXT,
     FOURTH,
     INK,
+    PALE,
     SECOND,
     THIRD,
+    WIDTH,
     colors_for,
     headline,
     name_dots,
     name_lines,
     new_figure,
+    panels,
+    show,
     single,
     styled,
 )
@@ -95,6 +100,46 @@ SKETCHES = {
     ),
 }
 """The four networks as `models.build` makes them; the U-Net with base width 64."""
+
+
+@styled
+def plot_windows(
+    image: np.ndarray, centres: Mapping[str, tuple[int, int]], sides: Sequence[int], title: str = ""
+) -> Figure:
+    """The same places of an image (H, W, 3) through windows of growing size: a row for each place, by name.
+
+    Args:
+        image: uint8.
+        centres: (row, column) of each place.
+        sides: height and width of the windows in pixels, at most those of the image.
+        title: what it shows.
+    """
+    figure, axes = panels(len(centres), len(sides), aspect=1.0, width=0.9 * WIDTH)
+    for row, (name, centre) in zip(axes, centres.items(), strict=True):
+        for panel, side in zip(row, sides, strict=True):
+            corner = [
+                int(np.clip(at - side // 2, 0, size - side)) for at, size in zip(centre, image.shape[:2], strict=True)
+            ]
+            top, left = corner
+            show(panel, image[top : top + side, left : left + side], f"{name}: {side}x{side} pixels")
+    headline(figure, title)
+    return figure
+
+
+@styled
+def plot_reach(fields: Mapping[str, np.ndarray], title: str = "") -> Figure:
+    """Which pixels an output uses, and how often: a map (H, W) for each name, the darker the more; white: never."""
+    figure, axes = panels(1, len(fields), aspect=1.0)
+    for panel, (name, field) in zip(axes[0], fields.items(), strict=True):
+        # The root, or the many ways to the middle would leave the rim as pale as what is never used.
+        shades = np.sqrt(field / field.max())
+        panel.pcolormesh(
+            np.where(field > 0, 0.25 + 0.75 * shades, 0), cmap="Blues", vmin=0, edgecolor=PALE, linewidth=0.3
+        )
+        panel.set(title=name, aspect="equal", xticks=[], yticks=[])
+        panel.invert_yaxis()
+    headline(figure, title)
+    return figure
 
 
 @styled
@@ -195,10 +240,15 @@ def plot_costs(
 
 
 @styled
-def plot_same_budget(table: pd.DataFrame, title: str = "") -> Figure:
+def plot_same_budget(table: pd.DataFrame, baselines: Mapping[str, float] | None = None, title: str = "") -> Figure:
     """Validation IoU of each network, by epochs and by seconds of training; the table of `experiments.compare`.
 
-    Several seeds are drawn as a line each.
+    Several seeds are drawn as a line each. The seconds are those of training alone, without the validation.
+
+    Args:
+        table: columns variant, seed, epoch, iou_score (0..1), train_seconds.
+        baselines: mean IoU, 0..1, of predictors that do not look at the photo, by name: a dashed line each.
+        title: what it shows.
     """
     figure = new_figure(5)
     by_epoch, by_time = figure.subplots(1, 2, sharey=True)
@@ -207,7 +257,7 @@ def plot_same_budget(table: pd.DataFrame, title: str = "") -> Figure:
         first = seed == table["seed"].iloc[0]
         style = {"color": colors[name], "marker": "o", "linewidth": 2.5, "label": name if first else "_seed"}
         by_epoch.plot(rows["epoch"], 100 * rows["iou_score"], **style)
-        by_time.plot(rows["seconds"].cumsum(), 100 * rows["iou_score"], **style)
+        by_time.plot(rows["train_seconds"].cumsum(), 100 * rows["iou_score"], **style)
     by_epoch.set(xlabel="epoch", ylabel="mean IoU [%]", title="by epochs", ylim=(0, None))
     by_epoch.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     by_time.set(xlabel="seconds of training, logarithmic", title="by time", xscale="log")
@@ -215,33 +265,82 @@ def plot_same_budget(table: pd.DataFrame, title: str = "") -> Figure:
     by_time.minorticks_off()
     by_time.xaxis.set_major_formatter("{x:g}")
     name_lines(by_time)
+    for axes in (by_epoch, by_time):
+        for name, score in (baselines or {}).items():
+            axes.axhline(100 * score, color=INK, linestyle="--", linewidth=1.5, zorder=1)
+            if axes is by_epoch:
+                place = (0.02, 100 * score)
+                axes.text(*place, name, va="bottom", transform=axes.get_yaxis_transform(), bbox=BEHIND_TEXT, zorder=1)
     headline(figure, title or "Mean IoU of each network on the same budget")
     return figure
 
 
 @styled
-def plot_published(published: pd.DataFrame, title: str = "", ax: Axes | None = None) -> Figure:
-    """Published IoU against published parameters; hollow: without a pretrained encoder.
+def plot_recorded_models(
+    scores: Mapping[str, pd.DataFrame], baselines: Mapping[str, float] | None = None, title: str = ""
+) -> Figure:
+    """Mean IoU of recorded runs, a dot for each seed and a bar for their mean; without runs it says so.
 
     Args:
-        published: a row for each result; columns network, version, miou [%], parameters (million, or NaN: left out)
-            and pretrained (bool).
+        scores: by what was equal for all, a table of mean IoU 0..1: a row for each seed, a column for each network. All
+            tables have the same columns.
+        baselines: mean IoU, 0..1, of predictors that do not look at the photo, by name: a dashed line each.
+        title: what it shows.
+    """
+    names = list(next(iter(scores.values()))) if scores else []
+    figure = new_figure(0.5 * len(names) + 2)
+    colors = network_colors(names)
+    for axes, (heading, table) in zip(
+        np.atleast_1d(figure.subplots(1, max(len(scores), 1), sharey=True, sharex=True)), scores.items(), strict=False
+    ):
+        for place, name in enumerate(names):
+            axes.plot(100 * table[name], [place] * len(table), "o", color=colors[name], markersize=9, alpha=0.7)
+            axes.plot([100 * table[name].mean()] * 2, [place - 0.3, place + 0.3], color=colors[name], linewidth=3)
+        for name, score in (baselines or {}).items():
+            axes.axvline(100 * score, color=INK, linestyle="--", linewidth=1.5, zorder=1)
+            axes.text(100 * score, -0.6, f" {name}", va="bottom", bbox=BEHIND_TEXT, zorder=1)
+        axes.set(title=heading, xlabel="mean IoU [%]", xlim=(0, None), ylim=(len(names) - 0.5, -1.1))
+        axes.set_yticks(range(len(names)), names)
+    if not scores:
+        figure.axes[0].set(xticks=[], yticks=[])
+        figure.axes[0].text(0.5, 0.5, "no runs are recorded yet", ha="center", va="center")
+    headline(figure, title or "Mean IoU of recorded runs")
+    return figure
+
+
+PUBLISHED = {
+    "parameters": "parameters, published [million]",
+    "operations": "operations of the published version [10⁹ multiply-adds]",
+}
+"""What `plot_published` draws published scores over: never the cost of another version."""
+
+
+@styled
+def plot_published(
+    published: pd.DataFrame, cost: str = "parameters", title: str = "", ax: Axes | None = None
+) -> Figure:
+    """Published IoU over a cost of the same published network; hollow: without a pretrained encoder.
+
+    Args:
+        published: a row for each result; columns network, version, miou [%], pretrained (bool), and the cost, NaN where
+            it is not known: such a row is left out.
+        cost: one of `PUBLISHED`.
         title: what it shows.
         ax: axes to draw in.
     """
     figure, axes = single(ax, 6)
-    known = published.dropna(subset="parameters")
+    known = published.dropna(subset=cost)
     colors = network_colors(dict.fromkeys(published["network"]))
-    for row in known.itertuples():
-        color = colors[row.network]
-        face = color if row.pretrained else "none"
-        axes.scatter(row.parameters, row.miou, s=160, facecolor=face, edgecolor=color, linewidth=2.5)
-    axes.set(xlabel="parameters, published [million]", ylabel="published mean IoU,\nCityscapes val [%]")
+    for network, pretrained, place, score in known[["network", "pretrained", cost, "miou"]].itertuples(index=False):
+        face = colors[network] if pretrained else "none"
+        axes.scatter(place, score, s=160, facecolor=face, edgecolor=colors[network], linewidth=2.5)
+    axes.set(xlabel=PUBLISHED[cost], ylabel="published mean IoU,\nCityscapes val [%]")
     axes.margins(x=0.2, y=0.15)
-    name_dots(axes, known[["parameters", "miou"]].to_numpy(), known["version"])
+    axes.set_xlim(left=max(axes.get_xlim()[0], 0))
+    name_dots(axes, known[[cost, "miou"]].to_numpy(), known["version"])
     handles = [Patch(color=color, label=name) for name, color in colors.items()]
     for label, fill in (("encoder from ImageNet", "full"), ("from scratch", "none")):
         handles.append(Line2D([], [], color=INK, marker="o", markersize=12, ls="", fillstyle=fill, label=label))
     figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False)
-    headline(axes, title or "Published IoU and parameters")
+    headline(axes, title or f"Published IoU and {cost}")
     return figure

@@ -17,7 +17,16 @@ from cs_utils.plots.activations import plot_activations, plot_dead_units, plot_g
 from cs_utils.plots.analysis import plot_class_shares, plot_images_per_city, plot_lift, plot_object_sizes
 from cs_utils.plots.architecture import plot_levels, plot_unet
 from cs_utils.plots.losses import plot_gradients, plot_journey, plot_toy_losses, plot_void
-from cs_utils.plots.models import SKETCHES, network_colors, plot_costs, plot_published, plot_where_costs_lie
+from cs_utils.plots.models import (
+    SKETCHES,
+    network_colors,
+    plot_costs,
+    plot_published,
+    plot_recorded_models,
+    plot_same_budget,
+    plot_where_costs_lie,
+    plot_windows,
+)
 from cs_utils.plots.preprocessing import (
     PAPER_CEILING,
     plot_bilinear,
@@ -112,6 +121,36 @@ def test_published_results_without_parameters_are_left_out_and_those_from_scratc
     axes = plot_published(pd.DataFrame(rows, columns=["network", "version", "miou", "parameters", "pretrained"])).axes
     assert words(axes[0]) == ["b", "c"]
     assert [len(dots.get_facecolor()) for dots in axes[0].collections] == [1, 0]
+
+
+def test_published_results_are_drawn_over_the_cost_that_is_asked_for():
+    rows = [("FCN", "a", 70.0, 30.0, None, True), ("U-Net", "b", 65.0, None, 101.0, False)]
+    table = pd.DataFrame(rows, columns=["network", "version", "miou", "parameters", "operations", "pretrained"])
+    axes = plot_published(table, "operations").axes[0]
+    assert words(axes) == ["b"]
+    assert axes.collections[0].get_offsets().tolist() == [[101.0, 65.0]]
+
+
+def test_windows_stay_inside_the_image_and_hold_their_place():
+    image = np.arange(20 * 30, dtype=np.uint16).reshape(20, 30, 1).astype(np.uint8).repeat(3, axis=2)
+    small, large = (axes.images[0].get_array() for axes in plot_windows(image, {"A": (0, 29)}, (4, 10)).axes)
+    assert np.array_equal(small, image[:4, 26:])
+    assert np.array_equal(large, image[:10, 20:])
+
+
+def test_the_same_budget_counts_seconds_of_training_alone():
+    table = pd.DataFrame({"variant": "FCN", "seed": 0, "epoch": [1, 2], "iou_score": [0.1, 0.2]})
+    axes = plot_same_budget(table.assign(train_seconds=1.5, seconds=4.0), {"blindfold": 0.12}).axes
+    assert axes[1].lines[0].get_xdata().tolist() == [1.5, 3.0]
+    assert [line.get_ydata()[0] for panel in axes for line in panel.lines[1:]] == [12.0, 12.0]
+
+
+def test_recorded_models_show_each_seed_and_the_mean_of_a_network():
+    scores = pd.DataFrame({"FCN": [0.2, 0.4], "U-Net 64": [0.3, 0.3]})
+    axes = plot_recorded_models({"steps": scores}).axes[0]
+    assert axes.lines[0].get_xdata().tolist() == pytest.approx([20, 40])
+    assert axes.lines[1].get_xdata() == pytest.approx([30, 30])
+    assert rows_of(axes) == ["FCN", "U-Net 64"]
 
 
 def test_activations_are_drawn_with_their_true_derivatives_and_their_lowest_point():

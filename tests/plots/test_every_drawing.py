@@ -72,7 +72,7 @@ def test_the_default_titles_have_no_numbers_but_those_they_were_given(drawn):
     given = {
         "activations", "u-net", "levels", "answers", "days", "stopping", "histories", "failures", "brightness",
         "class shares", "positions", "channels", "overfitting", "pixel", "tasks", "receptive field", "gradient norms",
-        "skip maps",
+        "skip maps", "windows",
     }  # fmt: skip
     for name, figure in drawn.items():
         titles = " ".join([figure.get_suptitle(), *(axes.get_title() for axes in figure.axes)])
