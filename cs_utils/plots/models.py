@@ -258,12 +258,13 @@ def plot_same_budget(table: pd.DataFrame, baselines: Mapping[str, float] | None 
         style = {"color": colors[name], "marker": "o", "linewidth": 2.5, "label": name if first else "_seed"}
         by_epoch.plot(rows["epoch"], 100 * rows["iou_score"], **style)
         by_time.plot(rows["train_seconds"].cumsum(), 100 * rows["iou_score"], **style)
-    by_epoch.set(xlabel="epoch", ylabel="mean IoU [%]", title="by epochs", ylim=(0, None))
+    by_epoch.set(xlabel="epoch", ylabel="mean IoU [%]", title="by epochs")
     by_epoch.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     by_time.set(xlabel="seconds of training, logarithmic", title="by time", xscale="log")
     by_time.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=6))
     by_time.minorticks_off()
     by_time.xaxis.set_major_formatter("{x:g}")
+    by_time.set_ylim(0, 115 * max([table["iou_score"].max(), *(baselines or {}).values()]))
     name_lines(by_time)
     for axes in (by_epoch, by_time):
         for name, score in (baselines or {}).items():
