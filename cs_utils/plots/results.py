@@ -88,15 +88,15 @@ def plot_boundary_errors(table: pd.DataFrame, title: str = "") -> Figure:
     ends = [f"{end:g}" for end in table.index[:-1]]
     left.bar([*ends, f"> {ends[-1]}"], table["rate"] * 100, color=ACCENT)
     left.set(xlabel="pixels to the nearest boundary, up to", ylabel="wrong pixels among those there [%]")
-    for column, color, name in (
-        ("share_of_errors", ACCENT, "of all errors"),
-        ("share_of_pixels", INK, "of all pixels"),
+    for column, color, name, shift in (
+        ("share_of_errors", ACCENT, "of all errors", 8),
+        ("share_of_pixels", INK, "of all pixels", -20),
     ):
         within = table[column].cumsum().iloc[:-1] * 100
         right.plot(ends, within, "o-", color=color, linewidth=3, label=name)
         for x, y in zip(ends, within, strict=True):
-            right.annotate(f"{y:.0f}", (x, y), (0, 8), textcoords="offset points", ha="center", color=color)
-    right.set(ylim=(0, 112), xlabel="pixels to the nearest boundary, at most", ylabel="share that lies there [%]")
+            right.annotate(f"{y:.0f}", (x, y), (0, shift), textcoords="offset points", ha="center", color=color)
+    right.set(ylim=(-8, 112), xlabel="pixels to the nearest boundary, at most", ylabel="share that lies there [%]")
     right.legend(loc="upper left")
     headline(figure, title or "Errors by the distance to the nearest boundary")
     return figure
@@ -140,15 +140,16 @@ def plot_region_hits(table: pd.DataFrame, title: str = "", ax: Axes | None = Non
 
 @styled
 def plot_intervals(tables: Mapping[str, pd.DataFrame], title: str = "", ax: Axes | None = None) -> Figure:
-    """IoU of each class with its interval, a dot for each table; the class that the first table has highest is on top.
+    """IoU of each class with its interval, a dot for each table: the mean on top, then the classes, best first.
 
     Args:
-        tables: by name; each with a row for each class, columns ``iou``, ``low`` and ``high``, 0..1. Classes that the
-            first does not have are left out.
+        tables: by name; each with a row for each class, and one named "mean" if you like; columns ``iou``, ``low`` and
+            ``high``, 0..1. Classes that the first does not have are left out.
         title: what it shows.
         ax: axes to draw in.
     """
-    order = next(iter(tables.values()))["iou"].sort_values().index
+    best = next(iter(tables.values()))["iou"].sort_values().index
+    order = [*best.drop("mean", errors="ignore"), *best.intersection(["mean"])]
     figure, axes = single(ax, 0.31 * len(order) * max(1, 0.6 * len(tables)) + 1.6)
     rows = np.arange(len(order))
     for number, ((name, table), color) in enumerate(zip(tables.items(), colors_for(len(tables)), strict=True)):
@@ -158,6 +159,8 @@ def plot_intervals(tables: Mapping[str, pd.DataFrame], title: str = "", ax: Axes
         axes.plot(shown["iou"], places, "o", color=color, markersize=9, label=name)
     axes.set_yticks(rows, order)
     axes.set(xlim=(-0.01, 1.01), xlabel="IoU and its 95 % interval")
+    if "mean" in order:
+        axes.axhline(len(order) - 1.5, color=INK, linestyle=":")
     axes.margins(y=0.03)
     if len(tables) > 1:
         figure.legend(loc="outside lower center", ncols=min(len(tables), 2), frameon=False)
@@ -166,15 +169,16 @@ def plot_intervals(tables: Mapping[str, pd.DataFrame], title: str = "", ax: Axes
 
 
 @styled
-def plot_budget(gains: pd.Series, title: str = "", ax: Axes | None = None) -> Figure:
+def plot_budget(gains: pd.Series, title: str = "") -> Figure:
     """What each correction would gain, in percentage points of mean IoU, by its name; the largest on top."""
     ordered = gains.sort_values()
-    figure, axes = single(ax, 0.42 * len(ordered) + 1.4)
+    figure = new_figure(0.42 * len(ordered) + 1.1)
+    axes = figure.subplots()
     bars = axes.barh(ordered.index, ordered, color=SECOND)
     axes.bar_label(bars, fmt="%+.1f", padding=4)
     axes.set(xlabel="gain in mean IoU [percentage points]", xlim=(0, 1.15 * max(ordered.max(), 0.1)))
     axes.grid(axis="y", visible=False)
-    headline(axes, title or "What each correction would gain")
+    headline(figure, title or "What each correction would gain")
     return figure
 
 

@@ -350,6 +350,8 @@ def test_each_table_has_a_dot_and_an_interval_for_each_class():
     np.testing.assert_array_equal(axes.lines[1].get_xdata(), [0.2, np.nan])
     low_high = [segment[:, 0].tolist() for segment in axes.collections[0].get_segments()]
     assert low_high == [[0.4, 0.6], [0.8, 1.0]]
+    first.loc["mean"] = 0.7
+    assert [label.get_text() for label in plot_intervals({"one": first}).axes[0].get_yticklabels()][-1] == "mean"
 
 
 def test_the_largest_gain_of_a_budget_is_on_top():
