@@ -36,9 +36,9 @@ DIAGNOSES = {
 """What the reader may answer, and the letter that it is right for; the last two fit none of the six."""
 SYMPTOMS = {
     "A": "Its curve is high and nearly flat, but its network learns. What does a perfect street cost?",
-    "B": "A perfect street costs more than an undecided one, and the predictions have no objects at all.",
+    "B": "A perfect street costs more than an undecided one, and its picture is woven like cloth.",
     "C": "Its loss is small from the very first epoch. How many questions does it ask for each pixel?",
-    "D": "Its network predicts one class where nobody drives. Look at the lower edge of the picture.",
+    "D": "Where the ground truth is void, its network puts the same class again and again. Which one?",
     "E": "A perfect street costs less than 0. Between which two numbers may a Dice loss lie?",
     "F": "It begins at ln 19, as cross entropy must, but no prediction costs less than 2.03.",
 }
