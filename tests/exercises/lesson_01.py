@@ -8,8 +8,8 @@ from cs_utils.data.statistics import NAMES
 from cs_utils.labels import VOID
 from cs_utils.metrics.confusion import confusion_matrix
 
-TRUTH = np.array([[10, 10, 10, 10, 10], [0, 13, 13, 13, 0], [0, 13, 13, 13, 255], [0, 0, 0, 0, 255]])
-PREDICTION = np.array([[10, 10, 10, 10, 10], [0, 0, 13, 13, 13], [0, 0, 13, 13, 13], [0, 0, 0, 13, 13]])
+TRUTH = np.array([[10, 10, 10, 10], [0, 13, 13, 255], [0, 13, 13, 0]])
+PREDICTION = np.array([[10, 10, 10, 10], [0, 0, 13, 13], [0, 13, 13, 13]])
 CAR = {"truth": TRUTH, "prediction": PREDICTION}
 PIXELS = pd.DataFrame(0, index=range(3), columns=NAMES).assign(road=[5, 5, 6], bus=[0, 9, 1], pole=[2, 2, 0])
 PIXELS["void"] = [7, 0, 0]
@@ -37,14 +37,14 @@ def fair(counts):
 
 
 RIGHT = {
-    "01.1": [(CAR, 0.5), (CAR, np.float64(4 / 8))],
+    "01.1": [(CAR, 0.6), (CAR, np.float64(3 / 5))],
     "01.2": [({"pixels": PIXELS}, "bus"), ({"pixels": PIXELS}, np.str_("bus"))],
     "01.3": [({}, by_package), ({}, by_loop)],
     "01.4": [({}, (0.988, 0.900)), ({}, np.array([0.9878, 0.9000]))],
     "01.5": [({}, fair), ({}, lambda counts: np.argmax(np.nan_to_num(counts / counts.sum(axis=0)), axis=1).tolist())],
 }
 WRONG = {
-    "01.1": [(CAR, 0.4), (CAR, 4 / 6), (CAR, "half")],
+    "01.1": [(CAR, 0.5), (CAR, 3 / 4), (CAR, "half")],
     "01.2": [({"pixels": PIXELS}, "pole"), ({"pixels": PIXELS}, "void"), ({"pixels": PIXELS}, "train")],
     "01.3": [({}, clipped), ({}, lambda prediction, target: by_package(prediction, target).T)],
     "01.4": [({}, (0.988, 18 / 19)), ({}, (0.9, 0.9)), ({}, 0.988)],

@@ -14,7 +14,15 @@ from cs_utils.models.inspect import meta_model, trace_layers
 from cs_utils.models.unet import UNet
 from cs_utils.models.zoo import count_parameters
 from cs_utils.plots.activations import plot_activations, plot_dead_units, plot_gradient_norms, plot_paired_seeds
-from cs_utils.plots.analysis import plot_class_shares, plot_images_per_city, plot_lift, plot_object_sizes
+from cs_utils.plots.analysis import (
+    plot_class_colors,
+    plot_class_positions,
+    plot_class_shares,
+    plot_images_per_city,
+    plot_lift,
+    plot_object_sizes,
+    plot_overlap,
+)
 from cs_utils.plots.architecture import plot_levels, plot_unet
 from cs_utils.plots.losses import plot_gradients, plot_journey, plot_toy_losses, plot_void
 from cs_utils.plots.models import (
@@ -438,3 +446,32 @@ def test_the_first_epoch_is_shaded_and_classes_at_zero_are_counted():
     assert left.patches[0].get_bbox().bounds[0::2] == (0, 2)
     assert rows_of(right) == ["car", "road"]
     assert "1 more class" in right.get_xlabel()
+
+
+def test_an_overlap_names_each_hit_miss_and_false_alarm():
+    truth, prediction = np.random.default_rng(0).random((2, 5, 6)) < 0.5
+    shown = words(plot_overlap(truth, prediction).axes[0])
+    counts = {
+        "hit (TP)": truth & prediction,
+        "missed (FN)": truth & ~prediction,
+        "false alarm (FP)": ~truth & prediction,
+    }
+    assert {word: shown.count(word) for word in counts} == {word: cells.sum() for word, cells in counts.items()}
+    assert len(shown) == (truth | prediction).sum()
+
+
+def test_the_pixels_of_a_class_stand_in_a_row_from_dark_to_bright_behind_their_mean():
+    pixels = np.array([[200, 200, 200], [0, 0, 100], [0, 100, 0]], np.uint8)
+    axes = plot_class_colors({"sky": pixels, "bus": pixels[:0], "car": pixels[:1]}).axes[0]
+    assert rows_of(axes) == ["sky", "car"]
+    colors = {patch.get_x(): patch.get_facecolor()[:3] for patch in axes.patches if patch.get_y() < 1}
+    *_, first, second, third = [np.round(np.multiply(colors[x], 255)).tolist() for x in sorted(colors)]
+    assert [first, second, third] == [[0, 0, 100], [0, 100, 0], [200, 200, 200]]  # blue looks darker than green
+    assert np.allclose(np.multiply(colors[0], 255), pixels.mean(axis=0))
+
+
+def test_the_mean_photo_comes_before_the_maps_and_takes_no_map_away():
+    names, maps = ["road", "sky", "car", "bus", "pole"], np.ones((5, 4, 8)) / 2
+    titles = [axes.get_title().split("\n")[0] for axes in plot_class_positions(maps, names, np.zeros((4, 8, 3))).axes]
+    assert titles[:6] == ["mean of all", *names]
+    assert [axes.get_title().split("\n")[0] for axes in plot_class_positions(maps, names).axes] == names
