@@ -60,6 +60,11 @@ def curves(index, names=MANY):
     )
 
 
+def intervals():
+    ends = {"mean": [1.0, 2.0, 0.1], "low": [-1.0, 1.5, np.nan], "high": [3.0, 2.5, np.nan]}
+    return pd.DataFrame(ends, index=["recorded: AdamW − SGD", "recorded: AdamW − Adam", "one seed"])
+
+
 def class_scores():
     share = np.geomspace(0.4, 0.001, NUM_CLASSES)
     return pd.DataFrame({"iou": np.linspace(0.9, 0, NUM_CLASSES), "share": share}, index=list(CLASS_NAMES))
@@ -187,19 +192,24 @@ def all_drawings():
         "pixel": lambda: tasks.plot_pixel_label(image, ids, 20, 40),
         "answers": lambda: tasks.plot_answer_sizes({"few": 19, "many": 1_000_000}),
         "histories": lambda: training.plot_histories(dict.fromkeys(MANY, history())),
-        "stopping": lambda: training.plot_stopping(history(), 2, {"val_loss": 4.0, "iou_score": float("nan")}),
-        "weight decay": lambda: training.plot_weight_decay({"Adam": curves(range(5)) / 16}),
-        "optimizers": lambda: training.plot_optimizers(
-            runs(MANY, [0]).assign(optimizer="AdamW", rate=lambda rows: rows["variant"]), runs(MANY)
+        "progress": lambda: training.plot_progress(
+            [image] * 2, [mask] * 2, dict.fromkeys(("epoch 1", "epoch 5"), [mask] * 2)
         ),
-        "batches": lambda: training.plot_batches(pd.Series({1: 2.0, 2: 1.5, 4: 1.0}), runs(range(12))),
+        "stopping": lambda: training.plot_stopping(history(), stop=4, kept=2),
+        "valley": lambda: training.plot_valley(
+            lambda x, y: x**2 + 25 * y**2, dict.fromkeys(MANY[:4], np.array([[-9.0, 1.5], [-3.0, -1.0], [0.5, 0.1]]))
+        ),
+        "rate range": lambda: training.plot_rate_range(
+            {"SGD": pd.Series({1e-3: 3.0, 1e-1: 1.5, 10.0: 4.0}), "AdamW": pd.Series({1e-5: 3.0, 1.0: 2.0})},
+            {"SGD": 0.1, "AdamW": 1e-3},
+        ),
+        "optimizers": lambda: training.plot_optimizers(runs(MANY), {"points": intervals(), "epochs earlier": intervals()}),
+        "batches": lambda: training.plot_batches(pd.Series({1: 2.0, 2: 1.5, 4: 1.0}), {"points": intervals()}),
+        "patience": lambda: training.plot_patience(
+            dict.fromkeys(MANY[:4], pd.DataFrame({"patience": [1, 2], "epochs": [4, 9], "loss": [0.1, 0.0]}))
+        ),
         "schedules": lambda: training.plot_schedules(curves(range(1, 9)) / 1e4),
-        "days": lambda: training.plot_days(
-            pd.Series({"forward": 20.0, "rest": 0.1}), pd.Series({"forward": 9.0, "rest": 0.01}), 100, 4
-        ),
-        "faster": lambda: training.plot_faster(
-            pd.Series({"plain": 20.0, "better": 9.0}), pd.Series({"plain": 9.0, "cached": 216.0}), "a step", "loading"
-        ),
+        "days": lambda: training.plot_days(pd.Series({"training steps": 9.0, "reading photos": 0.01}), said=4),
         "class dots": lambda: unet.plot_class_dots(
             {name: pd.DataFrame({0: table["iou"], 1: table["iou"] * 0.9}) for name in MANY}
         ),

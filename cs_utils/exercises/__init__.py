@@ -18,6 +18,7 @@ MODULES = {
     "03": "models",
     "04": "unet",
     "06": "losses",
+    "07": "training",
     "08": "results",
 }
 """The module with the checks of each lesson."""

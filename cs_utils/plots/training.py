@@ -1,30 +1,33 @@
-"""How a training went: curves, optimizers, batches, schedules, and where the time went."""
+"""How a training went: pictures and curves, optimizers, rates, batches, patience, and where the time went."""
 
-import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import MaxNLocator
 
+from cs_utils.labels import VOID
 from cs_utils.plots.style import (
     ACCENT,
+    BEHIND_TEXT,
     INK,
     PALE,
     SECOND,
+    add_legend,
     colors_for,
     headline,
     name_lines,
     new_figure,
+    panels,
+    show,
     single,
     styled,
 )
 
 LINE = {"linewidth": 2.5, "marker": "o", "markersize": 4}
 """With dots: a line of a single epoch would not be seen."""
-LINES = ("-", "--", ":", "-.")
 SECONDS_PER_DAY = 86400
 
 
@@ -33,6 +36,36 @@ def _by_epoch(axes: Axes) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     first, last = axes.dataLim.intervalx
     axes.set_xlim(first - 0.5, last + 0.5)  # so that a run of one epoch has its whole number too
+
+
+@styled
+def plot_progress(
+    images: Sequence[np.ndarray],
+    targets: Sequence[np.ndarray],
+    stages: Mapping[str, Sequence[np.ndarray]],
+    title: str = "",
+) -> Figure:
+    """How predictions change: a column for each scene; photo, one row for each stage, and the ground truth below.
+
+    Args:
+        images: (H, W, 3) uint8 each.
+        targets: (H, W) trainIds each, void = 255.
+        stages: predictions, (H, W) trainIds for each scene, by a name such as "epoch 5"; faded where it is void.
+        title: a sentence above it all.
+    """
+    height, width = targets[0].shape
+    figure, axes = panels(len(stages) + 2, len(images), aspect=width / height)
+    masks = []
+    for column, (image, target) in enumerate(zip(images, targets, strict=True)):
+        show(axes[0, column], image, "" if column else "photo")
+        for row, (name, predictions) in enumerate(stages.items(), start=1):
+            masks.append(np.where(target == VOID, VOID, predictions[column]))
+            show(axes[row, column], masks[-1], "" if column else name)
+        masks.append(target)
+        show(axes[-1, column], target, "" if column else "ground truth")
+    add_legend(figure, masks)
+    headline(figure, title)
+    return figure
 
 
 @styled
@@ -64,122 +97,72 @@ def plot_histories(histories: Mapping[str, pd.DataFrame], title: str = "") -> Fi
 
 
 @styled
-def plot_stopping(history: pd.DataFrame, patience: int, ends: Mapping[str, float], title: str = "") -> Figure:
-    """val_loss and iou_score, the best epoch by either, and where training would have ended by it.
+def plot_stopping(history: pd.DataFrame, stop: int, kept: int, title: str = "") -> Figure:
+    """Losses and IoU of a run, where early stopping ends it, and which epoch it keeps; what comes later is pale.
 
     Args:
-        history: columns epoch, val_loss and iou_score.
-        patience: so many epochs without a new best end a training.
-        ends: for both columns, the epoch after which that is so; NaN: never.
+        history: columns epoch, train_loss, val_loss and iou_score, of the whole run.
+        stop: the epoch after which early stopping ends the run.
+        kept: the epoch whose weights it keeps.
         title: a sentence above it all.
     """
-    figure = new_figure(5.6)
-    rows = figure.subplots(2, 1, sharex=True)
-    for axes, name, color in zip(rows, ("val_loss", "iou_score"), (ACCENT, SECOND), strict=True):
-        axes.plot(history["epoch"], history[name], color=color, linewidth=2.5, marker="o", markersize=4)
-        winner = int(history["epoch"][history[name].idxmin() if name == "val_loss" else history[name].idxmax()])
-        axes.axvline(winner, color=color, linestyle=":")
-        end = ends[name]
-        told = f"patience {patience} never ends it" if math.isnan(end) else f"patience {patience} ends it: {int(end)}"
-        if not math.isnan(end):
-            axes.axvline(end, color=INK, linestyle="--")
-        axes.set_ylabel(name)
-        axes.set_title(f"best epoch by {name}: {winner}; {told}", loc="left")
-    _by_epoch(rows[-1])
-    headline(figure, title)
-    return figure
-
-
-@styled
-def plot_weight_decay(weights: Mapping[str, pd.DataFrame], title: str = "") -> Figure:
-    """One panel for each optimizer: how a weight falls over the steps, a line for each size of its gradients."""
-    figure = new_figure(4.4)
-    for axes, (name, table) in zip(figure.subplots(1, len(weights), sharey=True, squeeze=False).flat, weights.items(),
-                                   strict=True):  # fmt: skip
-        for number, (column, color) in enumerate(zip(table, colors_for(table.shape[1]), strict=True)):
-            style = {"color": color, "linestyle": LINES[number % len(LINES)], "linewidth": 3}
-            axes.plot(table.index, table[column], label=str(column), **style)
-        axes.set(title=name, xlabel="step", ylim=(0, 1.1))
-    figure.axes[0].set_ylabel("weight (1 at first)")
-    handles, labels = figure.axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, title="size of the gradients", loc="outside lower center", ncols=6, frameon=False)
-    headline(figure, title)
-    return figure
-
-
-@styled
-def plot_optimizers(tuning: pd.DataFrame, final: pd.DataFrame, title: str = "") -> Figure:
-    """IoU over the epochs: each optimizer at each learning rate, then each at its best one, seed by seed.
-
-    Args:
-        tuning: columns optimizer, rate, epoch, iou_score.
-        final: columns variant, seed, epoch, iou_score.
-        title: a sentence above it all.
-    """
-    names = list(dict.fromkeys(tuning["optimizer"]))
-    count = len(names) + 1
-    series = max(tuning["rate"].nunique(), final["variant"].nunique())
-    figure = new_figure(max(2.9, 0.32 * series + 0.5) * -(-count // 2) + 0.6)
-    grid = figure.subplots(-(-count // 2), 2, sharex=True, sharey=True, squeeze=False)
-    for axes, name in zip(grid.flat, names, strict=False):
-        runs = tuning[tuning["optimizer"] == name]
-        rates = list(dict.fromkeys(runs["rate"]))
-        for rate, color in zip(rates, colors_for(len(rates)), strict=True):
-            tried = runs[runs["rate"] == rate]
-            axes.plot(tried["epoch"], tried["iou_score"], **LINE, color=color, label=f"rate {rate}")
-        axes.set_title(f"{name}, one seed")
+    figure = new_figure(5.8)
+    losses, scores = figure.subplots(2, 1, sharex=True)
+    before = history[history["epoch"] <= stop]
+    for axes, styles in (
+        (losses, {"train_loss": SECOND, "val_loss": ACCENT}),
+        (scores, {"iou_score": ACCENT}),
+    ):
+        for name, color in styles.items():
+            axes.plot(history["epoch"], history[name], color=color, alpha=0.35, linewidth=2, label=f"_{name}, later")
+            axes.plot(before["epoch"], before[name], **LINE, color=color, label=name)
+        axes.axvline(kept, color=INK, linestyle=":")
+        axes.axvline(stop, color=INK, linestyle="--")
+        axes.set_ylim(bottom=0)
         name_lines(axes)
-    axes = grid.flat[len(names)]
-    variants = list(dict.fromkeys(final["variant"]))
-    for variant, color in zip(variants, colors_for(len(variants)), strict=True):
-        _seeds(axes, final[final["variant"] == variant], color, variant)
-    axes.set_title("each at its best rate, other seeds")
-    name_lines(axes)
-    for axes in grid.flat[count:]:
-        axes.set_axis_off()
-    for axes in grid[-1]:
-        _by_epoch(axes)
-    for axes in grid[:, 0]:
-        axes.set_ylabel("IoU")
+    scores.set_title(f"dotted: epoch {kept} is kept; dashed: the run stops after epoch {stop}", loc="left")
+    _by_epoch(scores)
     headline(figure, title)
     return figure
 
 
-def _seeds(axes: Axes, runs: pd.DataFrame, color: object, name: str) -> None:
-    # Every seed as a thin line, and their mean.
-    curves = runs.pivot(index="epoch", columns="seed", values="iou_score")
-    axes.plot(curves, color=color, linewidth=1, alpha=0.6, label="_seed")
-    axes.plot(curves.mean(axis=1), **LINE, color=color, label=name)
+@styled
+def plot_valley(height: Callable[[np.ndarray, np.ndarray], np.ndarray], paths: Mapping[str, np.ndarray],
+                title: str = "") -> Figure:  # fmt: skip
+    """Paths (steps, 2) of some optimizers over the contours of a function of two numbers, a panel for each."""
+    figure = new_figure(2.1 * len(paths) + 0.4)
+    points = np.concatenate(list(paths.values()))
+    low, high = points.min(axis=0), points.max(axis=0)
+    room = 0.15 * (high - low)
+    x, y = np.meshgrid(*(np.linspace(*ends, 120) for ends in zip(low - room, high + room, strict=True)))
+    z = height(x, y)
+    rows = figure.subplots(len(paths), 1, sharex=True, squeeze=False)[:, 0]
+    for axes, (name, path), color in zip(rows, paths.items(), colors_for(len(paths)), strict=True):
+        axes.contour(x, y, z, levels=np.geomspace(max(z.min(), z.max() / 1e4), z.max(), 12), colors=PALE, zorder=0)
+        axes.plot(*path.T, marker="o", markersize=4, linewidth=1.5, color=color)
+        axes.plot(0, 0, marker="*", markersize=16, color=INK)
+        axes.set_title(name, loc="left")
+        axes.grid(visible=False)
+    headline(figure, title)
+    return figure
 
 
 @styled
-def plot_batches(noise: pd.Series, table: pd.DataFrame, title: str = "") -> Figure:
-    """Left, how noisy a batch's gradient is; right, IoU after as many images, for each batch size.
+def plot_rate_range(losses: Mapping[str, pd.Series], marks: Mapping[str, float], title: str = "") -> Figure:
+    """A learning-rate range test: the loss of each step over its rate (the index), a line for each optimizer.
 
     Args:
-        noise: size of the noise relative to the mean gradient, by batch size.
-        table: columns variant (the batch size), seed, epoch, iou_score.
+        losses: by the optimizer's name.
+        marks: a rate for each of them, drawn as a dotted line.
         title: a sentence above it all.
     """
-    figure = new_figure(4.8)
-    left, right = figure.subplots(1, 2)
-    left.loglog(noise.index, noise, marker="o", color=ACCENT, linewidth=2.5, label="measured")
-    law = noise.iloc[0] * np.sqrt(noise.index[0] / noise.index.to_numpy())
-    left.loglog(noise.index, law, linestyle="--", color=INK, label="first / √(batch size)")
-    left.set_xticks(noise.index, [str(size) for size in noise.index])
-    left.minorticks_off()
-    ticks = [tick * 10.0**power for power in range(-3, 4) for tick in (1, 2, 5)]
-    low, high = min(noise.min(), law.min()), max(noise.max(), law.max())
-    left.set_yticks([tick for tick in ticks if low / 1.5 < tick < high * 1.5])
-    left.yaxis.set_major_formatter("{x:g}")
-    left.set(title="Noise of the gradient", xlabel="images in a batch", ylabel="noise / mean gradient")
-    left.legend()
-    variants = list(dict.fromkeys(table["variant"]))
-    for variant, color in zip(variants, colors_for(len(variants)), strict=True):
-        _seeds(right, table[table["variant"] == variant], color, f"batches of {variant}")
-    _by_epoch(right)
-    right.set(title="IoU; seeds thin, mean thick", ylabel="IoU", ylim=(0, None))
-    right.legend()
+    figure, axes = single(None, 4.6)
+    for (name, line), color in zip(losses.items(), colors_for(len(losses)), strict=True):
+        axes.plot(line.index, line, color=color, linewidth=3, label=name)
+        axes.axvline(marks[name], color=color, linestyle=":", linewidth=2)
+    start = np.median([line.iloc[0] for line in losses.values()])
+    axes.set(xscale="log", xlabel="learning rate", ylabel="loss of the batch", ylim=(0, 1.7 * start))
+    axes.legend()
     headline(figure, title)
     return figure
 
@@ -198,34 +181,121 @@ def plot_schedules(rates: pd.DataFrame, title: str = "", ax: Axes | None = None)
 
 
 @styled
-def plot_days(epoch: pd.Series, recipe: pd.Series, epochs: int, days: float, title: str = "") -> Figure:
-    """Left, the measured seconds of one epoch here; right, the days of a whole recipe that they extrapolate to.
-
-    The axes are linear, so that lengths can be compared; the numbers are written at the bars.
+def plot_optimizers(table: pd.DataFrame, leads: Mapping[str, pd.DataFrame], title: str = "") -> Figure:
+    """Left, IoU over the epochs of each variant, seed by seed; right, a panel of leads for each unit.
 
     Args:
-        epoch: seconds of each part in an epoch of the course's own run, measured.
-        recipe: days of each part in the whole recipe, extrapolated.
-        epochs: of the recipe.
-        days: what the talk said that it took; drawn as a line.
+        table: columns variant, seed, epoch, iou_score.
+        leads: by the unit, such as "percentage points": a row for each comparison, columns mean, low, high; those
+            without a row are left out.
         title: a sentence above it all.
     """
-    figure = new_figure(0.42 * len(epoch) + 2.2)
-    left, right = figure.subplots(1, 2, sharey=True)
-    seconds = recipe * SECONDS_PER_DAY
-    for axes, values, labels, color in (
-        (left, epoch, [spell(value) for value in epoch], SECOND),
-        (right, recipe, [spell(value) for value in seconds], ACCENT),
-    ):
-        bars = axes.barh(values.index, values, color=color)
-        axes.bar_label(bars, labels=labels, padding=4)
-        axes.margins(x=0.35)
-        axes.grid(axis="y", visible=False)
-    left.invert_yaxis()
-    left.set(title=f"measured: one epoch here, {spell(epoch.sum())}", xlabel="seconds")
-    right.axvline(days, color=INK, linestyle="--", zorder=0)
-    right.set_title(f"extrapolated: {epochs} epochs of the talk,\n{spell(seconds.sum())} in all")
-    right.set_xlabel(f"days; dashed: the talk's {days:g}")
+    figure = new_figure(5)
+    left, right = figure.subfigures(1, 2, width_ratios=(1, 1.15))
+    axes = left.subplots()
+    variants = list(dict.fromkeys(table["variant"]))
+    for variant, color in zip(variants, colors_for(len(variants)), strict=True):
+        _seeds(axes, table[table["variant"] == variant], color, variant)
+    _by_epoch(axes)
+    axes.set(ylabel="mean IoU", ylim=(0, None), title="live; seeds thin, mean thick")
+    axes.legend(loc="lower right")
+    _leads(right, leads)
+    headline(figure, title)
+    return figure
+
+
+def _leads(place: SubFigure, leads: Mapping[str, pd.DataFrame]) -> None:
+    drawn = {unit: intervals for unit, intervals in leads.items() if len(intervals)}
+    heights = [len(intervals) + 1 for intervals in drawn.values()]
+    rows = place.subplots(len(drawn), 1, squeeze=False, height_ratios=heights)[:, 0]
+    for axes, (unit, intervals) in zip(rows, drawn.items(), strict=True):
+        _intervals(axes, intervals, unit)
+
+
+def _intervals(axes: Axes, intervals: pd.DataFrame, unit: str) -> None:
+    # Below each mean with its interval stands the name of the comparison.
+    for row, (name, mean, low, high) in enumerate(intervals[["mean", "low", "high"]].itertuples()):
+        ends = [[mean - low], [high - mean]] if low == low else None  # NaN: one seed has no interval
+        axes.errorbar(mean, row, xerr=ends, fmt="D", color=ACCENT, markersize=9, capsize=7, linewidth=3)
+        place = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points"}
+        axes.annotate(name, (0.02, row), (0, -15), va="center", color=INK, bbox=BEHIND_TEXT, **place)
+    axes.axvline(0, color=INK, linewidth=1.5)
+    axes.set(ylim=(len(intervals) - 0.3, -0.5), xlabel=unit, yticks=[])
+    axes.margins(x=0.15)
+
+
+def _seeds(axes: Axes, runs: pd.DataFrame, color: object, name: str) -> None:
+    # Every seed as a thin line, and their mean.
+    curves = runs.pivot(index="epoch", columns="seed", values="iou_score")
+    axes.plot(curves, color=color, linewidth=1, alpha=0.6, label="_seed")
+    axes.plot(curves.mean(axis=1), **LINE, color=color, label=name)
+
+
+@styled
+def plot_batches(noise: pd.Series, leads: Mapping[str, pd.DataFrame], title: str = "") -> Figure:
+    """How noisy a batch's gradient is by its size; right of it, if there are any, a panel of leads for each unit.
+
+    Args:
+        noise: size of the noise relative to the mean gradient, by batch size.
+        leads: as in `plot_optimizers`; there may be no row at all.
+        title: a sentence above it all.
+    """
+    figure = new_figure(4.6)
+    left, right = figure.subfigures(1, 2) if any(map(len, leads.values())) else (figure, None)
+    axes = left.subplots()
+    axes.loglog(noise.index, noise, marker="o", color=ACCENT, linewidth=2.5, label="measured")
+    law = noise.iloc[0] * np.sqrt(noise.index[0] / noise.index.to_numpy())
+    axes.loglog(noise.index, law, linestyle="--", color=INK, label="first / √(batch size)")
+    axes.set_xticks(noise.index, [str(size) for size in noise.index])
+    axes.minorticks_off()
+    ticks = [tick * 10.0**power for power in range(-3, 4) for tick in (1, 2, 5)]
+    low, high = min(noise.min(), law.min()), max(noise.max(), law.max())
+    axes.set_yticks([tick for tick in ticks if low / 1.5 < tick < high * 1.5])
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.set(title="Noise of the gradient", xlabel="images in a batch", ylabel="noise / mean gradient")
+    axes.legend()
+    if right:
+        _leads(right, leads)
+    headline(figure, title)
+    return figure
+
+
+@styled
+def plot_patience(replayed: Mapping[str, pd.DataFrame], title: str = "") -> Figure:
+    """What each patience would have done to recorded runs: epochs until it stops, and what it costs.
+
+    Args:
+        replayed: by the runs' name: columns patience, epochs, and loss, the mean IoU that is lost (0..1); a row for
+            each patience and seed.
+        title: a sentence above it all.
+    """
+    figure = new_figure(4.4)
+    epochs, losses = figure.subplots(1, 2)
+    for (name, table), color in zip(replayed.items(), colors_for(len(replayed)), strict=True):
+        means = table.groupby("patience")[["epochs", "loss"]].mean()
+        epochs.plot(means.index, means["epochs"], **LINE, color=color, label=name)
+        losses.plot(means.index, 100 * means["loss"], **LINE, color=color, label=name)
+    for axes in (epochs, losses):
+        axes.axvline(5, color=INK, linestyle=":")
+        axes.set(xlabel="patience", ylim=(0, None))
+    epochs.set(title="epochs until it stops")
+    losses.set(title="percentage points of IoU lost")
+    losses.legend()
+    headline(figure, title)
+    return figure
+
+
+@styled
+def plot_days(days: pd.Series, said: float, title: str = "") -> Figure:
+    """Days of each part of a training, a bar for each on one linear axis, and the time that the talk named."""
+    figure, axes = single(None, 0.6 * len(days) + 2)
+    names = [*days.index, "the slide"]
+    bars = axes.barh(names, [*days, said], color=[*[SECOND] * len(days), PALE], height=0.6)
+    axes.bar_label(bars, labels=[spell(value * SECONDS_PER_DAY) for value in [*days, said]], padding=6)
+    axes.margins(x=0.2)
+    axes.invert_yaxis()
+    axes.grid(axis="y", visible=False)
+    axes.set_xlabel("days")
     headline(figure, title)
     return figure
 
@@ -237,29 +307,3 @@ def spell(seconds: float) -> str:
             value = seconds / (1 if unit == "s" else size)
             return f"{value:.0f} {unit}" if value >= 10 else f"{value:.2g} {unit}"
     return f"{1000 * seconds:.2g} ms"
-
-
-@styled
-def plot_faster(step: pd.Series, loading: pd.Series, step_title: str, loading_title: str, title: str = "") -> Figure:
-    """Above, seconds of a training step; below, images loaded in a second: a bar for each way of doing the same.
-
-    Args:
-        step: seconds by name, the plain way first.
-        loading: images a second by name, the plain way first.
-        step_title: what a step was, such as its batch and the size of its images.
-        loading_title: what loading was.
-        title: a sentence above it all.
-    """
-    figure = new_figure(0.42 * (len(step) + len(loading)) + 3)
-    above, below = figure.subplots(2, 1, height_ratios=(len(step) + 0.5, len(loading) + 0.5))
-    for axes, values, gain in ((above, step, step.iloc[0] / step), (below, loading, loading / loading.iloc[0])):
-        bars = axes.barh(values.index, values, color=[PALE, *[SECOND] * (len(values) - 1)])
-        labels = [f"{value:.3g}  ({factor:.1f}x)" for value, factor in zip(values, gain, strict=True)]
-        axes.bar_label(bars, labels=labels, padding=4)
-        axes.set_xlim(0, values.max() * 1.25)
-        axes.invert_yaxis()
-        axes.grid(axis="y", visible=False)
-    above.set(title=step_title, xlabel="seconds, shorter is better")
-    below.set(title=loading_title, xlabel="images a second, longer is better")
-    headline(figure, title)
-    return figure

@@ -51,7 +51,16 @@ from cs_utils.plots.results import (
     plot_intervals,
     plot_rare_classes,
 )
-from cs_utils.plots.training import plot_batches, plot_days, plot_faster, plot_histories, plot_stopping, spell
+from cs_utils.plots.training import (
+    plot_batches,
+    plot_days,
+    plot_histories,
+    plot_optimizers,
+    plot_patience,
+    plot_progress,
+    plot_stopping,
+    spell,
+)
 from cs_utils.plots.unet import plot_class_dots, plot_first_epoch, plot_skip_maps
 from cs_utils.settings import Settings
 
@@ -381,41 +390,59 @@ def test_each_run_has_a_row_and_its_best_epoch():
     assert figure.axes[3].lines[-1].get_xdata()[0] == 3
 
 
-def test_loss_and_iou_each_have_their_best_epoch_and_their_stop():
-    table = history()
-    table["val_loss"], table["iou_score"] = [3, 1, 2, 2, 2, 2], [0.1, 0.2, 0.3, 0.2, 0.4, 0.5]
-    loss, iou = plot_stopping(table, 2, {"val_loss": 4, "iou_score": float("nan")}).axes
-    assert [line.get_xdata()[0] for line in loss.lines[1:]] == [2, 4]
-    assert [line.get_xdata()[0] for line in iou.lines[1:]] == [6]
+def test_a_stopped_run_is_drawn_to_its_stop_and_the_rest_is_pale():
+    losses, scores = plot_stopping(history(), stop=4, kept=2).axes
+    named = {line.get_label(): list(line.get_xdata()) for line in [*losses.lines, *scores.lines]}
+    assert named["val_loss"] == named["iou_score"] == [1, 2, 3, 4]
+    assert named["_val_loss, later"] == [1, 2, 3, 4, 5, 6]
+    assert [line.get_xdata()[0] for line in scores.lines[-2:]] == [2, 4]
 
 
 def test_runs_of_a_single_epoch_are_seen_on_an_axis_of_whole_epochs():
     table = pd.DataFrame({"variant": ["a", "b"], "seed": 0, "epoch": 1, "iou_score": [0.1, 0.2]})
-    axes = plot_batches(pd.Series({1: 2.0, 4: 1.5}), table).axes[1]
+    axes = plot_optimizers(table, {"points": LEADS}).axes[0]
     assert all(line.get_marker() == "o" for line in axes.lines if line.get_linewidth() > 2)
     assert [tick for tick in axes.get_xticks() if 0.5 <= tick <= 1.5] == [1]
 
 
+LEADS = pd.DataFrame({"mean": [1.0, 2.0], "low": [-1.0, np.nan], "high": [3.0, np.nan]}, index=["a − b", "one seed"])
+
+
+def test_leads_have_their_intervals_and_a_unit_without_any_is_left_out():
+    noise = pd.Series({1: 2.0, 4: 1.5})
+    right = plot_batches(noise, {"points": LEADS, "seconds": LEADS[:0]}).axes[1]
+    assert (right.get_xlabel(), words(right)) == ("points", ["a − b", "one seed"])
+    assert [container.has_xerr for container in right.containers] == [True, False]
+    assert len(plot_batches(noise, {"points": LEADS[:0]}).axes) == 1
+
+
 def test_noise_is_compared_with_the_square_root_law():
-    table = pd.DataFrame({"variant": 4, "seed": 0, "epoch": [1, 2], "iou_score": [0.1, 0.2]})
-    axes = plot_batches(pd.Series({1: 2.0, 4: 1.5}), table).axes[0]
+    axes = plot_batches(pd.Series({1: 2.0, 4: 1.5}), {}).axes[0]
     assert list(axes.lines[1].get_ydata()) == [2.0, 1.0]
 
 
+def test_patience_is_drawn_as_the_mean_over_seeds_in_percentage_points():
+    table = pd.DataFrame({"patience": [1, 1, 2, 2], "epochs": [3, 5, 9, 9], "loss": [0.02, 0.04, 0.0, 0.01]})
+    epochs, losses = plot_patience({"runs": table}).axes
+    assert list(epochs.lines[0].get_ydata()) == [4, 9]
+    assert list(losses.lines[0].get_ydata()) == pytest.approx([3, 0.5])
+
+
+def test_progress_has_photo_stages_and_truth_from_top_to_bottom_and_void_does_not_count():
+    image, target = np.zeros((32, 64, 3), np.uint8), np.zeros((32, 64), np.uint8)
+    target[:8] = 255
+    figure = plot_progress([image] * 2, [target] * 2, {"epoch 1": [target * 0 + 2] * 2, "epoch 5": [target * 0] * 2})
+    assert [axes.get_title() for axes in figure.axes] == ["photo", "", "epoch 1", "", "epoch 5", "", "ground truth", ""]
+    assert np.array_equal(figure.axes[4].images[0].get_array(), figure.axes[6].images[0].get_array())
+
+
 def test_days_are_drawn_on_a_linear_axis_and_written_in_units_that_suit_them():
-    figure = plot_days(pd.Series({"forward": 2.0, "rest": 1.0}), pd.Series({"forward": 2.0, "rest": 0.01}), 100, 4)
-    left, right = figure.axes
-    assert left.get_xscale() == right.get_xscale() == "linear"
-    assert [bar.get_width() for bar in right.patches] == [2, 0.01]
-    assert words(right) == ["2 days", "14 min"]
+    axes = plot_days(pd.Series({"steps": 9.5, "reading": 0.01}), said=4).axes[0]
+    assert axes.get_xscale() == "linear"
+    assert [bar.get_width() for bar in axes.patches] == [9.5, 0.01, 4]
+    assert words(axes) == ["9.5 days", "14 min", "4 days"]
     spelled = {0.0013: "1.3 ms", 0.42: "0.42 s", 90: "1.5 min", 7200: "2 h", 820_800: "9.5 days"}
     assert [spell(value) for value in spelled] == list(spelled.values())
-
-
-def test_faster_names_the_gain_against_the_plain_way():
-    step, loading = pd.Series({"plain": 20.0, "better": 10.0}), pd.Series({"plain": 9.0, "cached": 216.0})
-    texts = {text for axes in plot_faster(step, loading, "a step", "loading").axes for text in words(axes)}
-    assert texts == {"20  (1.0x)", "10  (2.0x)", "9  (1.0x)", "216  (24.0x)"}
 
 
 def test_class_dots_are_seeds_and_classes_that_nobody_finds_are_counted():
