@@ -60,7 +60,7 @@ def curves(index, names=MANY):
     )
 
 
-def intervals():
+def gains():
     ends = {"mean": [1.0, 2.0, 0.1], "low": [-1.0, 1.5, np.nan], "high": [3.0, 2.5, np.nan]}
     return pd.DataFrame(ends, index=["recorded: AdamW − SGD", "recorded: AdamW − Adam", "one seed"])
 
@@ -203,8 +203,8 @@ def all_drawings():
             {"SGD": pd.Series({1e-3: 3.0, 1e-1: 1.5, 10.0: 4.0}), "AdamW": pd.Series({1e-5: 3.0, 1.0: 2.0})},
             {"SGD": 0.1, "AdamW": 1e-3},
         ),
-        "optimizers": lambda: training.plot_optimizers(runs(MANY), {"points": intervals(), "epochs earlier": intervals()}),
-        "batches": lambda: training.plot_batches(pd.Series({1: 2.0, 2: 1.5, 4: 1.0}), {"points": intervals()}),
+        "optimizers": lambda: training.plot_optimizers(runs(MANY), {"points": gains(), "epochs earlier": gains()}),
+        "batches": lambda: training.plot_batches(pd.Series({1: 2.0, 2: 1.5, 4: 1.0}), {"points": gains()}),
         "patience": lambda: training.plot_patience(
             dict.fromkeys(MANY[:4], pd.DataFrame({"patience": [1, 2], "epochs": [4, 9], "loss": [0.1, 0.0]}))
         ),

@@ -279,7 +279,7 @@ def plot_patience(replayed: Mapping[str, pd.DataFrame], title: str = "") -> Figu
         axes.axvline(5, color=INK, linestyle=":")
         axes.set(xlabel="patience", ylim=(0, None))
     epochs.set(title="epochs until it stops")
-    losses.set(title="percentage points of IoU lost")
+    losses.set(title="points of IoU below the best epoch")
     losses.legend()
     headline(figure, title)
     return figure
