@@ -71,9 +71,15 @@ def class_scores():
 
 
 def dead_units():
-    keys = [(norm, rate, name) for norm in (True, False) for rate in (0.01, 0.1) for name in ("relu", "silu", "tanh")]
-    rows = [(*key, layer, 8, layer % 3) for key in keys for layer in range(1, 19)]
-    return pd.DataFrame(rows, columns=["batch_norm", "learning_rate", "activation", "layer", "channels", "dead"])
+    """A live network and three recorded ones for each of eight conditions."""
+    rows = [
+        (f"{name}, {norm}, {weights}", name.lower(), seed > 0, 3.0, 10.0 * seed, 12.0 + seed)
+        for norm in ("no batch norm", "batch norm")
+        for weights in ("PyTorch's weights", "He's weights")
+        for name in ("ReLU", "SiLU")
+        for seed in range(4)
+    ]
+    return pd.DataFrame(rows, columns=["condition", "activation", "recorded", "birth", "dead", "iou"])
 
 
 def instances():
@@ -121,10 +127,13 @@ def all_drawings():
     ceiling = pd.DataFrame({512: 90.0, 256: 80.0, 128: 60.0}, index=["mean", *CLASS_NAMES])
     return {
         "activations": activations.plot_activations,
-        "gradient norms": lambda: activations.plot_gradient_norms({"net": {n: [1e-3, 1.0, 2.0] for n in MANY}}),
+        "by layer": lambda: activations.plot_by_layer({"net": {n: [1e-3, 1.0, 2.0] for n in MANY}}),
+        "lone units": lambda: activations.plot_lone_units([("relu", (1.0, -2.0, -2.0)), ("silu", (1.0, -1.7, -6.8))]),
         "dead units": lambda: activations.plot_dead_units(dead_units()),
         "paired seeds": lambda: activations.plot_paired_seeds(
-            runs(["relu", "silu"], range(12)), pd.Series(np.linspace(-1, 1, 12)), 0.0, -0.5, 0.5
+            pd.DataFrame({"relu": [10.0, 12.0], "silu": [11.0, 12.5]}),
+            {name: [1.0, 0.5] for name in MANY[:3]},
+            intervals,
         ),
         "images per city": lambda: analysis.plot_images_per_city(cities),
         "class shares": lambda: analysis.plot_class_shares(sizes, sizes[::-1], 200),

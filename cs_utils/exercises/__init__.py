@@ -17,6 +17,7 @@ MODULES = {
     "02": "augmentation",
     "03": "models",
     "04": "unet",
+    "05": "activations",
     "06": "losses",
     "07": "training",
     "08": "results",

@@ -5,13 +5,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from cs_utils.plots.style import (
     ACCENT,
+    BEHIND_TEXT,
     FOURTH,
     INK,
     PALE,
@@ -21,7 +21,6 @@ from cs_utils.plots.style import (
     headline,
     name_lines,
     new_figure,
-    single,
     styled,
 )
 
@@ -30,6 +29,10 @@ KNOWN = {"relu": SECOND, "silu": ACCENT, "sigmoid": THIRD, "tanh": FOURTH}
 NAMES = {"relu": "ReLU", "silu": "SiLU"}
 LOWEST = (-1.278, -0.2785)
 """The lowest point of SiLU."""
+
+
+def _curve(name: str, x: np.ndarray) -> np.ndarray:
+    return np.maximum(0, x) if name == "relu" else x / (1 + np.exp(-x))
 
 
 def _colors(names: Iterable[str]) -> dict[str, Any]:
@@ -49,7 +52,7 @@ def plot_activations(title: str = "") -> Figure:
     figure = new_figure(4.4)
     value, derivative = figure.subplots(1, 2)
     for axes, name, relu, silu in (
-        (value, "Value", np.maximum(0, x), x * sigmoid),
+        (value, "Value", _curve("relu", x), _curve("silu", x)),
         (derivative, "Derivative", slope, sigmoid * (1 + x * (1 - sigmoid))),
     ):
         axes.plot(x, relu, color=SECOND, linewidth=2.5, label="ReLU")
@@ -70,100 +73,141 @@ def plot_activations(title: str = "") -> Figure:
 
 
 @styled
-def plot_gradient_norms(norms: Mapping[str, Mapping[str, Sequence[float]]], title: str = "") -> Figure:
-    """A measure of the gradient at each layer: a panel for each network, a line for each activation.
+def plot_by_layer(
+    panels: Mapping[str, Mapping[str, Sequence[float]]],
+    bands: Mapping[str, Mapping[str, np.ndarray]] | None = None,
+    columns: int = 2,
+    threshold: float = 1e-4,
+    title: str = "",
+) -> Figure:
+    """What each layer has, as a share of the largest layer: a panel for each case, a line for each activation.
 
     Args:
-        norms: by the network's title, by activation, the norm at each layer, the first layer first.
+        panels: by the panel's title, by activation, a positive value for each layer, the first layer first.
+        bands: for some of the lines, the same of other runs, (runs, layers); shaded from their lowest to their highest.
+        columns: panels side by side.
+        threshold: share from which on a value counts as vanished; dashed.
         title: a sentence above it all.
     """
-    rows = -(-len(norms) // 2)
-    figure = new_figure(3 * rows + 0.8)
-    grid = figure.subplots(rows, min(2, len(norms)), sharey=True, squeeze=False)
-    for axis, (name, lines) in zip(grid.flat, norms.items(), strict=False):
+    rows = -(-len(panels) // columns)
+    figure = new_figure(3 * rows + 0.9)
+    grid = figure.subplots(rows, min(columns, len(panels)), sharey=True, squeeze=False)
+    for axes, (name, lines) in zip(grid.flat, panels.items(), strict=False):
         colors = _colors(lines)
         for activation, values in lines.items():
-            layers = range(1, len(values) + 1)
-            style = {"color": colors[activation], "marker": "o", "markersize": 4, "linewidth": 2}
-            axis.plot(layers, values, label=NAMES.get(activation, activation), **style)
-        axis.set(yscale="log", title=name)
-        axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    for axis in grid.flat[len(norms) :]:
-        axis.set_axis_off()
-    for axis in grid[:, 0]:
-        axis.set_ylabel("gradient's norm")
-    for axis in grid[-1]:
-        axis.set_xlabel("layer (1 sees the image)")
-    for axis in grid[:, -1]:
-        if axis.lines:
-            name_lines(axis)
+            layers, values = np.arange(1, len(values) + 1), np.asarray(values)
+            color = colors[activation]
+            label = NAMES.get(activation, activation)
+            axes.plot(layers, values / values.max(), color=color, marker="o", markersize=4, linewidth=2, label=label)
+            runs = (bands or {}).get(name, {}).get(activation)
+            if runs is not None:
+                shares = runs / runs.max(axis=1, keepdims=True)
+                axes.fill_between(layers, shares.min(axis=0), shares.max(axis=0), color=color, alpha=0.2, linewidth=0)
+        axes.axhline(threshold, color=INK, linestyle="--", linewidth=1.5, label="_vanished")
+        axes.set(yscale="log", title=name)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    for axes in grid.flat[len(panels) :]:
+        axes.set_axis_off()
+    for axes in grid[:, 0]:
+        axes.set_ylabel("share of the\nlargest layer")
+    for axes in grid[-1]:
+        axes.set_xlabel("layer (1 sees the image)" if columns < 3 else "layer")
+    for axes in grid[:, -1]:
+        if axes.lines:
+            name_lines(axes)
     headline(figure, title)
     return figure
 
 
 @styled
-def plot_dead_units(shares: pd.DataFrame, title: str = "", ax: Axes | None = None) -> Figure:
-    """The share of dead channels in each layer, in percent: a row for each condition, a column for each layer.
+def plot_lone_units(cases: Sequence[tuple[str, Sequence[float]]], title: str = "") -> Figure:
+    """Where the input of a single unit goes: a panel for each case, with the curve and numbered stops on it.
 
     Args:
-        shares: columns batch_norm (bool), learning_rate, activation, layer (from 1), channels and dead.
-        title: what it shows.
-        ax: axes to draw in.
+        cases: activation ("relu" or "silu") and the inputs at start, after the large step, and at the end.
+        title: a sentence above it all.
     """
-    keys = ["batch_norm", "learning_rate", "activation"]
-    table = shares.assign(percent=100 * shares["dead"] / shares["channels"])
-    layers = table.pivot_table(index=keys, columns="layer", values="percent")
-    sums = shares.groupby(keys)[["dead", "channels"]].sum()
-    layers.insert(len(layers.columns), "all", 100 * sums["dead"] / sums["channels"])
-    layers = layers.sort_index(ascending=[False, True, True])
-    names = [
-        f"{'with' if norm else 'no'} norm, rate {rate:g}, {NAMES.get(activation, activation)}"
-        for norm, rate, activation in layers.index
-    ]
-    figure, axes = single(ax, 0.36 * len(layers) + 1.6)
-    written = layers.map(lambda percent: "" if percent < 0.5 else f"{percent:.0f}").to_numpy()
-    options = {"cmap": "Reds", "vmin": 0, "vmax": 130, "cbar": False, "linewidths": 1, "linecolor": PALE}
-    sns.heatmap(layers.to_numpy(), ax=axes, annot=written, fmt="", **options)
-    axes.set_yticks(np.arange(len(names)) + 0.5, names, rotation=0)
-    columns = [str(name) if name == "all" or name % 2 else "" for name in layers.columns]
-    axes.set_xticks(np.arange(len(columns)) + 0.5, columns, rotation=0)
-    axes.axvline(len(columns) - 1, color=INK, linewidth=2)
-    axes.set(xlabel="layer; empty: none dead")
-    headline(axes, title or "Dead channels [%]")
+    figure = new_figure(3.6)
+    for axes, (name, stops) in zip(figure.subplots(1, len(cases), sharey=True, squeeze=False)[0], cases, strict=True):
+        x = np.linspace(min(-3.0, min(stops) - 1), 2.2, 300)
+        axes.plot(x, _curve(name, x), color=KNOWN[name], linewidth=2.5)
+        axes.axhline(1, color=INK, linestyle=":", linewidth=1.5)
+        places = np.array(stops, dtype=float)
+        for number, (place, value) in enumerate(zip(places, _curve(name, places), strict=True), start=1):
+            axes.plot(place, value, "o", color=INK, markersize=9, zorder=3)
+            side = (0, 10) if number % 2 else (0, -24)
+            axes.annotate(str(number), (place, value), side, textcoords="offset points", ha="center", fontweight="bold")
+        axes.set(xlabel="input w + b", title=NAMES[name], ylim=(-0.75, 2.2))
+    figure.axes[0].set_ylabel("output; dotted: wanted")
+    headline(figure, title)
+    return figure
+
+
+@styled
+def plot_dead_units(table: pd.DataFrame, title: str = "") -> Figure:
+    """Dead channels at birth and after training, and beside them the mean IoU that the network reached.
+
+    Args:
+        table: a row for each network: ``condition``, ``activation`` ("relu" or "silu"), ``recorded`` (bool), and in
+            percent ``birth`` (NaN: not measured), ``dead`` and ``iou``. Conditions from top to bottom in their order.
+        title: a sentence above it all.
+    """
+    conditions = list(dict.fromkeys(table["condition"]))
+    figure = new_figure(0.52 * len(conditions) + 1.4)
+    left, right = figure.subplots(1, 2, sharey=True, width_ratios=(3, 2))
+    for (condition, recorded), runs in table.groupby(["condition", "recorded"]):
+        color = KNOWN[runs["activation"].iloc[0]]
+        height = conditions.index(condition) + (0.24 if recorded else 0) - 0.12
+        size, alpha = (6, 0.6) if recorded else (11, 1)
+        style = {"markersize": size, "alpha": alpha, "color": color, "linestyle": ""}
+        if not recorded:
+            left.hlines(height, runs["birth"], runs["dead"], color=color, linewidth=2)
+        left.plot(runs["birth"], [height] * len(runs), "o", markerfacecolor="white", **style)
+        left.plot(runs["dead"], [height] * len(runs), "o", **style)
+        right.plot(runs["iou"], [height] * len(runs), "D", **style)
+    left.set_yticks(range(len(conditions)), conditions)
+    left.set(xlim=(-4, 104), ylim=(len(conditions) - 0.5, -0.5), xlabel="dead channels [%]")
+    left.set_title("hollow: at birth; filled: trained")
+    right.set(xlim=(0, None), xlabel="mean IoU [%]", title="and what it has learned")
+    right.set_xlim(left=-0.04 * right.get_xlim()[1])
+    headline(figure, title)
     return figure
 
 
 @styled
 def plot_paired_seeds(
-    table: pd.DataFrame, leads: pd.Series, mean: float, low: float, high: float, margin: float = 1.0, title: str = ""
-) -> Figure:
-    """ReLU against SiLU with the same seeds: the curves, and SiLU's lead for each seed with its mean and interval.
+    final: pd.DataFrame, leads: Mapping[str, Sequence[float]], intervals: pd.DataFrame, margin: float = 1.0,
+    title: str = "",
+) -> Figure:  # fmt: skip
+    """Two networks trained with the same seeds: the pairs, and the leads of one over the other with their intervals.
 
     Args:
-        table: columns variant ("relu" or "silu"), seed, epoch, iou_score (0..1).
-        leads: SiLU's lead in the last epoch by seed, in percentage points of IoU.
-        mean: mean of the leads.
-        low: lower end of its 95 % confidence interval, in points.
-        high: upper end.
+        final: mean IoU in percent after the last epoch; a row for each seed, a column for ReLU and one for SiLU.
+        leads: by experiment, SiLU minus ReLU for each seed, in percentage points.
+        intervals: by experiment, ``mean``, ``low`` and ``high`` of the leads' 95 % interval.
         margin: leads of at most so many points count as none; shaded.
         title: a sentence above it all.
     """
     figure = new_figure(5)
-    curves, lead = figure.subplots(1, 2, width_ratios=(1, 1))
-    for name in ("relu", "silu"):
-        runs = 100 * table[table["variant"] == name].pivot(index="epoch", columns="seed", values="iou_score")
-        curves.plot(runs, color=KNOWN[name], linewidth=1.2, alpha=0.6, label="_seed")
-        curves.plot(runs.mean(axis=1), color=KNOWN[name], linewidth=3, marker="o", label=f"{NAMES[name]}, mean")
-    curves.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    curves.set(xlabel="epoch", ylabel="mean IoU [%]", title="seeds thin, mean thick", ylim=(0, None))
-    curves.legend(loc="lower right")
+    pairs, lead = figure.subplots(1, 2, width_ratios=(2, 3))
+    for _, scores in final.iterrows():
+        pairs.plot((0, 1), scores, color=INK, linewidth=1.8, alpha=0.7, zorder=1)
+    for place, color in enumerate((SECOND, ACCENT)):
+        pairs.plot([place] * len(final), final.iloc[:, place], "o", color=color, markersize=9)
+    pairs.set_xticks((0, 1), ("ReLU", "SiLU"))
+    pairs.set(xlim=(-0.3, 1.3), ylabel="mean IoU [%]", title="live: a line for each seed")
     lead.axhspan(-margin, margin, color=PALE, alpha=0.5, zorder=0)
     lead.axhline(0, color=INK, linewidth=1.5)
-    lead.plot(range(1, len(leads) + 1), leads, "o", color=ACCENT, markersize=10)
-    place = len(leads) + 1.3
-    lead.errorbar(place, mean, [[mean - low], [high - mean]], fmt="D", color=INK, markersize=10, capsize=9, linewidth=3)
-    lead.set_xticks([*range(1, len(leads) + 1), place], [*leads.index, "mean, 95 %"])
-    lead.set(xlabel="seed", ylabel="SiLU minus ReLU [percentage points]", xlim=(0.4, place + 0.9))
-    lead.set_title(f"last epoch; grey: within {margin:g} point")
+    for place, (name, values) in enumerate(leads.items()):
+        lead.plot(place + np.linspace(-0.25, 0.05, len(values)), values, "o", color=ACCENT, markersize=7, alpha=0.8)
+        _interval(lead, place + 0.25, *intervals.loc[name, ["mean", "low", "high"]])
+    lead.set_xticks(range(len(leads)), leads)
+    lead.set(xlim=(-0.5, len(leads) - 0.4), ylabel="SiLU minus ReLU\n[percentage points]")
+    lead.set_title(f"dots: seeds; grey: within {margin:g} point")
     headline(figure, title)
     return figure
+
+
+def _interval(axes: Axes, x: float, mean: float, low: float, high: float) -> None:
+    axes.errorbar(x, mean, [[mean - low], [high - mean]], fmt="D", color=INK, markersize=9, capsize=8, linewidth=2.5)
+    axes.annotate(f"{mean:+.1f}", (x, high), (0, 6), textcoords="offset points", ha="center", bbox=BEHIND_TEXT)

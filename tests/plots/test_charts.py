@@ -13,7 +13,13 @@ from cs_utils.metrics.confusion import scores
 from cs_utils.models.inspect import meta_model, trace_layers
 from cs_utils.models.unet import UNet
 from cs_utils.models.zoo import count_parameters
-from cs_utils.plots.activations import plot_activations, plot_dead_units, plot_gradient_norms, plot_paired_seeds
+from cs_utils.plots.activations import (
+    plot_activations,
+    plot_by_layer,
+    plot_dead_units,
+    plot_lone_units,
+    plot_paired_seeds,
+)
 from cs_utils.plots.analysis import (
     plot_class_colors,
     plot_class_positions,
@@ -181,32 +187,42 @@ def test_activations_are_drawn_with_their_true_derivatives_and_their_lowest_poin
     assert figure.axes[0].lines[2].get_ydata()[0] == pytest.approx(lowest.min().item(), abs=5e-5)
 
 
-def test_gradient_norms_are_drawn_for_any_activation():
-    line = {"relu": [1e-3, 1.0], "gelu": [1e-6, 1.0]}
-    figure = plot_gradient_norms(dict.fromkeys("abc", line))
+def test_layers_are_drawn_as_shares_of_the_largest_with_other_runs_as_a_band():
+    panels = {name: {"relu": [1e-3, 2.0], "gelu": [1e-6, 1.0]} for name in "abc"}
+    figure = plot_by_layer(panels, {"a": {"relu": np.array([[1.0, 4.0], [1.0, 2.0]])}})
     assert [axes.get_title() for axes in figure.axes if axes.axison] == list("abc")
-    assert [drawn.get_ydata().tolist() for drawn in figure.axes[2].lines] == list(line.values())
+    assert [drawn.get_ydata().tolist() for drawn in figure.axes[2].lines[:2]] == [[5e-4, 1.0], [1e-6, 1.0]]
+    (band,) = figure.axes[0].collections
+    assert band.get_paths()[0].vertices[:, 1].min() == pytest.approx(0.25)
+    assert not figure.axes[1].collections
 
 
-def test_dead_units_stand_in_the_row_of_their_condition_and_all_layers_in_the_last_column():
-    keys = [(norm, 0.1, name) for norm in (True, False) for name in ("relu", "silu")]
-    rows = [(*key, layer, 10 * layer, 0) for key in keys for layer in (1, 2)]
-    table = pd.DataFrame(rows, columns=["batch_norm", "learning_rate", "activation", "layer", "channels", "dead"])
-    table.loc[5, "dead"] = 15  # without batch norm, relu, layer 2: 15 of 20; of all 30: a half
-    axes = plot_dead_units(table).axes[0]
-    assert rows_of(axes)[2] == "no norm, rate 0.1, ReLU"
-    assert np.asarray(axes.collections[0].get_array())[2].tolist() == [0, 75, 50]
-    assert words(axes) == ["75", "50"]
+def test_a_lone_unit_stands_on_its_curve():
+    axes = plot_lone_units([("relu", (1.0, -2.0, 3.0)), ("silu", (1.0, -1.0, 2.0))]).axes
+    assert [line.get_xydata()[0].tolist() for line in axes[0].lines[2:]] == [[1, 1], [-2, 0], [3, 3]]
+    assert axes[1].lines[3].get_ydata()[0] == pytest.approx(-0.2689, abs=1e-4)
 
 
-def test_paired_seeds_show_each_lead_and_the_mean_with_its_interval():
-    rows = [(name, seed, epoch, 0.1) for name in ("relu", "silu") for seed in (0, 7) for epoch in (1, 2)]
-    table = pd.DataFrame(rows, columns=["variant", "seed", "epoch", "iou_score"])
-    lead = plot_paired_seeds(table, pd.Series({0: 5.0, 7: -1.0}), 2.0, -1.0, 5.0).axes[1]
+def test_dead_units_and_what_was_learned_stand_in_the_row_of_their_condition():
+    rows = [("ReLU", "relu", False, 3.0, 40.0, 5.0), ("SiLU", "silu", False, 0.0, 1.0, 7.0),
+            ("SiLU", "silu", True, np.nan, 2.0, 8.0)]  # fmt: skip
+    table = pd.DataFrame(rows, columns=["condition", "activation", "recorded", "birth", "dead", "iou"])
+    dead, learned = plot_dead_units(table).axes
+    assert rows_of(dead) == ["ReLU", "SiLU"]
+    assert [line.get_xdata().tolist() for line in dead.lines[:4]] == [[3], [40], [0], [1]]
+    assert dead.lines[5].get_xdata().tolist() == [2]
+    assert [round(line.get_ydata()[0]) for line in learned.lines] == [0, 1, 1]
+
+
+def test_paired_seeds_show_each_pair_each_lead_and_the_mean_with_its_interval():
+    final = pd.DataFrame({"relu": [10.0, 12.0], "silu": [15.0, 11.0]}, index=[0, 7])
+    intervals = pd.DataFrame({"mean": [2.0], "low": [-1.0], "high": [5.0]}, index=["live"])
+    pairs, lead = plot_paired_seeds(final, {"live": [5.0, -1.0]}, intervals).axes
+    assert [line.get_ydata().tolist() for line in pairs.lines[:2]] == [[10, 15], [12, 11]]
     assert lead.lines[1].get_ydata().tolist() == [5, -1]
-    assert [label.get_text() for label in lead.get_xticklabels()] == ["0", "7", "mean, 95 %"]
-    low, high = lead.containers[0].lines[2][0].get_segments()[0][:, 1]
-    assert (low, high) == (-1, 5)
+    assert lead.containers[0].lines[0].get_ydata().tolist() == [2]
+    (bar,) = lead.containers[0].lines[2]
+    assert bar.get_segments()[0][:, 1].tolist() == [-1, 5]
 
 
 def test_a_hundred_squares_are_shared_out_among_the_classes():
