@@ -39,6 +39,10 @@ KNOWN = {
     "U-Net 64": ACCENT,
     "U-Net": ACCENT,
     "U-Net 16": "#e8a58f",
+    "U-Net 32": ACCENT,
+    "U-Net 8": "#e8a58f",
+    "DeepLabv3+, stride 16": FOURTH,
+    "DeepLabv3+, stride 8": "#b99ccc",
 }
 """One colour for each network of the course, in all figures."""
 
@@ -289,6 +293,7 @@ def plot_recorded_models(
         title: what it shows.
     """
     names = list(next(iter(scores.values()))) if scores else []
+    highest = max([1e-3, *(table.max(axis=None) for table in scores.values()), *(baselines or {}).values()])
     figure = new_figure(0.5 * len(names) + 2)
     colors = network_colors(names)
     for axes, (heading, table) in zip(
@@ -300,7 +305,7 @@ def plot_recorded_models(
         for name, score in (baselines or {}).items():
             axes.axvline(100 * score, color=INK, linestyle="--", linewidth=1.5, zorder=1)
             axes.text(100 * score, -0.6, f" {name}", va="bottom", bbox=BEHIND_TEXT, zorder=1)
-        axes.set(title=heading, xlabel="mean IoU [%]", xlim=(0, None), ylim=(len(names) - 0.5, -1.1))
+        axes.set(title=heading, xlabel="mean IoU [%]", xlim=(0, 112 * highest), ylim=(len(names) - 0.5, -1.1))
         axes.set_yticks(range(len(names)), names)
     if not scores:
         figure.axes[0].set(xticks=[], yticks=[])
