@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator
 
 from cs_utils.labels import CLASS_NAMES, NUM_CLASSES, SLIDE_CHANNELS, SLIDE_VOID, colorize
 from cs_utils.plots.style import (
@@ -26,6 +27,8 @@ from cs_utils.plots.style import (
     styled,
 )
 
+NAMES_OF_IMAGES = {"train": "training images", "val": "new images"}
+"""What a reader calls the two splits."""
 PAPER_CEILING = pd.DataFrame(
     {"mean": (97.2, 95.2, 90.7, 84.6), "pole": (90.4, 83.1, 69.5, 50.9), "traffic light": (94.1, 89.7, 80.9, 68.4)},
     index=pd.Index((1024, 512, 256, 128), name="width of the mask"),
@@ -154,26 +157,30 @@ def plot_memorising(curves: Mapping[str, pd.DataFrame], recorded: pd.DataFrame, 
         recorded: a row for each way, with ``train`` and ``val`` at the end; without rows the panel is left out.
         title: a sentence above it all.
     """
-    figure = new_figure(4.6 + (0.6 + 0.42 * len(recorded) if len(recorded) else 0))
-    heights = (4.2, 0.6 + 0.42 * len(recorded)) if len(recorded) else (1,)
+    figure = new_figure(4.6 + (0.9 + 0.42 * len(recorded) if len(recorded) else 0))
+    heights = (4.2, 0.9 + 0.42 * len(recorded)) if len(recorded) else (1,)
     grid = figure.add_gridspec(len(heights), len(curves), height_ratios=heights)
-    top = max(table.to_numpy().max() for table in curves.values()) * 108
+    top = max(table[["train", "val"]].to_numpy().max() for table in curves.values()) * 108
     for place, (name, table) in enumerate(curves.items()):
         axes = figure.add_subplot(grid[0, place])
         for column, color in (("train", ACCENT), ("val", SECOND)):
             axes.plot(table.index, 100 * table[column], "o-", color=color, linewidth=2.5)
-            label, end = {"train": "training images", "val": "new images"}[column], 100 * table[column].iloc[-1]
-            place_of = (table.index[-1], end)
-            axes.annotate(f"{label} {end:.0f}", place_of, (0, 8), textcoords="offset points", ha="right", color=color)
+            end = 100 * table[column].iloc[-1]
+            text, place_of = f"{NAMES_OF_IMAGES[column]} {end:.0f}", (table.index[-1], end)
+            axes.annotate(text, place_of, (0, 8), textcoords="offset points", ha="right", color=color)
         axes.set(title=name, xlabel="epoch", ylim=(0, top))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_ylabel("mean IoU [%]" if place == 0 else "")
     if len(recorded):
         axes = figure.add_subplot(grid[1, :])
         rows = np.arange(len(recorded))[::-1]
         axes.hlines(rows, 100 * recorded["val"], 100 * recorded["train"], color=PALE, linewidth=4, zorder=1)
-        axes.plot(100 * recorded["train"], rows, "o", color=ACCENT, markersize=10)
-        axes.plot(100 * recorded["val"], rows, "o", color=SECOND, markersize=10)
+        for column, color in (("train", ACCENT), ("val", SECOND)):
+            axes.plot(100 * recorded[column], rows, "o", color=color, markersize=10)
+            place_of = 100 * recorded[column].iloc[0], rows[0]
+            shift = {"textcoords": "offset points", "ha": "center", "color": color}
+            axes.annotate(NAMES_OF_IMAGES[column], place_of, (0, 11), **shift)
         axes.set_yticks(rows, list(recorded.index))
-        axes.set(xlabel="mean IoU of the recorded runs at their end [%]", ylim=(-0.6, len(rows) - 0.4))
+        axes.set(xlabel="mean IoU of the recorded runs at their end [%]", ylim=(-0.6, len(rows) + 0.1))
     headline(figure, title or "Training images and new images")
     return figure
