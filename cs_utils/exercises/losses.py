@@ -129,7 +129,7 @@ def tester(answer: Callable[..., Any]) -> None:
         expect(bool(answer(loss)), f"It refuses {loss.__name__}, which is right.")
     for name, kind in broken.KINDS.items():
         if kind == "bug" and name != "dice_one_hot_of_void":
-            expect(not answer(broken.BEGINNER_LOSSES[name]), f"It accepts {name}.")
+            expect(not answer(broken.BROKEN_LOSSES[name]), f"It accepts {name}.")
 
 
 @checks("06.5", "Only the two sums below the line change: p * p in place of p. Void and absent classes stay out.")

@@ -14,7 +14,7 @@ from cs_utils.data.transforms import rotate
 from cs_utils.exceptions import unknown
 from cs_utils.experiments.grids import Arm
 from cs_utils.labels import NUM_CLASSES
-from cs_utils.losses.broken import BEGINNER_LOSSES, dice_without_softmax
+from cs_utils.losses.broken import BROKEN_LOSSES, dice_without_softmax
 from cs_utils.losses.right import LOSSES as RIGHT_LOSSES
 from cs_utils.losses.right import combined_loss, cross_entropy, lovasz_loss, median_frequency_weights
 from cs_utils.models.inspect import replace_modules, without_batch_norm
@@ -45,7 +45,7 @@ def weighted_cross_entropy(train: DataLoader) -> Loss:
 
 LOSSES: dict[str, Callable[..., Tensor]] = {
     **RIGHT_LOSSES,
-    **BEGINNER_LOSSES,
+    **BROKEN_LOSSES,
     "ce_3_dice": partial(combined_loss, dice_share=3.0),
     "lovasz": lovasz_loss,
     "combined_without_softmax": combined_without_softmax,

@@ -188,7 +188,7 @@ def focal_with_weighted_p(
     return loss.sum() / (len(valid) if weight is None else weight[valid].sum())
 
 
-BEGINNER_LOSSES: dict[str, Callable[..., Tensor]] = {
+BROKEN_LOSSES: dict[str, Callable[..., Tensor]] = {
     function.__name__: function
     for function in (
         dice_without_softmax,
@@ -207,7 +207,7 @@ BEGINNER_LOSSES: dict[str, Callable[..., Tensor]] = {
         focal_with_weighted_p,
     )
 }
-"""The beginners' losses by their names."""
+"""The losses with one odd line, by their names."""
 
 Kind = Literal["bug", "another objective", "another scale"]
 """A bug computes what nobody wants. Another objective is lowest for the same prediction, but its gradients on the way
@@ -228,4 +228,4 @@ KINDS: dict[str, Kind] = {
     "dice_absent_as_zero": "another scale",
     "cross_entropy_mean_over_void": "another scale",
 }
-"""Of which kind each loss of `BEGINNER_LOSSES` is."""
+"""Of which kind each loss of `BROKEN_LOSSES` is."""

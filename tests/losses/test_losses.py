@@ -8,7 +8,7 @@ from segmentation_models_pytorch.losses._functional import softmax_focal_loss_wi
 
 from cs_utils.labels import REAL_PIXELS, SLIDE_CHANNELS, SLIDE_VOID, VOID
 from cs_utils.losses import broken as beginners
-from cs_utils.losses.broken import BEGINNER_LOSSES, KINDS
+from cs_utils.losses.broken import BROKEN_LOSSES, KINDS
 from cs_utils.losses.right import (
     LOSSES,
     combined_loss,
@@ -397,7 +397,7 @@ def test_a_negative_gamma_is_refused():
 
 def test_every_beginners_loss_gives_a_gradient_except_the_one_that_raises():
     logits, target = random_batch()
-    for name, loss in BEGINNER_LOSSES.items():
+    for name, loss in BROKEN_LOSSES.items():
         if loss is not beginners.dice_one_hot_of_void:
             assert gradient(loss, logits, target).isfinite().all(), name
 
@@ -436,20 +436,20 @@ def learned(loss, target):
 @pytest.mark.parametrize("name", [name for name, kind in KINDS.items() if kind != "bug"])
 def test_another_objective_or_scale_has_the_same_best_prediction(name):
     _, target = random_batch((1, 5, 4, 6))
-    assert (learned(BEGINNER_LOSSES[name], target) == target)[target != VOID].all()
+    assert (learned(BROKEN_LOSSES[name], target) == target)[target != VOID].all()
 
 
 @pytest.mark.parametrize("name", ["dice_without_softmax", "cross_entropy_without_permute"])
 def test_two_bugs_have_another_best_prediction(name):
     _, target = random_batch((1, 5, 4, 6))
-    assert (learned(BEGINNER_LOSSES[name], target) == target)[target != VOID].float().mean() < 0.6
+    assert (learned(BROKEN_LOSSES[name], target) == target)[target != VOID].float().mean() < 0.6
 
 
 @pytest.mark.parametrize("name", ["dice_void_left_in_labels", "cross_entropy_void_as_last_class"])
 def test_the_other_bugs_change_with_void(name):
     logits, target = random_batch(void=False)
     wider = F.pad(logits, (0, 4)), F.pad(target, (0, 4), value=VOID)
-    assert not torch.isclose(BEGINNER_LOSSES[name](*wider), BEGINNER_LOSSES[name](logits, target))
+    assert not torch.isclose(BROKEN_LOSSES[name](*wider), BROKEN_LOSSES[name](logits, target))
 
 
 @pytest.mark.parametrize("name", [name for name, kind in KINDS.items() if kind == "another scale"])
@@ -457,13 +457,13 @@ def test_another_scale_is_one_factor_for_all_gradients_of_a_batch(name):
     logits, target = random_batch((1, 7, 4, 6))
     target[(target > 3) & (target != VOID)] = 2  # classes that do not occur
     right = cross_entropy if name.startswith("cross") else dice_loss
-    given, wanted = (gradient(loss, logits, target) for loss in (BEGINNER_LOSSES[name], right))
+    given, wanted = (gradient(loss, logits, target) for loss in (BROKEN_LOSSES[name], right))
     torch.testing.assert_close(given, wanted * given.norm() / wanted.norm(), atol=1e-5, rtol=1e-4)
     assert 0.05 < given.norm() / wanted.norm() < 0.95
 
 
 def test_every_loss_with_a_defect_is_of_a_kind():
-    assert KINDS.keys() == BEGINNER_LOSSES.keys()
+    assert KINDS.keys() == BROKEN_LOSSES.keys()
 
 
 def test_dice_without_softmax_goes_below_zero():
