@@ -217,7 +217,8 @@ def plot_first_epoch(
         right.plot(scored[column], places, "o", color=color, markersize=9, label=column)
     right.hlines(places, scored.min(axis=1), scored.max(axis=1), color=PALE, linewidth=3, zorder=0)
     right.set_yticks(places, scored.index)
-    right.set(xlim=(0, 1), xlabel="IoU", title="IoU of each class")
+    room = 0.25 * len(scored)  # for the legend
+    right.set(xlim=(0, 1), ylim=(-0.5 - room, len(scored) - 0.5), xlabel="IoU", title="IoU of each class")
     if dead.any():
         right.set_xlabel(f"IoU; {dead.sum()} more classes: 0 at both")
     right.legend(loc="lower right")
