@@ -155,7 +155,9 @@ def anchors(path):
 
 @pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.name)
 def test_what_a_text_links_to_is_there(path):
-    links = re.findall(r"\]\(([^)#\s]*)(?:#([^)]*))?\)", path.read_text(encoding="utf-8").replace(" ", "-"))
+    links = re.findall(
+        r"\]\(([^)#\s]*)(?:#((?:[^()]|\([^()]*\))*))?\)", path.read_text(encoding="utf-8").replace(" ", "-")
+    )
     for target, anchor in links:
         if not target.startswith(("http", "live/")):
             found = (path.parent / target) if target else path
