@@ -27,6 +27,8 @@ from cs_utils.exceptions import CourseError, unknown
 from cs_utils.settings import PROFILES, Accelerator, Profile, Settings
 
 PROGRAM = "python -m cs_utils"
+COLORED = 20
+"""Photos whose colours are measured for ``evaluate --color-of``."""
 MOST_PROBLEMS = 20
 """Lines that ``data check`` prints before it sums up."""
 BROKEN_PIPE = 141
@@ -156,6 +158,7 @@ def evaluate(
     split: Literal["train", "val"] = "val",
     images: int | None = None,
     size: tuple[int, int] | None = None,
+    color_of: Path | None = None,
     export: Path | None = None,
     official: bool = False,
     record: Path | None = None,
@@ -170,14 +173,16 @@ def evaluate(
         split: which of its splits.
         images: score a fixed subset of this many images; None: all.
         size: height and width, in this order, that the network sees; None: those that it was trained with.
+        color_of: give the photos the colours of this folder's training photos: mean and deviation of each channel.
         export: folder to write each prediction to, as label ids, for the official evaluator.
         official: run the official evaluator too, and say whether all scores agree; exit status 1 if they do not.
         record: table (.csv) to write the IoU of each class to, with intervals over the images; other rows of it stay.
         name: what the network is called there; None: as its file, or its run.
         accelerator: kind of device to compute on.
     """
-    from cs_utils.data.cityscapes import find_frames
-    from cs_utils.data.loaders import choose_subset
+    from cs_utils.data.cityscapes import find_frames, read_frame
+    from cs_utils.data.loaders import choose_subset, spread
+    from cs_utils.data.transforms import match_color, measure_color
     from cs_utils.evaluation.official import compare, load_evaluator
     from cs_utils.evaluation.predict import Evaluation, evaluate
     from cs_utils.experiments.scores import record_scores
@@ -191,6 +196,14 @@ def evaluate(
     model, settings = load_weights(path, chosen)
     frames = choose_subset(find_frames(settings.data, split), settings.val_images)
     seen = "" if size is None else f" at {size[1]}x{size[0]}"
+    change = None
+    if color_of:
+        own, wanted = (
+            measure_color([read_frame(frame)[0] for frame in spread(find_frames(folder, "train"), COLORED)])
+            for folder in (settings.data, Settings(data=color_of).data)
+        )
+        change = partial(match_color, own=own, wanted=wanted)
+        seen += f" in colours of {color_of.name}"
     size = settings.image_size if size is None else Settings(image_size=size).image_size
     if record and len(frames) < 2:
         raise CourseError("one image has no interval: --record needs two images or more")
@@ -202,10 +215,10 @@ def evaluate(
             print(f"{record}: mean {found.mean:.3f}, 95 % interval {found.low:.3f} to {found.high:.3f}")
 
     if not official:
-        keep(evaluate(model, frames, size, export))
+        keep(evaluate(model, frames, size, export, change))
         return 0
     with nullcontext(export) if export else TemporaryDirectory() as folder:
-        evaluation = evaluate(model, frames, size, Path(folder))
+        evaluation = evaluate(model, frames, size, Path(folder), change)
         keep(evaluation)
         comparison = compare(evaluation, frames, Path(folder))
     print(comparison)

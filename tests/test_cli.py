@@ -91,7 +91,8 @@ def test_from_training_to_prediction(flags, settings, capsys, tmp_path):
     mean = pd.read_csv(table).set_index("class").loc["mean"]
     assert (mean["weights"], mean["data"], mean["images"]) == ("mine", f"{settings.data.name} val", 2)
     assert main([*evaluation, "--record", str(table), "--size", "16", "32"]) == 0
-    assert pd.read_csv(table)["data"].nunique() == 2
+    assert main([*evaluation, "--record", str(table), "--color-of", str(settings.data)]) == 0
+    assert pd.read_csv(table)["data"].nunique() == 3
     assert main([*evaluation, "--record", str(table), "--images", "1"]) == 2
     assert "one image has no interval" in capsys.readouterr().err
     assert main([*evaluation, "--official"]) == 0

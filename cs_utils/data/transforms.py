@@ -5,6 +5,7 @@ interpolated, the mask never is (halfway from road = 0 to car = 13 lies 6.5, and
 Until the last step images are (H, W, 3) uint8 RGB and masks (H, W) uint8 trainIds with void = 255.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -123,6 +124,26 @@ def _turn_about_greys(degrees: float) -> np.ndarray:
     axis = np.ones((3, 3)) / 3
     cross = np.array([[0, -1, 1], [1, 0, -1], [-1, 1, 0]]) / np.sqrt(3)
     return np.cos(angle) * np.eye(3) + (1 - np.cos(angle)) * axis + np.sin(angle) * cross
+
+
+def measure_color(images: Sequence[np.ndarray]) -> np.ndarray:
+    """Mean and standard deviation of red, green and blue over all pixels of images (H, W, 3) uint8: (2, 3) float64."""
+    pixels = sum(image.shape[0] * image.shape[1] for image in images)
+    mean = sum(image.sum(axis=(0, 1), dtype=np.float64) for image in images) / pixels
+    squares = sum(np.square(image, dtype=np.float64).sum(axis=(0, 1)) for image in images) / pixels
+    return np.stack([mean, np.sqrt(squares - mean**2)])
+
+
+def match_color(image: np.ndarray, own: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Give an image the mean and the deviation of other images, channel by channel: (H, W, 3) uint8 -> the same.
+
+    Args:
+        image: what to change.
+        own: (2, 3), the means and deviations of images like it, from `measure_color`; the deviations above 0.
+        wanted: (2, 3), those that it is to have.
+    """
+    standard = (image - own[0]) / own[1]
+    return np.rint(standard * wanted[1] + wanted[0]).clip(0, 255).astype(np.uint8)
 
 
 def add_noise(image: np.ndarray, sigma: float, rng: np.random.Generator) -> np.ndarray:

@@ -167,7 +167,11 @@ def _show(table: pd.DataFrame) -> str:
 
 
 def evaluate(
-    model: nn.Module, frames: Sequence[Frame], size: tuple[int, int], export: Path | None = None
+    model: nn.Module,
+    frames: Sequence[Frame],
+    size: tuple[int, int],
+    export: Path | None = None,
+    change: Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> Evaluation:
     """Score a model on labelled frames, at the full size of their ground truth, by the official rules.
 
@@ -176,6 +180,7 @@ def evaluate(
         frames: what to predict; a loader of `loaders` holds them as ``loader.dataset.frames``.
         size: height and width that the network sees.
         export: folder to write each prediction to, as `export_label_ids` does.
+        change: what is done to each photo before the network sees it, such as other colours; its shape stays.
 
     Raises:
         CourseError: a file is missing or broken; that only some frames have an instance image counts as missing.
@@ -188,7 +193,7 @@ def evaluate(
     found: list[Instance] = []
     pairs = tqdm(read_ahead(frames), desc="evaluate", total=len(frames), disable=None, leave=False)
     for frame, (image, target) in zip(frames, pairs, strict=True):
-        prediction = predict(model, image, size)
+        prediction = predict(model, image if change is None else change(image), size)
         one = confusion_matrix(torch.from_numpy(prediction), torch.from_numpy(target))
         matrix += one
         counts.append(class_counts(one))

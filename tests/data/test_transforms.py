@@ -215,3 +215,15 @@ def test_modern_steps_come_with_their_settings_and_leave_the_mask_to_the_scale(s
         void.append(float((pipeline(image, mask, np.random.default_rng(seed))[1] == 255).float().mean()))
     assert 0.35 < np.mean(np.array(void) > 0) < 0.65  # as many smaller ones as larger ones
     assert max(void) <= 0.76  # half size: three quarters are border
+
+
+def test_images_take_the_colours_of_others():
+    rng = np.random.default_rng(0)
+    own = [rng.integers(60, 90, (8, 9, 3)).astype(np.uint8), rng.integers(80, 99, (4, 5, 3)).astype(np.uint8)]
+    pixels = np.concatenate([image.reshape(-1, 3) for image in own])
+    np.testing.assert_allclose(transforms.measure_color(own), [pixels.mean(axis=0), pixels.std(axis=0)])
+    wanted = np.array([[100, 120, 140], [20, 10, 5]])
+    changed = [transforms.match_color(image, transforms.measure_color(own), wanted) for image in own]
+    np.testing.assert_allclose(transforms.measure_color(changed), wanted, atol=0.5)
+    black = transforms.match_color(np.zeros((1, 1, 3), np.uint8), transforms.measure_color(own), wanted)
+    assert black[0, 0].min() == 0  # cut, not wrapped round to 255
