@@ -20,7 +20,6 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils.flop_counter import FlopCounterMode
 
-from cs_utils.losses.right import cross_entropy
 from cs_utils.models.modes import evaluating, keeping_memory
 from cs_utils.models.zoo import build, count_parameters
 from cs_utils.settings import Settings
@@ -204,25 +203,6 @@ def share_within(gradient: np.ndarray, row: int, column: int) -> np.ndarray:
     rows, columns = np.indices(gradient.shape)
     distance = np.maximum(abs(rows - row), abs(columns - column))
     return np.bincount(distance.ravel(), weights=gradient.ravel()).cumsum() / gradient.sum()
-
-
-def gradient_norms(network: nn.Module, image: Tensor, target: Tensor) -> list[float]:
-    """The L2 norm of the loss's gradient with respect to the weights of each 3x3 convolution, first layer first.
-
-    Args:
-        network: gives logits (N, C, H, W); put into training mode, and left without gradients.
-        image: (N, 3, H, W) float.
-        target: (N, H, W) int64.
-    """
-    network.train()
-    network.zero_grad()
-    cross_entropy(network(image), target).backward()
-    convolutions = [
-        layer for layer in network.modules() if isinstance(layer, nn.Conv2d) and layer.kernel_size == (3, 3)
-    ]
-    norms = [layer.weight.grad.norm().item() for layer in convolutions]
-    network.zero_grad()
-    return norms
 
 
 def probe_activations(network: nn.Module, images: Iterable[Tensor], threshold: float = 0.01) -> pd.DataFrame:

@@ -203,6 +203,7 @@ def plot_paired_seeds(
         _interval(lead, place + 0.25, *intervals.loc[name, ["mean", "low", "high"]])
     lead.set_xticks(range(len(leads)), leads)
     lead.set(xlim=(-0.5, len(leads) - 0.4), ylabel="SiLU minus ReLU\n[percentage points]")
+    lead.margins(y=0.12)
     lead.set_title(f"dots: seeds; grey: within {margin:g} point")
     headline(figure, title)
     return figure
