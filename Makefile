@@ -12,7 +12,7 @@ READY := $(VENV)/.ready
 export OMP_WAIT_POLICY ?= PASSIVE
 export GOMP_SPINCOUNT ?= 1000
 
-.PHONY: course lab figures outputs readme site site-test serve test soak bench evidence audit lint format clean
+.PHONY: course lab figures outputs readme site deck site-test serve test soak bench evidence audit lint format clean
 
 course: $(READY)  ## run all notebooks in order, but for those whose copy in build/ is up to date; Ctrl-C, and it goes on
 	$(BIN)/python -m cs_utils course
@@ -29,6 +29,9 @@ outputs: $(READY)  ## run those notebooks and solutions whose stored outputs are
 site: $(READY)  ## the site, from the stored outputs, into build/site; needs npm
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet -r docs/requirements.txt
 	$(BIN)/python -m course.site
+
+deck: $(READY)  ## the talk slide by slide, with our figures and verdicts, into build/deck; needs npm
+	$(BIN)/python -m course.deck
 
 site-test: export CS_SITE = 1
 site-test: site  ## build the site, and open every page in Chromium

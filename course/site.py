@@ -1,7 +1,6 @@
-"""The site: lessons, verdicts, figures, API and the live page, built by Sphinx from stored outputs, never executing.
+"""The site: lessons, verdicts, figures, API, deck and live page, built by Sphinx from stored outputs, never executing.
 
-What it serves from other projects (the runtime of the live page, MathJax) comes from npm, by the versions that
-``docs/package-lock.json`` pins; the pages then work without a network.
+The pages work without a network: what they use of other projects lies beside them.
 """
 
 import json
@@ -14,16 +13,17 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from course.deck import build_deck
 from course.execution import BUILD, write_figures
 from course.live import build_live
+from course.npm import NPM, fetch_packages
+from course.readme import DOCS
 from course.sections import list_figures, list_notebooks, list_solutions
 from cs_utils.exceptions import CourseError
 from cs_utils.settings import ROOT
 
-DOCS = ROOT / "docs"
 SITE = BUILD / "site"
 SOURCE = BUILD / "site-source"
-NPM = BUILD / "npm"
 PAGES = {
     ROOT / "README.md": "index.md",
     ROOT / "CONTRIBUTING.md": "contributing.md",
@@ -51,35 +51,15 @@ def build_site() -> Path:
     command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", "html", str(SOURCE), str(SITE)]
     if subprocess.run(command, check=False).returncode:  # noqa: S603 (our own words)
         raise CourseError("the site could not be built: see the warnings above")
+    build_deck(SITE / "deck")
     build_live(SITE / "live", NPM / "node_modules" / "onnxruntime-web" / "dist")
     return SITE
-
-
-def fetch_packages() -> None:
-    """Fetch what ``docs/package-lock.json`` pins into ``build/npm``, unless it is there.
-
-    Raises:
-        CourseError: there is no npm, or it has failed.
-    """
-    lock = (DOCS / "package-lock.json").read_bytes()
-    done = NPM / "fetched.json"
-    if done.exists() and done.read_bytes() == lock:
-        return
-    if not (npm := shutil.which("npm")):
-        raise CourseError("npm is missing: the site serves its runtime from npm packages; install Node.js")
-    NPM.mkdir(parents=True, exist_ok=True)
-    for name in ("package.json", "package-lock.json"):
-        shutil.copyfile(DOCS / name, NPM / name)
-    command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"]
-    if subprocess.run(command, cwd=NPM, check=False).returncode:  # noqa: S603 (our own words)
-        raise CourseError("npm could not fetch the packages of docs/package-lock.json: is there a network?")
-    done.write_bytes(lock)
 
 
 def prepare_source() -> None:
     """Lay out what Sphinx reads: the pages of docs/, copies of the notebooks, and the pages that are generated."""
     shutil.rmtree(SOURCE, ignore_errors=True)
-    shutil.copytree(DOCS, SOURCE, ignore=shutil.ignore_patterns("live", "package*.json"))
+    shutil.copytree(DOCS, SOURCE, ignore=shutil.ignore_patterns("live", "deck", "package*.json"))
     (SOURCE / "_static" / "mathjax").mkdir(parents=True)
     shutil.copyfile(NPM / "node_modules" / "mathjax" / "es5" / "tex-svg.js", SOURCE / "_static/mathjax/tex-svg.js")
     texts = [*list_notebooks(), *list_solutions(), *DOCS.glob("*.md"), *list_cards()]
