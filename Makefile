@@ -12,7 +12,7 @@ READY := $(VENV)/.ready
 export OMP_WAIT_POLICY ?= PASSIVE
 export GOMP_SPINCOUNT ?= 1000
 
-.PHONY: course lab figures outputs readme site deck site-test serve test soak bench evidence audit lint format clean
+.PHONY: course lab figures outputs readme site deck site-test serve test soak bench gpu evidence audit lint format clean
 
 course: $(READY)  ## run all notebooks in order, but for those whose copy in build/ is up to date; Ctrl-C, and it goes on
 	$(BIN)/python -m cs_utils course
@@ -54,6 +54,9 @@ soak: $(READY)  ## the tests that inject faults, in their long form; prints the 
 bench: $(READY)  ## speed against what one would otherwise pick; tables go to build/benchmarks/
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet -r benchmarks/requirements.txt
 	$(BIN)/python -m benchmarks --out build/benchmarks
+
+gpu: $(READY)  ## all that is to be measured on a GPU, in nine minutes; tables go to results/speed-gpu/
+	$(BIN)/python -m benchmarks.gpu
 
 JOBS ?= 2
 MINUTES ?= 600
