@@ -201,9 +201,6 @@ def all_drawings():
         "pixel": lambda: tasks.plot_pixel_label(image, ids, 20, 40),
         "answers": lambda: tasks.plot_answer_sizes({"few": 19, "many": 1_000_000}),
         "histories": lambda: training.plot_histories(dict.fromkeys(MANY, history())),
-        "progress": lambda: training.plot_progress(
-            [image] * 2, [mask] * 2, dict.fromkeys(("epoch 1", "epoch 5"), [mask] * 2)
-        ),
         "stopping": lambda: training.plot_stopping(history(), stop=4, kept=2),
         "valley": lambda: training.plot_valley(
             lambda x, y: x**2 + 25 * y**2, dict.fromkeys(MANY[:4], np.array([[-9.0, 1.5], [-3.0, -1.0], [0.5, 0.1]]))

@@ -1,6 +1,6 @@
-"""How a training went: pictures and curves, optimizers, rates, batches, patience, and where the time went."""
+"""How a training went: curves, optimizers, rates, batches, patience, and where the time went."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import pandas as pd
@@ -8,20 +8,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import MaxNLocator
 
-from cs_utils.labels import VOID
 from cs_utils.plots.style import (
     ACCENT,
     BEHIND_TEXT,
     INK,
     PALE,
     SECOND,
-    add_legend,
     colors_for,
     headline,
     name_lines,
     new_figure,
-    panels,
-    show,
     single,
     styled,
 )
@@ -36,36 +32,6 @@ def _by_epoch(axes: Axes) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     first, last = axes.dataLim.intervalx
     axes.set_xlim(first - 0.5, last + 0.5)  # so that a run of one epoch has its whole number too
-
-
-@styled
-def plot_progress(
-    images: Sequence[np.ndarray],
-    targets: Sequence[np.ndarray],
-    stages: Mapping[str, Sequence[np.ndarray]],
-    title: str = "",
-) -> Figure:
-    """How predictions change: a column for each scene; photo, one row for each stage, and the ground truth below.
-
-    Args:
-        images: (H, W, 3) uint8 each.
-        targets: (H, W) trainIds each, void = 255.
-        stages: predictions, (H, W) trainIds for each scene, by a name such as "epoch 5"; faded where it is void.
-        title: a sentence above it all.
-    """
-    height, width = targets[0].shape
-    figure, axes = panels(len(stages) + 2, len(images), aspect=width / height)
-    masks = []
-    for column, (image, target) in enumerate(zip(images, targets, strict=True)):
-        show(axes[0, column], image, "" if column else "photo")
-        for row, (name, predictions) in enumerate(stages.items(), start=1):
-            masks.append(np.where(target == VOID, VOID, predictions[column]))
-            show(axes[row, column], masks[-1], "" if column else name)
-        masks.append(target)
-        show(axes[-1, column], target, "" if column else "ground truth")
-    add_legend(figure, masks)
-    headline(figure, title)
-    return figure
 
 
 @styled
@@ -118,8 +84,10 @@ def plot_stopping(history: pd.DataFrame, stop: int, kept: int, title: str = "") 
             axes.plot(before["epoch"], before[name], **LINE, color=color, label=name)
         axes.axvline(kept, color=INK, linestyle=":")
         axes.axvline(stop, color=INK, linestyle="--")
-        axes.set_ylim(bottom=0)
         name_lines(axes)
+    # The first losses may be huge, as long as batch norm's running means lag behind the weights.
+    losses.set_ylim(0, 1.3 * history["train_loss"].max())
+    scores.set_ylim(bottom=0)
     scores.set_title(f"dotted: epoch {kept} is kept; dashed: the run stops after epoch {stop}", loc="left")
     _by_epoch(scores)
     headline(figure, title)

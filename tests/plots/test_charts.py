@@ -63,7 +63,6 @@ from cs_utils.plots.training import (
     plot_histories,
     plot_optimizers,
     plot_patience,
-    plot_progress,
     plot_stopping,
     spell,
 )
@@ -442,14 +441,6 @@ def test_patience_is_drawn_as_the_mean_over_seeds_in_percentage_points():
     epochs, losses = plot_patience({"runs": table}).axes
     assert list(epochs.lines[0].get_ydata()) == [4, 9]
     assert list(losses.lines[0].get_ydata()) == pytest.approx([3, 0.5])
-
-
-def test_progress_has_photo_stages_and_truth_from_top_to_bottom_and_void_does_not_count():
-    image, target = np.zeros((32, 64, 3), np.uint8), np.zeros((32, 64), np.uint8)
-    target[:8] = 255
-    figure = plot_progress([image] * 2, [target] * 2, {"epoch 1": [target * 0 + 2] * 2, "epoch 5": [target * 0] * 2})
-    assert [axes.get_title() for axes in figure.axes] == ["photo", "", "epoch 1", "", "epoch 5", "", "ground truth", ""]
-    assert np.array_equal(figure.axes[4].images[0].get_array(), figure.axes[6].images[0].get_array())
 
 
 def test_days_are_drawn_on_a_linear_axis_and_written_in_units_that_suit_them():
