@@ -9,7 +9,6 @@ from matplotlib.axes import Axes
 from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from matplotlib.patheffects import withStroke
 
 from cs_utils.data.statistics import LUMA
 from cs_utils.labels import CLASS_NAMES, PALETTE
@@ -109,8 +108,8 @@ def _waffle(axes: Axes, ordered: pd.Series) -> None:
             left = min(column for at, column in places if at == row)
             color = INK if color_of(name).mean() > 0.55 else "white"
             # The gaps between the squares would run through the letters.
-            gaps = [withStroke(linewidth=5, foreground=color_of(name))]
-            axes.text(left + 0.2, row + 0.5, f"{name} {count}", color=color, va="center", path_effects=gaps)
+            behind = {"facecolor": color_of(name), "edgecolor": "none", "pad": 1}
+            axes.text(left + 0.2, row + 0.5, f"{name} {count}", color=color, va="center", bbox=behind)
         start += count
     axes.set(xlim=(0, 10), ylim=(10, 0), aspect="equal")
     axes.set_axis_off()
