@@ -90,7 +90,7 @@ def test_from_training_to_prediction(flags, settings, capsys, tmp_path):
     assert main([*evaluation, "--record", str(table), "--name", "mine"]) == 0
     mean = pd.read_csv(table).set_index("class").loc["mean"]
     assert (mean["weights"], mean["data"], mean["images"]) == ("mine", f"{settings.data.name} val", 2)
-    assert main([*evaluation, "--record", str(table), "--size", "16", "32"]) == 0
+    assert main([*evaluation, "--record", str(table), "--size", "64", "128"]) == 0
     assert main([*evaluation, "--record", str(table), "--color-of", str(settings.data)]) == 0
     assert pd.read_csv(table)["data"].nunique() == 3
     assert main([*evaluation, "--record", str(table), "--images", "1"]) == 2
