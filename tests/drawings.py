@@ -212,7 +212,7 @@ def all_drawings():
         "optimizers": lambda: training.plot_optimizers(runs(MANY), {"points": gains(), "epochs earlier": gains()}),
         "batches": lambda: training.plot_batches(pd.Series({1: 2.0, 2: 1.5, 4: 1.0}), {"points": gains()}),
         "patience": lambda: training.plot_patience(
-            dict.fromkeys(MANY[:4], pd.DataFrame({"patience": [1, 2], "epochs": [4, 9], "loss": [0.1, 0.0]}))
+            dict.fromkeys(MANY, pd.DataFrame({"patience": [1, 2], "epochs": [4, 9], "loss": [0.1, 0.0]}))
         ),
         "schedules": lambda: training.plot_schedules(curves(range(1, 9)) / 1e4),
         "days": lambda: training.plot_days(pd.Series({"training steps": 9.0, "reading photos": 0.01}), said=4),

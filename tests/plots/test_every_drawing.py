@@ -97,9 +97,8 @@ SERIES = {
     "focus": lambda figure: figure.axes[0].lines[:-1],
     "same budget": lambda figure: figure.axes[0].lines[::2],
     "mismatch": lambda figure: figure.axes[0].lines,
-    "weight decay": lambda figure: figure.axes[0].lines,
-    "optimizers": lambda figure: figure.axes[0].lines,
-    "batches": lambda figure: [line for line in figure.axes[1].lines if line.get_linewidth() > 2],
+    "optimizers": lambda figure: [line for line in figure.axes[0].lines if line.get_linewidth() > 2],
+    "patience": lambda figure: figure.axes[0].lines[:-1],
     "schedules": lambda figure: figure.axes[0].lines,
     "class dots": lambda figure: figure.axes[0].get_legend().legend_handles,
 }
