@@ -74,9 +74,13 @@ def digest_notebook(path: Path) -> str:
 
 
 def said_results(codes: list[str]) -> Iterator[Path]:
-    """Files of recorded results, in those folders whose name stands as a text in some code."""
-    for file in sorted(RESULTS.glob("*/*")):
-        if any(f"Constant(value={file.parent.name!r})" in code for code in codes):
+    """Files of recorded results that some code says: by their folder, or else by the name of their grid.
+
+    Cards and other prose are not among them.
+    """
+    for file in sorted(RESULTS.rglob("*.*")):
+        word = file.stem.partition("-")[0] if file.parent == RESULTS else file.parent.name
+        if file.suffix != ".md" and any(f"Constant(value={word!r})" in code for code in codes):
             yield file
 
 

@@ -138,6 +138,21 @@ def test_recorded_results_are_in_it_where_they_are_named(package, make, tmp_path
     assert make(other) == before[1]
 
 
+@pytest.mark.parametrize("name", ["losses.csv", "losses-histories.csv"])
+def test_the_rows_of_a_grid_are_in_it_where_the_grid_is_named(package, make, tmp_path, name):
+    named, other = 'rows = read_rows("losses")', 'rows = read_rows("batch")'
+    before = make(named), make(other)
+    (tmp_path / "results" / name).write_text("iou\n0.6\n")
+    assert make(named) != before[0]
+    assert make(other) == before[1]
+
+
+def test_a_model_card_is_prose(package, make, tmp_path):
+    before = make('folder = "long-run"')
+    (tmp_path / "results" / "long-run" / "card.md").write_text("It cannot drive.")
+    assert make('folder = "long-run"') == before
+
+
 def test_minicity_is_in_it_by_its_version(package, make, monkeypatch):
     before = make(USE)
     monkeypatch.setattr("minicity.VERSION", "another")
