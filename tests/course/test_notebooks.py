@@ -5,6 +5,7 @@ And what the README promises of them.
 
 import ast
 import re
+from collections import Counter
 
 import nbformat
 import pytest
@@ -69,6 +70,17 @@ def test_setup_shows_nothing_and_figure_cells_show_one_picture(notebook):
         if any(tag.startswith("figure-") for tag in tags):
             pictures = [o for o in cell.outputs if {"image/png", "image/jpeg"} & set(o.get("data", {}))]
             assert len(pictures) == 1
+
+
+def test_every_figure_has_alternative_text_of_its_own():
+    alts = {}
+    for path in PATHS_TO_CHECK:
+        for section in read_sections(path):
+            alts |= section.alts
+    assert len(alts) > 80
+    assert {name: alt for name, alt in alts.items() if not 60 <= len(alt) <= 400} == {}
+    counts = Counter(alts.values())
+    assert [name for name, alt in alts.items() if counts[alt] > 1] == []
 
 
 def test_stored_figures_are_small():
