@@ -244,7 +244,7 @@ def predict(
 
     Args:
         photos: photos, folders of photos, or patterns such as ``photos/*.jpg``.
-        weights: weights file, or a run's folder; None: the weights that come with the course.
+        weights: weights file, or a run's folder; None: those for photos that come with the course.
         out: folder to write the pictures of photos to.
         confidence: also write a heat map of how sure the network is, dark for 0 and bright for 1.
         submission: archive to write for the benchmark server, .zip.
@@ -258,9 +258,9 @@ def predict(
         raise CourseError("name at least one photo or folder: predict PHOTO…; or --submission FILE.zip")
     from cs_utils.evaluation.official import write_submission
     from cs_utils.evaluation.photos import predict_files
-    from cs_utils.models.zoo import COURSE_WEIGHTS, load_weights
+    from cs_utils.models.zoo import PHOTO_WEIGHTS, load_weights
 
-    model, settings = load_weights(weights or COURSE_WEIGHTS, Settings(data=data, accelerator=accelerator))
+    model, settings = load_weights(weights or PHOTO_WEIGHTS, Settings(data=data, accelerator=accelerator))
     if submission:
         count = write_submission(model, settings.data, split, settings.image_size, submission)
         print(f"{submission}: {count} predictions of {split}")

@@ -23,7 +23,9 @@ from cs_utils.settings import ROOT, Accelerator, Settings, uses
 BEST = "best.safetensors"
 """What the weights of a run's best epoch are called, in its folder."""
 COURSE_WEIGHTS = ROOT / "results" / "weights" / "minicity.safetensors"
-"""The weights that come with the course: what ``predict`` uses where none are named."""
+"""The weights of the network that the lessons look at; it has seen MiniCity only."""
+PHOTO_WEIGHTS = COURSE_WEIGHTS.with_name("streets.safetensors")
+"""The weights for photos, which have seen some: what ``predict`` uses where none are named."""
 ENCODER_STRIDE = 32
 """The ResNet and SegFormer encoders want heights and widths that are multiples of this."""
 ARCHITECTURE = ("model", "width", "activation", "void", "image_size")
