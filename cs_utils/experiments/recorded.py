@@ -1,7 +1,7 @@
 """The runs that were recorded with the course, and which trained network a notebook looks at.
 
 ``results/weights`` holds the network that comes with the course, as float16, with the history of its training and a
-model card. It was trained on 500 scenes of MiniCity. It never trained on a validation scene, but its best epoch was
+model card. It was trained on scenes of MiniCity. It never trained on a validation scene, but its best epoch was
 chosen by validation scenes, the same ones that ``data/minicity`` has: what they score is a little too good, as the best
 of many measurements always is. ``results/minicity-long`` holds the history of an earlier run, by the talk's recipe.
 """
