@@ -90,21 +90,22 @@ def name_of(path: Path) -> str:
 
 
 def store_copy(path: Path, copy: Path) -> int:
-    """Take over a copy's outputs where they show something else; give the number of such cells.
+    """Take over a copy's outputs if some of them show something else; give the number of such cells.
 
-    A notebook without such cells is not written.
+    A notebook without such cells is not written. Otherwise all outputs are taken over, also those that differ in times
+    only: a text and a figure of one run belong together.
     """
     import nbformat
 
     stored, executed = (nbformat.read(place, as_version=4) for place in (path, copy))
-    changed = 0
-    for old, new in zip(stored.cells, executed.cells, strict=True):
-        if new.cell_type == "code":
-            counts = old.get("execution_count") == new.execution_count
-            if not counts or comparable(old.outputs) != comparable(new.outputs):
-                old.outputs, old.execution_count = new.outputs, new.execution_count
-                changed += 1
+    pairs = [(old, new) for old, new in zip(stored.cells, executed.cells, strict=True) if new.cell_type == "code"]
+    changed = sum(
+        old.get("execution_count") != new.execution_count or comparable(old.outputs) != comparable(new.outputs)
+        for old, new in pairs
+    )
     if changed:
+        for old, new in pairs:
+            old.outputs, old.execution_count = new.outputs, new.execution_count
         stored.metadata.pop(MADE, None)
         write_atomic(path, (nbformat.writes(stored) + "\n").encode())
     digests = read_digests() | {name_of(path): executed.metadata[MADE]["digest"]}

@@ -140,6 +140,21 @@ def test_only_what_is_out_of_date_is_stored_and_each_as_soon_as_it_has_run(
     assert list_stale(paths) == paths[2:]
 
 
+def test_what_one_run_shows_is_stored_whole(tmp_path):
+    """Or a time in a text and the same time in a figure could be those of two runs."""
+    path, copy = tmp_path / "stored.ipynb", tmp_path / "copy.ipynb"
+    for place, texts in ((path, ("42 s", "figure of 42")), (copy, ("17 s", "figure of 17"))):
+        cells = [nbformat.v4.new_code_cell("a") for _ in texts]
+        for cell, text in zip(cells, texts, strict=True):
+            cell.execution_count = 1
+            cell.outputs = [nbformat.v4.new_output("stream", text=text)]
+        nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={execution.MADE: {"digest": "d"}}), place)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(execution.sections, "NOTEBOOKS", tmp_path)
+        assert execution.store_copy(path, copy) == 1
+    assert first_text(path) == "17 s"
+
+
 def test_outputs_that_say_the_same_touch_no_notebook(lessons, tmp_path, calls):
     path = write_notebook(lessons / "00_a.ipynb", "a = 1", "b = 1")
     run_course([path], store=True, out=tmp_path / "build")

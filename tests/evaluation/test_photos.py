@@ -190,8 +190,8 @@ print(large - small, large)
 
 @pytest.mark.skipif(sys.platform != "linux", reason="measures memory as Linux counts it")
 def test_a_huge_photo_fits_into_two_gigabytes(photos, tmp_path):
-    """108 megapixels are a phone's largest; the short form takes 12 of them, and allows each pixel its share."""
-    height, width = (9000, 12000) if SOAK else (3000, 4000)
+    """108 megapixels are a phone's largest; the short form takes 6 of them, and allows each pixel its share."""
+    height, width = (9000, 12000) if SOAK else (2000, 3000)
     ramp = np.linspace(0, 255, width, dtype=np.uint8)
     write_png(photos / "huge.png", np.broadcast_to(ramp[None, :, None], (height, width, 3)).copy())
     command = [sys.executable, "-c", MEMORY, str(photos / "b.png"), str(photos / "huge.png"), str(tmp_path)]
