@@ -63,7 +63,12 @@ def page(browser, address):
     page.on("console", lambda message: message.type == "error" and page.faults.append(message.text))
     page.on("pageerror", lambda error: page.faults.append(str(error)))
     page.on("response", lambda answer: answer.status >= 400 and page.faults.append(f"{answer.status}: {answer.url}"))
-    page.on("requestfailed", lambda request: page.faults.append(f"failed: {request.url}"))
+
+    def failed(request):
+        if request.failure != "net::ERR_ABORTED":  # the page was left before it was there
+            page.faults.append(f"failed: {request.url}")
+
+    page.on("requestfailed", failed)
 
     def see(request):
         if not request.url.startswith((address, "file://", "data:", "blob:")):
@@ -231,3 +236,20 @@ def test_the_live_page_opens_a_photo_of_any_shape(live, tmp_path):
 def test_the_live_page_says_from_disk_what_to_do(page):
     page.goto((SITE / "live/index.html").as_uri())
     assert "make serve" in page.locator("#notice").inner_text()
+
+
+def test_the_deck_turns_and_shows_every_figure(page):
+    page.set_viewport_size({"width": 1280, "height": 720})
+    page.goto((SITE / "deck/index.html").as_uri())
+    page.wait_for_function("window.Reveal && Reveal.isReady()")
+    slides = page.evaluate("Reveal.getTotalSlides()")
+    assert slides > 20
+    seen = []
+    for _ in range(slides):
+        seen.append(page.evaluate("Reveal.getCurrentSlide().innerText"))
+        overflow = page.evaluate("(s => s.scrollHeight - s.clientHeight)(Reveal.getCurrentSlide())")
+        assert overflow <= 2, seen[-1][:60]
+        page.keyboard.press("ArrowRight")
+    assert len(set(seen)) == slides
+    assert page.evaluate("[...document.images].every(i => i.naturalWidth > 0 && i.alt.length > 40)")
+    assert page.faults == []
