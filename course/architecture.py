@@ -22,6 +22,7 @@ FLOORS = (
     "cs_utils.training",
     "cs_utils.experiments",
     "cs_utils.exercises",
+    "cs_utils.commands",
     "course",
     "cs_utils.cli",
 )

@@ -32,7 +32,6 @@ from cs_utils.plots.analysis import (
 from cs_utils.plots.architecture import plot_levels, plot_unet
 from cs_utils.plots.losses import plot_gradients, plot_journey, plot_toy_losses, plot_void
 from cs_utils.plots.models import (
-    SKETCHES,
     network_colors,
     plot_costs,
     plot_published,
@@ -57,6 +56,7 @@ from cs_utils.plots.results import (
     plot_intervals,
     plot_rare_classes,
 )
+from cs_utils.plots.sketches import SKETCHES
 from cs_utils.plots.training import (
     plot_batches,
     plot_days,

@@ -1,0 +1,317 @@
+"""The commands that make data, train, evaluate, predict, export and compare; `cs_utils.cli` makes a program of them."""
+
+# Each command imports what it needs by itself: PyTorch takes seconds, and --help should answer at once.
+
+import sys
+from contextlib import nullcontext
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated, Literal
+
+import tyro
+from tyro.conf import Positional
+
+from cs_utils.exceptions import CourseError
+from cs_utils.settings import PROFILES, Accelerator, Profile, Settings
+
+COLORED = 20
+"""Photos whose colours are measured for ``evaluate --color-of``."""
+MOST_PROBLEMS = 20
+"""Lines that ``data check`` prints before it sums up."""
+
+
+def make_scenes(
+    *,
+    data: Path,
+    train_images: int | None,
+    val_images: int | None,
+    scene_size: tuple[int, int],
+    processes: int | None = None,
+    profile: Profile,
+) -> int:
+    """Make the built-in street scenes; those that are there already stay.
+
+    Args:
+        data: folder to write them to, in the Cityscapes layout.
+        train_images: how many training scenes; None: as many as the profile asks for by itself.
+        val_images: how many validation scenes.
+        scene_size: height and width, in this order, in pixels.
+        processes: scenes to make at a time; None: one for each core.
+        profile: whose scenes; it sets the defaults of the others.
+    """
+    from cs_utils.data.sources import make_minicity, minicity_counts
+
+    chosen = Settings.from_env(
+        profile=profile, data=data, train_images=train_images, val_images=val_images, scene_size=scene_size
+    )
+    counts = minicity_counts(chosen)
+    written = make_minicity(chosen.data, *counts, chosen.scene_size, processes)
+    print(f"{chosen.data}: {counts[0]} training and {counts[1]} validation scenes, {written} of them new")
+    return 0
+
+
+def convert(source: Path, data: Path) -> int:
+    """Convert CamVid to the Cityscapes layout.
+
+    Args:
+        source: CamVid's folder, with train/, trainannot/, val/, valannot/.
+        data: folder to write to, of its own: data/camvid.
+    """
+    from cs_utils.data.camvid import convert_camvid
+
+    folder = Settings(data=data).data
+    if folder in (Settings.of_profile(profile).data for profile in PROFILES):
+        raise CourseError("CamVid needs a folder of its own: add --data data/camvid")
+    counts = convert_camvid(source, folder)
+    print(f"{folder}: " + ", ".join(f"{count} {split} frames" for split, count in counts.items()))
+    return 0
+
+
+def check_data(data: Path) -> int:
+    """Say what a download lacks, what cannot be read, and how to fix it; exit status 1 if there is a problem.
+
+    Args:
+        data: folder in the Cityscapes layout.
+    """
+    from cs_utils.data.check import DOWNLOAD, verify
+
+    report = verify(Settings(data=data).data)
+    print(report.counts.to_string(index=False))
+    print("\n".join(report.problems[:MOST_PROBLEMS]))
+    if (more := len(report.problems) - MOST_PROBLEMS) > 0:
+        print(f"… and {more} more")
+    print(f"{report.counts['found'].sum()} frames, problems: {len(report.problems)}")
+    if report.problems and report.is_cityscapes:
+        print(DOWNLOAD)
+    return 1 if report.problems else 0
+
+
+def manage_cache(cache: Path, clear: bool = False) -> int:
+    """Say how much disk space the cache of resized images takes, or delete it.
+
+    Args:
+        cache: its folder.
+        clear: delete what is kept; training makes again what it needs.
+    """
+    from cs_utils.data.cache import clear_cache, measure_cache
+
+    folder = Settings(cache=cache).cache
+    count, size = measure_cache(folder)
+    if clear:
+        clear_cache(folder)
+    print(f"{folder}: {count} folders, {size / 1e6:.1f} MB{', deleted' if clear else ''}")
+    return 0
+
+
+def train(settings: Settings, resume: bool = False, overwrite: bool = False) -> int:
+    """Train a model: history, best weights, pictures and a checkpoint go to RUNS/RUN.
+
+    Args:
+        settings: what the run depends on.
+        resume: go on after the last whole epoch of this run.
+        overwrite: start again where there is a run, which is then lost.
+    """
+    from cs_utils.data.loaders import loaders, spread
+    from cs_utils.data.sources import ensure_minicity
+    from cs_utils.evaluation.predict import predict_scenes
+    from cs_utils.models.zoo import build
+    from cs_utils.plots.scenes import plot_predictions
+    from cs_utils.plots.style import save_figure
+    from cs_utils.training.callbacks import Pictures
+    from cs_utils.training.checkpoints import check_folder
+    from cs_utils.training.loop import fit
+
+    check_folder(settings.run_folder, resume, overwrite)  # now, and not when the scenes are made
+    ensure_minicity(settings)
+    train, val = loaders(settings)
+    frames = spread(val.dataset.frames, 3)
+    pictures = Pictures(
+        lambda model, path: save_figure(plot_predictions(*predict_scenes(model, frames, settings.image_size)), path),
+        settings.plot_every,
+    )
+    model = build(settings)
+    run = fit(model, train, val, settings, callbacks=[pictures], resume=resume, overwrite=overwrite)
+    if run.is_main:
+        print(f"best weights: {run.best}")
+    return 0
+
+
+def evaluate(
+    *,
+    weights: Path | None = None,
+    data: Path,
+    split: Literal["train", "val"] = "val",
+    images: int | None = None,
+    size: tuple[int, int] | None = None,
+    color_of: Path | None = None,
+    export: Path | None = None,
+    official: bool = False,
+    record: Path | None = None,
+    name: str | None = None,
+    accelerator: Accelerator,
+) -> int:
+    """Score weights on labelled photos, at the full size of their ground truth, by the official rules.
+
+    Args:
+        weights: weights file, or a run's folder; None: the weights that come with the course.
+        data: folder in the Cityscapes layout.
+        split: which of its splits.
+        images: score a fixed subset of this many images; None: all.
+        size: height and width, in this order, that the network sees; None: those that it was trained with.
+        color_of: give the photos the colours of this folder's training photos: mean and deviation of each channel.
+        export: folder to write each prediction to, as label ids, for the official evaluator.
+        official: run the official evaluator too, and say whether all scores agree; exit status 1 if they do not.
+        record: table (.csv) to write the IoU of each class to, with intervals over the images; other rows of it stay.
+        name: what the network is called there; None: as its file, or its run.
+        accelerator: kind of device to compute on.
+    """
+    from cs_utils.data.cityscapes import find_frames, read_frame
+    from cs_utils.data.loaders import choose_subset, spread
+    from cs_utils.data.transforms import match_color, measure_color
+    from cs_utils.evaluation.official import compare, load_evaluator
+    from cs_utils.evaluation.predict import Evaluation, evaluate
+    from cs_utils.experiments.scores import record_scores
+    from cs_utils.models.zoo import COURSE_WEIGHTS, load_weights
+
+    if official:
+        # Found missing now, and not when all has been predicted.
+        load_evaluator()
+    chosen = Settings(data=data, accelerator=accelerator, val_images=images)
+    path = weights or COURSE_WEIGHTS
+    model, settings = load_weights(path, chosen)
+    frames = choose_subset(find_frames(settings.data, split), settings.val_images)
+    seen = "" if size is None else f" at {size[1]}x{size[0]}"
+    change = None
+    if color_of:
+        own, wanted = (
+            measure_color([read_frame(frame)[0] for frame in spread(find_frames(folder, "train"), COLORED)])
+            for folder in (settings.data, Settings(data=color_of).data)
+        )
+        change = partial(match_color, own=own, wanted=wanted)
+        seen += f" in colours of {color_of.name}"
+    size = settings.image_size if size is None else Settings(image_size=size).image_size
+    if record and len(frames) < 2:
+        raise CourseError("one image has no interval: --record needs two images or more")
+
+    def keep(evaluation: Evaluation) -> None:
+        print(evaluation, flush=True)
+        if record:
+            found = record_scores(record, name or path.stem, f"{settings.data.name} {split}{seen}", evaluation.counts)
+            print(f"{record}: mean {found.mean:.3f}, 95 % interval {found.low:.3f} to {found.high:.3f}")
+
+    if not official:
+        keep(evaluate(model, frames, size, export, change))
+        return 0
+    with nullcontext(export) if export else TemporaryDirectory() as folder:
+        evaluation = evaluate(model, frames, size, Path(folder), change)
+        keep(evaluation)
+        comparison = compare(evaluation, frames, Path(folder))
+    print(comparison)
+    return 0 if comparison.differing.empty else 1
+
+
+def predict(
+    photos: Positional[tuple[str, ...]],
+    *,
+    weights: Path | None = None,
+    out: Path = Path("predictions"),
+    confidence: bool = False,
+    submission: Path | None = None,
+    data: Path,
+    split: Literal["test", "val"] = "test",
+    accelerator: Accelerator,
+) -> int:
+    """Predict photos: for each a mask of label ids, a coloured mask and an overlay, at the photo's own size.
+
+    A photo that cannot be read is named at the end, the others are done, and the exit status is 1.
+
+    With --submission instead of photos: predict a whole split into one archive for the benchmark server.
+
+    Args:
+        photos: photos, folders of photos, or patterns such as ``photos/*.jpg``.
+        weights: weights file, or a run's folder; None: those for photos that come with the course.
+        out: folder to write the pictures of photos to.
+        confidence: also write a heat map of how sure the network is, dark for 0 and bright for 1.
+        submission: archive to write for the benchmark server, .zip.
+        data: folder in the Cityscapes layout, for a submission.
+        split: which of its splits, for a submission; the server scores test.
+        accelerator: kind of device to compute on.
+    """
+    if photos and submission:
+        raise CourseError("name photos or --submission, not both: a submission takes all photos of --data")
+    if not photos and not submission:
+        raise CourseError("name at least one photo or folder: predict PHOTO…; or --submission FILE.zip")
+    from cs_utils.evaluation.official import write_submission
+    from cs_utils.evaluation.photos import predict_files
+    from cs_utils.models.zoo import PHOTO_WEIGHTS, load_weights
+
+    model, settings = load_weights(weights or PHOTO_WEIGHTS, Settings(data=data, accelerator=accelerator))
+    if submission:
+        count = write_submission(model, settings.data, split, settings.image_size, submission)
+        print(f"{submission}: {count} predictions of {split}")
+        return 0
+    problems, written = [], 0
+    for outcome in predict_files(model, photos, settings.image_size, out, confidence):
+        if outcome.problem:
+            problems.append(outcome.problem)
+        else:
+            written += 1
+            print(outcome.overlay, flush=True)
+    for problem in problems:
+        print(f"error: {problem}", file=sys.stderr)
+    if problems:
+        print(f"{written} photos predicted, {len(problems)} not", file=sys.stderr)
+    return 1 if problems else 0
+
+
+def export(*, weights: Path | None = None, out: Path = Path("net.onnx")) -> int:
+    """Write a network as an ONNX file, for other programs and the browser; any height and width will do.
+
+    Its input "image" is (1, 3, H, W) float32 RGB from 0 to 255, its output "logits" (1, C, H, W).
+
+    Args:
+        weights: weights file, or a run's folder; None: the weights that come with the course.
+        out: file to write.
+    """
+    from cs_utils.models.export import export_onnx
+    from cs_utils.models.zoo import COURSE_WEIGHTS, load_weights
+
+    model, settings = load_weights(weights or COURSE_WEIGHTS, Settings(accelerator="cpu"))
+    export_onnx(model, out)
+    height, width = settings.image_size
+    print(f"{out}: {out.stat().st_size / 1e6:.1f} MB, trained at {width}x{height}")
+    return 0
+
+
+def experiment(
+    names: Positional[tuple[str, ...]] = (),
+    *,
+    list_all: Annotated[bool, tyro.conf.arg(name="list")] = False,
+    run_all: Annotated[bool, tyro.conf.arg(name="all")] = False,
+    budget: Literal["small", "full"] = "full",
+    jobs: int = 1,
+    minutes: float | None = None,
+) -> int:
+    """Do what is missing of the long runs behind the verdicts, into results/; without a name, list them.
+
+    A run that is recorded is not done again: stop it whenever you like, and call it again to go on.
+
+    Args:
+        names: which experiments, in this order.
+        list_all: list the experiments, and how much of each is done.
+        run_all: all of them, the most valuable first.
+        budget: full, what a verdict needs; small, what two cores can do in minutes.
+        jobs: processes side by side, on the cores of a CPU or on one GPU.
+        minutes: stop in time; None: when all is done.
+    """
+    from cs_utils.experiments.grids import GRIDS
+    from cs_utils.experiments.runner import list_experiments, run_experiments
+
+    if list_all or not (names or run_all):
+        print(list_experiments(budget))
+        return 0
+    plans = run_experiments(list(GRIDS) if run_all else names, budget, jobs, minutes)
+    for name, plan in plans.items():
+        print(f"{name}: {plan.done} of {plan.total} runs, budget {budget}")
+    return 0
