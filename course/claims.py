@@ -16,6 +16,7 @@ from cs_utils.exceptions import CourseError
 from cs_utils.experiments.evidence import (
     RESULTS,
     budget_is_enough,
+    budget_of,
     by_seed,
     judge_arms,
     read_histories,
@@ -72,7 +73,16 @@ class Claim:
         """The verdict, by the runs that are recorded in a folder."""
         if self.rule is None:
             return Verdict(self.arguments["verdict"], self.arguments["because"])
-        return RULES[self.rule](folder=folder, **self.arguments)
+        found = RULES[self.rule](folder=folder, **self.arguments)
+        grids = [value for name, value in self.arguments.items() if name.endswith("grid")]
+        if any(budget_of(read_rows(grid, folder)) == "small" for grid in grids):
+            return Verdict(TOO_SMALL, f"{found.because} (small budget)")
+        return found
+
+    def sentence(self, folder: Path = RESULTS) -> str:
+        """The verdict as the lessons print it."""
+        verdict = self.verdict(folder)
+        return f"Verdict: {verdict.word}. Because: {verdict.because}."
 
 
 @cache
@@ -116,7 +126,7 @@ def find_claim(quote: str, under: str | None = None) -> Claim:
 
 def leads(folder: Path, grid: str, comparisons: Iterable[tuple[str, str]], words: dict[str, str]) -> Verdict:
     """Compare arms in pairs by their last mean IoU; ``words`` says what better, equal and worse mean for the claim."""
-    rows = read_rows(grid, folder=folder)
+    rows = read_rows(grid, folder)
     judged = [judge_arms(rows, *pair) for pair in comparisons]
     because = "; ".join(text for _, text in judged) if len(rows) else MISSING
     found = {None if judgement is None else words.get(judgement, UNDECIDED) for judgement, _ in judged}
@@ -134,7 +144,7 @@ def _joined(words: set[str | None], mixed: str) -> str:
 
 def faster(folder: Path, grid: str, comparisons: Iterable[tuple[str, str]], mixed: str) -> Verdict:
     """Compare how many epochs arms need until a mean IoU: right if faster than all others, wrong if than none."""
-    rows = read_rows(grid, folder=folder)
+    rows = read_rows(grid, folder)
     words: set[str | None] = set()
     texts = []
     for arm, against in comparisons:
@@ -155,37 +165,33 @@ def faster(folder: Path, grid: str, comparisons: Iterable[tuple[str, str]], mixe
 
 def slowest(folder: Path, grid: str, arm: str, others: list[str]) -> Verdict:
     """Whether an arm needs more seconds than each of the others until a mean IoU; half right if than some."""
-    rows = read_rows(grid, folder=folder)
+    rows = read_rows(grid, folder)
     words: set[str | None] = set()
     slower = []
     for other in others:
         found = speed_lead(rows, other, arm, "seconds")
-        if found is None or not budget_is_enough(rows, (arm, other), until_the_end=False):
-            words.add(None)
-            continue
-        judgement = judge(found[1], margin=0.0)
-        words.add({"better": "right", "worse": "wrong"}.get(judgement, UNDECIDED))
+        judgement = judge(found[1], margin=0.0) if found else None
         slower += [other] if judgement == "better" else []
-    if None in words:
-        return Verdict(TOO_SMALL, f"{arm} against the others: not recorded yet, or too few classes learned")
-    return Verdict(
-        _joined(words, "half right"), f"in seconds to the same IoU it is behind {', '.join(slower) or 'none'}"
-    )
+        enough = budget_is_enough(rows, (arm, other), until_the_end=False)
+        words.add({"better": "right", "worse": "wrong"}.get(judgement, UNDECIDED) if found and enough else None)
+    because = f"in seconds to the same IoU, {arm} is behind {', '.join(slower) or 'none'}"
+    return Verdict(_joined(words, "half right"), because if len(rows) else MISSING)
 
 
 def first_epoch(folder: Path, grid: str, arm: str) -> Verdict:
     """Right if all classes that are learned in the end are learned after one epoch, half right if some, else wrong."""
-    rows = read_rows(grid, folder=folder)
-    if not budget_is_enough(rows, (arm,)):
-        return Verdict(TOO_SMALL, f"{arm}: not recorded yet, or too few classes learned")
+    rows = read_rows(grid, folder)
+    if rows.empty:
+        return Verdict(TOO_SMALL, MISSING)
     first, last = (by_seed(rows, arm, column).mean() for column in ("alive_first", "alive_last"))
     word = "right" if first >= last else "half right" if first >= 1 else "wrong"
-    return Verdict(word, f"{first:.0f} of {last:.0f} classes are learned (IoU over 0.1) after one epoch")
+    because = f"{first:.0f} of {last:.0f} classes are learned (IoU over 0.1) after one epoch"
+    return Verdict(word if budget_is_enough(rows, (arm,)) else TOO_SMALL, because)
 
 
 def vanishing(folder: Path, grid: str, arms: list[str], threshold: float) -> Verdict:
     """Whether the weakest gradient that arrives at a layer is less than ``threshold`` times the strongest."""
-    rows = read_rows(grid, folder=folder)
+    rows = read_rows(grid, folder)
     ratios = {arm.partition(": ")[2]: by_seed(rows, arm, "arriving_ratio").median() for arm in arms if len(rows)}
     if not ratios or any(ratio != ratio for ratio in ratios.values()):
         return Verdict(TOO_SMALL, MISSING)
@@ -201,10 +207,10 @@ def failure(folder: Path, grid: str, sound: tuple[str, str], broken: list[str]) 
 
     What happened to somebody cannot be refuted by our runs. They can show what may have caused it.
     """
-    rows = read_rows(grid, folder=folder)
+    rows = read_rows(grid, folder)
+    if rows.empty:
+        return Verdict(TOO_SMALL, MISSING)
     judgement, text = judge_arms(rows, *sound)
-    if judgement is None:
-        return Verdict(TOO_SMALL, text if len(rows) else MISSING)
     # A network that a mistake has ruined need not have learned anything: only the sound one's budget counts.
     texts, ruined = [text], []
     for arm in broken:
@@ -213,12 +219,12 @@ def failure(folder: Path, grid: str, sound: tuple[str, str], broken: list[str]) 
             found = mean_interval(loss)
             ruined += [arm] if judge(found) == "worse" else []
             texts.append(f"{arm}: {found.in_points()}")
-    word = {"worse": "right", "cannot tell": UNDECIDED}.get(judgement)
+    word = {None: TOO_SMALL, "worse": "right", "cannot tell": UNDECIDED}.get(judgement)
     return Verdict(word or ("depends on the implementation" if ruined else UNDECIDED), "; ".join(texts))
 
 
 def _histories(folder: Path, grid: str, arm: str) -> list[Any]:
-    rows = read_rows(grid, folder=folder)
+    rows = read_rows(grid, folder)
     histories = read_histories(grid, folder)
     return [histories[histories["run"] == run] for run in by_seed(rows, arm, "run")] if len(rows) else []
 
@@ -247,11 +253,11 @@ def recipe(
         iou = history["iou_score"].to_numpy()
         losses.append(iou[replay(iou, patience)[1]] - iou.max())
         bests.append(int(iou.argmax()) + 1)
-    rows = read_rows(batch_grid, folder=folder)
+    rows = read_rows(batch_grid, folder)
     others = [arm for arm in dict.fromkeys(rows["arm"]) if arm != batch_arm]
     judged = [judge_arms(rows, arm, batch_arm) for arm in others]
-    if not losses or not judged or any(judgement is None for judgement, _ in judged):
-        return Verdict(TOO_SMALL, "not recorded yet, or at too small a budget")
+    if not losses or not judged:
+        return Verdict(TOO_SMALL, MISSING)
     cost = mean_interval(losses)
     patient = True if cost.low >= -MARGIN else False if cost.high < -MARGIN else None
     better = [arm for arm, (judgement, _) in zip(others, judged, strict=True) if judgement == "better"]
@@ -260,6 +266,8 @@ def recipe(
         f"patience {patience} costs {cost.in_points()} of the best of all epochs, which come after {min(bests)} to "
         f"{max(bests)}; better than {batch_arm}: {', '.join(better) or 'none'}"
     )
+    if any(judgement is None for judgement, _ in judged):
+        return Verdict(TOO_SMALL, because)
     if None in (patient, batch):
         return Verdict(UNDECIDED, because)
     return Verdict({2: "right", 1: "half right", 0: "wrong"}[patient + batch], because)

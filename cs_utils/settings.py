@@ -266,7 +266,7 @@ RECIPES: dict[str, dict[str, Any]] = {
         "scale": (0.5, 2.0),
         "color": 0.5,
         "noise": 6.0,
-        "class_weights": "median_frequency",
+        "class_weights": "inverse_log",
         "learning_rate": 3e-3,
         "schedule": "cosine",
         "warmup": 2.0,

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cs_utils.experiments.grids import Budget
+from cs_utils.experiments.grids import BUDGETS, Budget
 from cs_utils.experiments.statistics import MARGIN, Interval, Judgement, judge, paired_difference, score_interval
 from cs_utils.labels import NUM_CLASSES
 from cs_utils.settings import ROOT
@@ -29,19 +29,31 @@ TARGETS = tuple(range(5, 65, 5))
 """IoU in points whose first epoch, and its seconds, a row keeps, as ``epochs_to_35`` and ``seconds_to_35``."""
 
 
-def read_rows(grid: str, budget: Budget = "full", folder: Path = RESULTS) -> pd.DataFrame:
-    """The rows of a grid's runs that arms are compared by, without those that only tuned a rate; none if none is there.
+def read_rows(grid: str, folder: Path = RESULTS) -> pd.DataFrame:
+    """The rows of a grid's runs that arms are compared by, of the largest budget that has any; none if none is there.
 
-    A run that diverged has an IoU of 0 in ``last_iou`` and ``best_iou``.
+    Runs that only tuned a rate are left out. A run that diverged has an IoU of 0 in ``last_iou`` and ``best_iou``.
     """
     path = folder / f"{grid}.csv"
     if not path.is_file():
         return pd.DataFrame(columns=["arm", "seed", "budget", "role"])
-    rows = pd.read_csv(path)
-    rows = rows[(rows["budget"] == budget) & (rows["role"] == "test")]
+    rows = pd.read_csv(path).query("role == 'test'")
+    rows = rows[rows["budget"] == next((name for name in BUDGETS if name in set(rows["budget"])), None)]
     failed = rows["status"] == DIVERGED
     scores = rows.reindex(columns=["last_iou", "best_iou"])  # a run that diverged in its first epoch has none
     return rows.assign(**{name: scores[name].mask(failed, 0.0) for name in scores})
+
+
+def budget_of(rows: pd.DataFrame) -> Budget | None:
+    """The budget of rows from `read_rows`; None where there are none."""
+    return rows["budget"].iloc[0] if len(rows) else None
+
+
+def describe_rows(rows: pd.DataFrame) -> str:
+    """Where rows from `read_rows` come from, for a title or a line of text: "recorded, small budget, 3 seeds"."""
+    if rows.empty:
+        return "not recorded yet"
+    return f"recorded, {budget_of(rows)} budget, {rows['seed'].nunique()} seeds"
 
 
 def read_histories(grid: str, folder: Path = RESULTS) -> pd.DataFrame:
@@ -105,7 +117,7 @@ def judge_arms(rows: pd.DataFrame, arm: str, against: str, margin: float = MARGI
         return None, f"{arm} against {against}: not recorded yet"
     text = f"{arm} against {against}: {found.in_points()}, {found.count} seeds"
     if not budget_is_enough(rows, (arm, against)):
-        return None, f"{text}, at too small a budget"
+        return None, text
     return judge(found, margin), text
 
 
@@ -150,9 +162,9 @@ def at_equal_seconds(rows: pd.DataFrame, histories: pd.DataFrame) -> tuple[float
     return limit, scores.pivot(index="seed", columns="arm", values="reached")
 
 
-def final_score(folder: Path = RESULTS, budget: Budget = "full") -> Interval | None:
+def final_score(folder: Path = RESULTS) -> Interval | None:
     """Mean IoU of the recorded recipe on scenes that chose nothing, over images and seeds; None if not recorded."""
-    rows, path = read_rows("final", budget, folder), folder / "final-images.csv"
+    rows, path = read_rows("final", folder), folder / "final-images.csv"
     if rows.empty or not path.is_file():
         return None
     images = pd.read_csv(path)

@@ -9,16 +9,18 @@ from dataclasses import dataclass, field
 from itertools import product
 from typing import Any, Literal
 
-from cs_utils.settings import Settings
+from cs_utils.settings import RECIPES, Settings
 
-Budget = Literal["small", "full"]
+Budget = Literal["full", "small"]
+BUDGETS: tuple[Budget, ...] = ("full", "small")
+"""What a verdict needs, and what two cores can do in minutes a grid."""
 TUNING_SEEDS = (100, 101)
 """A rate is chosen on these seeds, and arms are compared on others: 0, 1, 2, …"""
 BASE: dict[Budget, dict[str, Any]] = {
     "full": {"train_images": 500, "val_images": 200, "image_size": (128, 256), "width": 16, "epochs": 40},
     "small": {"train_images": 100, "val_images": 40, "image_size": (64, 128), "width": 8, "epochs": 10},
 }
-"""The base run of each budget: long enough for a verdict, or what two cores can do in minutes a grid."""
+"""The base run of each budget."""
 SMALL_SEEDS, SMALL_TUNING_SEEDS = 3, 1
 """The most seeds that the budget ``small`` compares on, and tunes on."""
 RATES = {"adamw": (1e-3, 3e-3, 1e-2), "adam": (1e-3, 3e-3, 1e-2), "sgd": (3e-2, 1e-1, 3e-1)}
@@ -35,8 +37,8 @@ class Arm:
     """Settings that differ from the base run."""
     times: Mapping[str, float] = field(default_factory=dict)
     """Settings that are so many times those of the base run, in any budget."""
-    loss: str = "cross_entropy"
-    """One of `recipes.LOSSES`."""
+    loss: str | None = "cross_entropy"
+    """One of `recipes.LOSSES`; None: that of the settings."""
     optimizer: Literal["adamw", "adam", "sgd"] = "adamw"
     network: tuple[str, ...] = ()
     """Changes to the network, of `recipes.CHANGES`."""
@@ -104,6 +106,11 @@ def _ladder(first: float, count: int) -> tuple[float, ...]:
     return tuple(rate_on_ladder(first, step) for step in range(count))
 
 
+def _on_photos(settings: Mapping[str, Any], start: str | None = "MiniCity's weights", rate: float = 3e-3) -> Arm:
+    # A recipe has its own rate: leaving a part out does not change it.
+    return Arm(settings, data="camvid", network=(start,) if start else (), loss=None, rates=(rate,))
+
+
 ACTIVATIONS = {"ReLU": ("relu",), "SiLU": ("silu",), "tanh": ("tanh",), "sigmoid": ("sigmoid",)}
 NORMS = {"batch norm": (), "no batch norm": ("no batch norm",)}
 WEIGHTS = {"PyTorch's weights": (), "He's weights": ("He's weights",)}
@@ -114,6 +121,16 @@ INITIAL = {
 SLIDE = {"rotation": 12.0, "blur": 0.5, "flip": 0.5}
 PLAIN = {"rotation": 0.0, "blur": 0.0, "flip": 0.0}
 SCALE, COLOR = {"scale": (0.5, 2.0)}, {"color": 0.5}
+BEST = {name: value for name, value in RECIPES["best"].items() if name not in ("learning_rate", "epochs", "patience")}
+PARTS: dict[str, dict[str, Any]] = {
+    "scale and crop": {"scale": (1.0, 1.0)},
+    "colour": {"color": 0.0},
+    "noise": {"noise": 0.0},
+    "class weights": {"class_weights": "none"},
+    "a falling rate": {"schedule": "constant", "warmup": 0.0},
+    "averaged weights": {"average": 0.0},
+}
+"""The parts of the recipe ``best``, and how to leave each out."""
 OPTIMIZERS = {"SGD": ("sgd", 1e-2, 0.0), "Adam": ("adam", 3e-4, 0.0), "AdamW": ("adamw", 3e-4, 1e-2)}
 """Name, lowest of five rates, weight decay."""
 
@@ -176,7 +193,7 @@ GRIDS: dict[str, Grid] = {
         "Which loss trains the best network, and which mistake ruins it?",
         {
             "cross entropy": Arm(),
-            "cross entropy, weighted": Arm(loss="cross_entropy_weighted"),
+            "cross entropy, weighted": Arm({"class_weights": "median_frequency"}, loss=None),
             "Dice": Arm(loss="dice"),
             "focal": Arm(loss="focal"),
             "CE + Dice": Arm(loss="combined"),
@@ -239,6 +256,15 @@ GRIDS: dict[str, Grid] = {
             for name, factor in {"half": 0.5, "base": 1.0, "double": 2.0}.items()
         },
         seeds=3,
+    ),
+    "recipe": Grid(
+        "What does each part of the recipe `best` bring on photos?",
+        {"best": _on_photos(BEST), "the talk's": _on_photos(SLIDE | {"schedule": "constant"}, start=None, rate=1e-3)}
+        | {f"without {part}": _on_photos(BEST | changes) for part, changes in PARTS.items()}
+        | {"without MiniCity": _on_photos(BEST, start=None)},
+        seeds=5,
+        full={"epochs": 120, "image_size": (240, 320)},
+        small={"epochs": 12, "width": 16},
     ),
     "models": Grid(
         "How do the four networks compare from scratch, in equal steps and in equal seconds?",

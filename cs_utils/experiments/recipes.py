@@ -7,19 +7,17 @@ from functools import partial
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
 
-from cs_utils.data.loaders import StreetScenes, Transform
+from cs_utils.data.loaders import Transform
 from cs_utils.data.transforms import rotate
 from cs_utils.exceptions import unknown
 from cs_utils.experiments.grids import Arm
-from cs_utils.labels import NUM_CLASSES
 from cs_utils.losses.broken import BROKEN_LOSSES, dice_without_softmax
 from cs_utils.losses.right import LOSSES as RIGHT_LOSSES
-from cs_utils.losses.right import combined_loss, cross_entropy, lovasz_loss, median_frequency_weights
+from cs_utils.losses.right import combined_loss, cross_entropy, lovasz_loss
 from cs_utils.models.inspect import replace_modules, without_batch_norm
 from cs_utils.models.unet import Up
-from cs_utils.models.zoo import AnySize, build
+from cs_utils.models.zoo import COURSE_WEIGHTS, AnySize, build, load_weights
 from cs_utils.settings import Settings
 from cs_utils.training.setup import Loss, make_optimizer
 
@@ -32,17 +30,6 @@ def combined_without_softmax(logits: Tensor, target: Tensor) -> Tensor:
     return cross_entropy(logits, target) + dice_without_softmax(logits, target)
 
 
-def pixel_counts(dataset: StreetScenes) -> Tensor:
-    """Pixels of each class in each image at the network's size: (images, C) int64, void left out."""
-    masks = (torch.from_numpy(dataset.resized[index][1]) for index in range(len(dataset)))
-    return torch.stack([mask.flatten().bincount(minlength=256)[:NUM_CLASSES] for mask in masks])
-
-
-def weighted_cross_entropy(train: DataLoader) -> Loss:
-    """Cross entropy with median-frequency weights of the training images."""
-    return partial(cross_entropy, weight=median_frequency_weights(pixel_counts(train.dataset)))
-
-
 LOSSES: dict[str, Callable[..., Tensor]] = {
     **RIGHT_LOSSES,
     **BROKEN_LOSSES,
@@ -50,20 +37,18 @@ LOSSES: dict[str, Callable[..., Tensor]] = {
     "lovasz": lovasz_loss,
     "combined_without_softmax": combined_without_softmax,
 }
-"""The losses by the names that arms use; besides, ``cross_entropy_weighted`` depends on the training images."""
+"""The losses by the names that arms use."""
 
 
-def make_loss(arm: Arm, train: DataLoader) -> Loss:
-    """The loss that an arm names.
+def make_loss(arm: Arm) -> Loss | None:
+    """The loss that an arm names; None where the settings name it.
 
     Raises:
         CourseError: there is no such loss.
     """
-    if arm.loss == "cross_entropy_weighted":
-        return weighted_cross_entropy(train)
-    if arm.loss not in LOSSES:
+    if arm.loss is not None and arm.loss not in LOSSES:
         raise unknown("loss", arm.loss, LOSSES)
-    return LOSSES[arm.loss]
+    return arm.loss and LOSSES[arm.loss]
 
 
 def make_optimizer_of(arm: Arm, parameters: Iterable[nn.Parameter], settings: Settings) -> torch.optim.Optimizer:
@@ -106,6 +91,10 @@ def _he_weights(network: nn.Module, settings: Settings) -> nn.Module:
     return network
 
 
+def _minicity_weights(network: nn.Module, settings: Settings) -> nn.Module:
+    return load_weights(COURSE_WEIGHTS, settings)[0].train()
+
+
 def _prior_bias(network: nn.Module, settings: Settings) -> nn.Module:
     nn.init.constant_(network.head.bias, float(np.log(PRIOR / (1 - PRIOR))))
     return network
@@ -124,6 +113,7 @@ CHANGES: dict[str, Callable[[nn.Module, Settings], nn.Module]] = {
     "sigmoid": _with_activation(nn.Sigmoid),
     "no batch norm": lambda network, _: without_batch_norm(network),
     "He's weights": _he_weights,
+    "MiniCity's weights": _minicity_weights,
     "no skips": _without_skips,
     "prior bias": _prior_bias,
     "output stride 8": _output_stride_8,

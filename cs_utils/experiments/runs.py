@@ -123,7 +123,7 @@ def _train(job: Job, settings: Settings, before_step: Callable[[], None]) -> tup
     if "dead units" in job.spec.also:
         row["dead_birth"] = _dead_share(network, val)
     optimizer = make_optimizer_of(job.spec, network.parameters(), settings)
-    training = prepare(network, train, val, settings, loss=make_loss(job.spec, train), optimizer=optimizer)
+    training = prepare(network, train, val, settings, loss=make_loss(job.spec), optimizer=optimizer)
     seen = _plain_loader(train, settings) if "train iou" in job.spec.also else None
     history: list[Row] = []
     first = np.full(NUM_CLASSES, np.nan)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from course.claims import RULES, TALK, TOO_SMALL, claims_table, find_claim, list_claims
+from course.claims import MISSING, RULES, TALK, TOO_SMALL, Claim, Verdict, claims_table, find_claim, list_claims
 from course.sections import list_notebooks, read_sections
 from cs_utils.exceptions import CourseError
 from cs_utils.experiments.evidence import TARGETS
@@ -130,10 +130,20 @@ def test_a_short_run_cannot_tell_whatever_its_lead(tmp_path, fault):
     assert RULES["leads"](folder=tmp_path, grid="toy", **PAIR).word == TOO_SMALL
 
 
-def test_runs_of_the_small_budget_and_of_the_tuning_carry_no_verdict(tmp_path):
-    for column, value in (("budget", "small"), ("role", "tuning")):
-        write_rows(tmp_path, "toy", {"new": 0.6 + NOISE, "old": 0.5 + NOISE}, **{column: value})
-        assert RULES["leads"](folder=tmp_path, grid="toy", **PAIR).word == TOO_SMALL
+def test_runs_of_the_small_budget_say_their_numbers_and_carry_no_verdict(tmp_path):
+    claim = Claim("", "", "", "", None, "leads", {"grid": "toy", **PAIR})
+    arms = {"new": 0.52 + NOISE, "old": np.full(5, 0.5)}
+    write_rows(tmp_path, "toy", arms)
+    assert claim.verdict(tmp_path).word == "right"
+    write_rows(tmp_path, "toy", arms, budget="small")
+    assert claim.verdict(tmp_path) == Verdict(
+        TOO_SMALL, "new against old: +2.0 points (+1.8 to +2.2), 5 seeds (small budget)"
+    )
+
+
+def test_runs_of_the_tuning_carry_no_verdict(tmp_path):
+    write_rows(tmp_path, "toy", {"new": 0.6 + NOISE, "old": 0.5 + NOISE}, role="tuning")
+    assert RULES["leads"](folder=tmp_path, grid="toy", **PAIR) == Verdict(TOO_SMALL, MISSING)
 
 
 def test_two_comparisons_that_differ_are_mixed(tmp_path):

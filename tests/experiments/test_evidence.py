@@ -3,7 +3,16 @@
 import numpy as np
 import pytest
 
-from cs_utils.experiments.evidence import at_equal_seconds, final_score, read_histories, read_rows, replay, replay_all
+from cs_utils.experiments.evidence import (
+    at_equal_seconds,
+    budget_of,
+    describe_rows,
+    final_score,
+    read_histories,
+    read_rows,
+    replay,
+    replay_all,
+)
 from cs_utils.experiments.statistics import mean_iou_of_counts, score_interval
 from cs_utils.experiments.store import add_run
 from cs_utils.labels import NUM_CLASSES
@@ -16,16 +25,33 @@ def test_early_stopping_is_replayed_on_paper():
     assert replay([0.1, 0.2, 0.3], patience=1) == (2, 2)
 
 
-def add(folder, arm, seed, iou, seconds, grid="models", images=()):
-    row = {"run": f"{arm}-{seed}", "budget": "full", "arm": arm, "role": "test", "seed": seed, "status": "done"}
+def add(folder, arm, seed, iou, seconds, grid="models", images=(), budget="full"):
+    row = {
+        "run": f"{arm}-{seed}-{budget}",
+        "budget": budget,
+        "arm": arm,
+        "role": "test",
+        "seed": seed,
+        "status": "done",
+    }
     epochs = [{"epoch": epoch, "iou_score": value, "seconds": seconds} for epoch, value in enumerate(iou, start=1)]
     add_run(folder, grid, row | {"last_iou": iou[-1]}, {"histories": epochs, "images": list(images)})
+
+
+def test_the_largest_budget_that_is_recorded_counts(tmp_path):
+    assert describe_rows(read_rows("models", tmp_path)) == "not recorded yet"
+    for seed in range(3):
+        add(tmp_path, "net", seed, [0.2], 1.0, budget="small")
+    assert describe_rows(read_rows("models", tmp_path)) == "recorded, small budget, 3 seeds"
+    add(tmp_path, "net", 0, [0.5], 1.0)
+    rows = read_rows("models", tmp_path)
+    assert (budget_of(rows), rows["last_iou"].tolist()) == ("full", [0.5])
 
 
 def test_every_patience_is_replayed_on_every_run(tmp_path):
     add(tmp_path, "net", 0, [0.1, 0.3, 0.2, 0.3, 0.9], 1.0)
     add(tmp_path, "net", 1, [0.1, 0.2, 0.3, 0.4, 0.5], 1.0)
-    table = replay_all(read_rows("models", folder=tmp_path), read_histories("models", tmp_path), "net", (2, 3))
+    table = replay_all(read_rows("models", tmp_path), read_histories("models", tmp_path), "net", (2, 3))
     assert table["epochs"].tolist() == [4, 5, 5, 5]
     assert table["loss"].tolist() == pytest.approx([0.6, 0.0, 0.0, 0.0])
 
@@ -34,7 +60,7 @@ def test_equal_seconds_end_when_the_fastest_run_is_over(tmp_path):
     add(tmp_path, "fast", 0, [0.2, 0.3, 0.4], 2.0)
     add(tmp_path, "slow", 0, [0.3, 0.5, 0.8], 2.5)
     add(tmp_path, "slowest", 0, [0.9], 60.0)
-    seconds, scores = at_equal_seconds(read_rows("models", folder=tmp_path), read_histories("models", tmp_path))
+    seconds, scores = at_equal_seconds(read_rows("models", tmp_path), read_histories("models", tmp_path))
     assert seconds == 6
     assert scores.loc[0].to_dict() == {"fast": 0.4, "slow": 0.5, "slowest": 0.0}
 

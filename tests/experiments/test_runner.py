@@ -78,7 +78,7 @@ def test_a_grid_tunes_each_arm_and_compares_on_other_seeds(recorded):
         assert tests["seed"].tolist() == [0, 1]
         (rate,) = set(tests["rate"])
         assert tuning.set_index("rate").loc[rate, "last_iou"] == tuning["last_iou"].max()
-    assert list(read_rows("toy", "small", recorded)["arm"].value_counts().sort_index()) == [2, 1, 2, 2]
+    assert list(read_rows("toy", recorded)["arm"].value_counts().sort_index()) == [2, 1, 2, 2]
 
 
 def test_a_row_says_all_that_the_run_depends_on_and_what_came_of_it(recorded):
@@ -133,7 +133,7 @@ def test_a_run_that_another_grid_has_recorded_is_copied(recorded, monkeypatch):
     monkeypatch.setitem(GRIDS, "again", Grid("And again?", {"the same": toy.ARMS["plain"]}, seeds=2))
     monkeypatch.setattr(runs, "run_job", lambda *_: pytest.fail("done again"))
     run_experiments(["again"], "small", folder=recorded)
-    copied, first = (read_rows(name, "small", recorded) for name in ("again", "toy"))
+    copied, first = (read_rows(name, recorded) for name in ("again", "toy"))
     assert set(copied["arm"]) == {"the same"}
     assert copied["last_iou"].tolist() == first[first["arm"] == "plain"]["last_iou"].tolist()
     assert len(read_histories("again", recorded)) == 2 * len(read_table(recorded / "again.csv"))
@@ -145,7 +145,7 @@ def test_a_loss_that_is_no_number_ends_the_run_and_not_the_grid(results, monkeyp
     monkeypatch.setitem(recipes.LOSSES, "nothing", lambda logits, target: logits.sum() * float("nan"))
     monkeypatch.setitem(GRIDS, "toy", Grid("?", {"broken": Arm(loss="nothing", rates=(1e-3,))}, seeds=2))
     run_experiments(["toy"], "small", folder=results)
-    rows = read_rows("toy", "small", results)
+    rows = read_rows("toy", results)
     assert rows["status"].tolist() == ["diverged"] * 2
     assert rows["last_iou"].tolist() == [0.0] * 2
 
