@@ -33,6 +33,7 @@ HOMES = {
     "evaluate": "cs_utils.evaluation.predict",
     "overlay": "cs_utils.evaluation.predict",
     "predict": "cs_utils.evaluation.predict",
+    "sliders": "cs_utils.plots.sliders",
     "exercise": "cs_utils.exercises",
     "Variant": "cs_utils.experiments.compare",
     "compare": "cs_utils.experiments.compare",
