@@ -196,7 +196,7 @@ def _also(job: Job, training: Training, val: DataLoader) -> Row:
         row["dead_end"] = _dead_share(training.scored, val)
     if "full size" in job.spec.also:
         # The size that arms of several sizes can be compared at; the epochs were scored at the network's own.
-        table = evaluate(training.scored, val, training.settings).table
+        table = evaluate(training.scored, val.dataset.frames, training.settings.image_size).table
         row |= {"last_iou": float(table["iou"].mean()), "ceiling": _ceiling(val.dataset.frames, training.settings)}
         row |= _name_ious(table["iou"].to_numpy())
     return row
@@ -220,7 +220,7 @@ def _fresh_images(job: Job, training: Training) -> Tables:
     rows = []
     for number, frame in enumerate(minicity_frames(folder, "val", end)[start:], start=start):
         image, mask = read_frame(frame)
-        found = predict(training.scored, image, training.settings)
+        found = predict(training.scored, image, training.settings.image_size)
         matrix = confusion_matrix(torch.from_numpy(found), torch.from_numpy(mask))[:-1]  # (C, C + 1)
         counts = {"hits": matrix.diagonal(), "true": matrix.sum(dim=1), "predicted": matrix[:, :-1].sum(dim=0)}
         rows.append(

@@ -8,22 +8,27 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 import toy
 from cs_utils.cli import main
+from cs_utils.data.cityscapes import read_frame
+from cs_utils.data.sources import MINICITY_CITIES
 from cs_utils.exceptions import CourseError
 from cs_utils.experiments import runner, runs
 from cs_utils.experiments.evidence import TARGETS, read_histories, read_rows
 from cs_utils.experiments.grids import GRIDS, Arm, Grid
+from cs_utils.experiments.plan import Job
 from cs_utils.experiments.runner import list_experiments, run_experiments
 from cs_utils.experiments.store import read_table
-from cs_utils.labels import CLASS_NAMES
+from cs_utils.labels import CLASS_NAMES, NUM_CLASSES
 from cs_utils.settings import ROOT
 from helpers import SOAK, draw_frame
 
 TRAINED = {"plain", "relu"}
+VAL_TOWNS = MINICITY_CITIES["val"]
 
 
 @pytest.fixture(scope="module")
@@ -120,6 +125,23 @@ def test_the_predictor_without_eyes_gives_each_place_its_most_frequent_class(rec
     assert float(row["iou_sky"]) > 0.9
     assert float(row["iou_road"]) > 0.8
     assert float(row["iou_car"]) < 0.5
+
+
+def test_a_run_is_also_scored_at_full_size_and_on_scenes_that_chose_nothing(place, monkeypatch):
+    frames = [draw_frame(place / "fresh", "val", city, number, 13 * number) for number, city in enumerate(VAL_TOWNS)]
+    monkeypatch.setattr(runs, "fresh_folder", lambda budget: (1, 2, place / "fresh"))
+    arm = Arm(also=("dead units", "train iou", "full size", "fresh scenes"))
+    monkeypatch.setitem(GRIDS, "thorough", Grid("All of it?", {"all": arm}, seeds=1))
+    row, tables = runs.run_job(Job("thorough", "all", "small", "test", 1e-3, 0))
+    assert row["ceiling"] == 1  # the frames have the network's size
+    assert row["last_iou"] == pytest.approx(tables["histories"][-1]["iou_score"])
+    assert 0 <= row["dead_end"] <= 1 and 0 <= tables["histories"][0]["train_iou"] <= 1
+    (image,) = tables["images"]
+    mask = read_frame(frames[1])[1]
+    assert image["image"] == 1
+    assert [image[f"true_{index}"] for index in range(NUM_CLASSES)] == np.bincount(mask.ravel(), minlength=256)[
+        :NUM_CLASSES
+    ].tolist()
 
 
 def test_what_is_recorded_is_not_done_again(recorded, monkeypatch):
