@@ -3,7 +3,7 @@
 Everybody trains on the same batch of noise: what is in the pixels makes no difference to the clock.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -86,32 +86,37 @@ def textbook_step(name: str, width: int, size: tuple[int, int] = SIZE, batch: in
 
 
 def course_step(width: int, changes: Mapping[str, Any], size: tuple[int, int] = SIZE, batch: int = BATCH) -> Action:
-    """The course's own step: the parts of `training.fit`, with these changes to the settings."""
-    settings = Settings(width=width, image_size=size, batch_size=batch, **changes)
+    """The course's own step on a batch of noise, with these changes to the settings."""
+    step = make_course_step(Settings(width=width, image_size=size, batch_size=batch, **changes))
+    pair = make_batch(size, batch)
+    if find_device().type == "cuda":
+        pair = tuple(tensor.pin_memory() for tensor in pair)  # as the course's loaders do
+    return lambda: step(*pair)
+
+
+def make_course_step(settings: Settings) -> Callable[[torch.Tensor, torch.Tensor], None]:
+    """The course's own step, for batches from anywhere: the parts of `training.fit`, one after the other."""
     keep_memory()
     fabric = make_fabric(settings)
     network = build(settings)
     model, optimizer = set_up(fabric, network, make_optimizer(network.parameters(), settings.learning_rate), settings)
     model.train()
-    pair = make_batch(size, batch)
-    if fabric.device.type == "cuda":
-        pair = tuple(tensor.pin_memory() for tensor in pair)  # as the course's loaders do
 
-    def act() -> None:
-        image, target = fabric.to_device(pair)
+    def step(image: torch.Tensor, target: torch.Tensor) -> None:
+        image, target = fabric.to_device((image, target))
         optimizer.zero_grad()
         loss = cross_entropy(model(image), target)
         fabric.backward(loss)
         optimizer.step()
 
-    return act
+    return step
 
 
-def textbook_prediction(name: str, width: int, size: tuple[int, int] = SIZE) -> Action:
-    """Logits of one image, as a tutorial computes them."""
+def textbook_prediction(name: str, width: int, size: tuple[int, int] = SIZE, batch: int = 1) -> Action:
+    """Label maps of a batch that is on the device already, as a tutorial computes them."""
     device = find_device()
     model = make_network(name, width).to(device).eval()
-    image = make_batch(size, 1)[0].to(device)
+    image = make_batch(size, batch)[0].to(device)
 
     def act() -> None:
         with torch.no_grad():
@@ -120,14 +125,14 @@ def textbook_prediction(name: str, width: int, size: tuple[int, int] = SIZE) -> 
     return act
 
 
-def course_prediction(width: int, changes: Mapping[str, Any], size: tuple[int, int] = SIZE) -> Action:
-    """Logits of one image, as the course's validation computes them."""
+def course_prediction(width: int, changes: Mapping[str, Any], size: tuple[int, int] = SIZE, batch: int = 1) -> Action:
+    """The same, as the course's validation computes them."""
     settings = Settings(width=width, image_size=size, **changes)
     keep_memory()
     fabric = make_fabric(settings)
     network = build(settings)
     model, _ = set_up(fabric, network, make_optimizer(network.parameters(), settings.learning_rate), settings)
-    image = fabric.to_device(make_batch(size, 1)[0])
+    image = fabric.to_device(make_batch(size, batch)[0])
 
     def act() -> None:
         with evaluating(model), fabric.autocast():

@@ -2,14 +2,22 @@ import time
 
 import pandas as pd
 import pytest
+import torch
 
-from benchmarks.gpu import Plan, record
+from benchmarks.gpu.clock import measure
+from benchmarks.gpu.needs import NEEDED, find_missing
+from benchmarks.gpu.parts import Part, run_parts
+from benchmarks.gpu.plan import Plan, record
+from cs_utils.exceptions import CourseError
+
+
+def make_plan(folder, minutes=1.0):
+    return Plan(folder, folder, time.monotonic() + 60 * minutes, small=True, jobs=1)
 
 
 @pytest.mark.parametrize(("minutes", "kept"), [(1, [0, 1, 2]), (-1, [0])])
 def test_rows_are_written_as_they_come_until_the_time_is_over(tmp_path, minutes, kept):
     """Being cut off must cost no row that was measured."""
-    plan = Plan(tmp_path, time.monotonic() + 60 * minutes, small=True, jobs=1, camvid=tmp_path)
     seen = []
 
     def rows():
@@ -18,6 +26,55 @@ def test_rows_are_written_as_they_come_until_the_time_is_over(tmp_path, minutes,
                 seen.append(pd.read_csv(tmp_path / "table.csv")["number"].tolist())
             yield {"number": number}
 
-    record(plan, "table", rows())
+    record(make_plan(tmp_path, minutes), "table", rows())
     assert pd.read_csv(tmp_path / "table.csv")["number"].tolist() == kept
     assert seen == [[0], [0, 1]][: len(kept) - 1]
+
+
+def test_a_part_gets_its_share_of_the_time_and_leaves_what_it_does_not_use(tmp_path):
+    given = {}
+
+    def part(name, fault=None):
+        def run(plan):
+            given[name] = plan.seconds_left
+            if fault:
+                raise fault
+
+        return run
+
+    parts = {
+        "one": Part(part("one"), 1),
+        "two": Part(part("two", CourseError("no")), 2),
+        "three": Part(part("three"), 1),
+    }
+    assert run_parts(make_plan(tmp_path), parts, make_scenes=lambda: None) == 1
+    assert [round(seconds) for seconds in given.values()] == [15, 40, 60]
+
+
+def test_no_part_is_begun_when_the_time_is_over(tmp_path):
+    begun = []
+    assert run_parts(make_plan(tmp_path, -1), {"one": Part(begun.append, 1)}, make_scenes=lambda: None) == 0
+    assert begun == []
+
+
+def test_what_is_too_large_for_the_card_costs_its_own_row_only():
+    def make():
+        raise torch.OutOfMemoryError("too large\nfor this card")
+
+    assert measure(make) == {"problem": "OutOfMemoryError: too large"}
+    assert measure(lambda: lambda: time.sleep(0.01), rounds=1)["seconds"] == pytest.approx(0.01, abs=0.02)
+
+
+def test_missing_packages_are_all_named_those_that_others_need_too(tmp_path, monkeypatch):
+    (tmp_path / "needs_another.py").write_text("import not_there_either")
+    (tmp_path / "too_old.py").write_text("raise AttributeError('no such name')")
+    monkeypatch.syspath_prepend(tmp_path)
+    needed = {"json-package": "json", "not-there": "not_there.at_all", "first": "needs_another", "old": "too_old"}
+    assert find_missing(needed) == ["not-there", "not_there_either (for first)", "old (AttributeError: no such name)"]
+
+
+def test_all_that_the_project_needs_is_looked_for():
+    from test_requirements import PROJECT, Requirement, canonicalize_name
+
+    needed = {canonicalize_name(Requirement(line).name) for line in PROJECT["dependencies"]}
+    assert needed <= {canonicalize_name(name) for name in NEEDED}

@@ -1,0 +1,142 @@
+"""Whether what is fast is also right: each check with a number, and the most that it may be."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+
+import torch
+from torch.utils.data import DataLoader
+
+from benchmarks import losses, metric
+from benchmarks.gpu.clock import free_memory
+from benchmarks.gpu.plan import Plan, Row
+from benchmarks.gpu.speed import Unit, use
+from benchmarks.step import find_device, make_batch
+from cs_utils.data.loaders import loaders
+from cs_utils.data.sources import make_minicity
+from cs_utils.evaluation.official import load_evaluator
+from cs_utils.exceptions import CourseError
+from cs_utils.metrics.confusion import confusion_matrix
+from cs_utils.models.zoo import build
+from cs_utils.settings import ROOT, Settings
+from cs_utils.training.loop import fit
+from cs_utils.training.setup import prepare
+
+MODES: tuple[tuple[str, Unit, float], ...] = (
+    ("32-true", "float32", 1e-3),
+    ("32-true", "tf32", 1e-2),
+    ("bf16-mixed", "bfloat16", 5e-2),
+)
+"""Precision, what its products are computed in, and how far a loss may be from float32 on the CPU, relatively."""
+NOISE = 3.0
+"""A resumed run may be so many times as far from an uninterrupted one as two uninterrupted ones are from each other."""
+
+
+def check_results(plan: Plan) -> Iterator[Row]:
+    """All checks, one after the other."""
+    right = some_losses("cpu", "32-true")
+    for precision, unit, limit in MODES:
+        use(unit)
+        worst = max(abs(a - b) / a for a, b in zip(right, some_losses("auto", precision), strict=True))
+        yield verdict(f"five losses with {precision} in {unit} against float32 on the CPU, relative", worst, limit)
+    yield from check_pieces()
+    yield check_resuming(plan)
+    start = time.monotonic()
+    failures = sum(process.wait() != 0 for process in [start_training(plan, name) for name in ("one", "two")])
+    yield verdict(f"two trainings share the device, {time.monotonic() - start:.0f} s: failures", failures, 0)
+    try:
+        load_evaluator()
+    except CourseError as error:
+        print(f"left out: {error}", file=sys.stderr)
+        return
+    words = ["evaluate", "--official", "--data", str(tiny(plan).data)]
+    yield verdict("evaluation against the official one: 1 if a score differs", start_command(*words).wait(), 0)
+
+
+def verdict(what: str, value: float, limit: float) -> Row:
+    """A row: NaN holds nothing."""
+    return {"what": what, "value": value, "limit": limit, "holds": value <= limit}
+
+
+def tiny(plan: Plan, **changes: object) -> Settings:
+    """Settings that take seconds, with their scenes made."""
+    chosen = {"data": plan.scratch / "minicity-tiny", "runs": plan.scratch / "runs", "epochs": 2} | changes
+    settings = Settings.of_profile("tiny", **chosen)
+    make_minicity(settings.data, settings.train_images, settings.val_images, settings.scene_size)
+    return settings
+
+
+def some_losses(accelerator: str, precision: str) -> list[float]:
+    """The losses of five steps from the same start on the same batch."""
+    settings = Settings(accelerator=accelerator, precision=precision, width=16, image_size=(64, 128))
+    batch = make_batch(settings.image_size, 4)
+    torch.manual_seed(0)
+    loader = DataLoader(list(zip(*batch, strict=True)), batch_size=4)
+    training = prepare(build(settings), loader, loader, settings)
+    found = []
+    for _ in range(5):
+        image, target = training.fabric.to_device(batch)
+        loss = training.loss(training.trained(image), target)
+        training.optimizer.zero_grad()
+        training.fabric.backward(loss)
+        training.optimizer.step()
+        found.append(loss.item())
+    return found
+
+
+def check_pieces() -> Iterator[Row]:
+    """The confusion matrix and the losses on the device against those on the CPU."""
+    device = find_device()
+    masks = metric.make_masks((2, 64, 128))
+    there, here = confusion_matrix(*(mask.to(device) for mask in masks)), confusion_matrix(*masks)
+    yield verdict("confusion matrix against the CPU's: pixels that differ", int((there.cpu() - here).abs().sum()), 0)
+    logits, target = (tensor[:1] for tensor in losses.make_batch())
+    for ours, _ in losses.SAME:
+        loss = losses.LOSSES[ours]
+        here, there = loss(logits, target), loss(logits.to(device), target.to(device)).cpu()
+        yield verdict(f"{ours} against the CPU's, relative", float((here - there).abs() / here), 1e-4)
+
+
+def check_resuming(plan: Plan) -> Row:
+    """The greatest difference of a weight between a run that was stopped and resumed and one that was not.
+
+    Sums on a GPU may be added up in any order, so that two uninterrupted runs may differ too: that is the measure.
+    """
+    torch.backends.cudnn.deterministic = True
+    whole, again, stopped = (
+        train_weights(plan, name, stops=name == "stopped") for name in ("whole", "again", "stopped")
+    )
+    torch.backends.cudnn.deterministic = False
+    free_memory()
+    limit = max(1e-6, NOISE * greatest_difference(whole, again))
+    return verdict("a resumed run against an uninterrupted one, a weight", greatest_difference(whole, stopped), limit)
+
+
+def train_weights(plan: Plan, run: str, stops: bool) -> dict[str, torch.Tensor]:
+    """The weights of a run of two epochs, which ``stops`` after the first and goes on in another network."""
+    settings = tiny(plan, run=run)
+    torch.manual_seed(0)
+    network = build(settings)
+    if stops:
+        fit(network, *loaders(settings), settings, callbacks=[lambda training: True], overwrite=True)
+        network = build(settings)
+    fit(network, *loaders(settings), settings, resume=stops, overwrite=not stops)
+    return {name: weight.cpu() for name, weight in network.state_dict().items()}
+
+
+def greatest_difference(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> float:
+    """Of any weight of two networks."""
+    return max(float((weight - second[name]).abs().max()) for name, weight in first.items())
+
+
+def start_training(plan: Plan, run: str) -> subprocess.Popen:
+    """Start a training of two epochs in a process of its own."""
+    settings = tiny(plan)
+    words = ["train", "--profile", "tiny", "--run", run, "--overwrite", "--runs", str(settings.runs)]
+    return start_command(*words, "--data", str(settings.data), "--epochs", "2")
+
+
+def start_command(*words: str) -> subprocess.Popen:
+    """Start a command of the course in a process of its own."""
+    return subprocess.Popen([sys.executable, "-m", "cs_utils", *words], cwd=ROOT)  # noqa: S603 our own words

@@ -1,0 +1,115 @@
+"""The parts of the command, and how the minutes are shared out among them."""
+
+import json
+import os
+import signal
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+
+from tyro.conf import Positional
+
+from benchmarks.gpu.correctness import check_results
+from benchmarks.gpu.plan import Plan, record
+from benchmarks.gpu.speed import PREDICTIONS, STEPS, time_pieces, time_ways
+from benchmarks.gpu.training import make_all_scenes, run_evidence, time_loading, time_recipe, train_best
+from cs_utils.exceptions import CourseError
+from cs_utils.experiments.runs import describe_machine
+from cs_utils.settings import ROOT
+
+
+@dataclass(frozen=True)
+class Part:
+    """One of the parts."""
+
+    run: Callable[[Plan], None]
+    weight: float
+    """How much of the time it gets, compared with the others that are still to come."""
+    scenes: bool = False
+    """Whether it needs MiniCity at its real size."""
+
+
+PARTS: dict[str, Part] = {
+    "correctness": Part(lambda plan: record(plan, "correctness", check_results(plan)), 2),
+    "step": Part(lambda plan: record(plan, "step", time_ways(plan, STEPS)), 3),
+    "prediction": Part(lambda plan: record(plan, "prediction", time_ways(plan, PREDICTIONS)), 1.5),
+    "pieces": Part(lambda plan: record(plan, "pieces", time_pieces(plan)), 0.5),
+    "loading": Part(lambda plan: record(plan, "loading", time_loading(plan)), 1, scenes=True),
+    "recipe": Part(lambda plan: record(plan, "recipe", time_recipe(plan)), 2, scenes=True),
+    "best": Part(lambda plan: record(plan, "best", train_best(plan)), 3, scenes=True),
+    "evidence": Part(run_evidence, 3, scenes=True),
+}
+
+
+def main(
+    parts: Positional[tuple[str, ...]] = tuple(PARTS),
+    minutes: float = 9.0,
+    small: bool = False,
+    jobs: int = 16,
+    out: Path = ROOT / "results" / "speed-gpu",
+) -> int:
+    """Measure on a GPU.
+
+    Args:
+        parts: correctness, step, prediction, pieces, loading, recipe, best, evidence; none: all, in this order.
+        minutes: after so many nothing is begun.
+        small: try everything at a small size.
+        jobs: processes side by side for the evidence.
+        out: folder for the tables.
+    """
+    for name in parts:
+        if name not in PARTS:
+            print(f"error: part {name!r} is unknown: give some of {', '.join(PARTS)}", file=sys.stderr)
+            return 2
+    deadline = time.monotonic() + 60 * minutes
+    with tempfile.TemporaryDirectory(prefix="gpu-", ignore_cleanup_errors=True) as scratch:
+        plan = Plan(out.resolve(), Path(scratch), deadline, small, min(jobs, 2) if small else jobs)
+        plan.out.mkdir(parents=True, exist_ok=True)
+        (plan.out / "machine.json").write_text(json.dumps(describe_machine(), indent=1) + "\n", encoding="utf-8")
+        return run_parts(plan, {name: PARTS[name] for name in PARTS if name in parts}, partial(make_all_scenes, plan))
+
+
+def run_parts(plan: Plan, parts: dict[str, Part], make_scenes: Callable[[], None]) -> int:
+    """Run some parts in turn, each with its share of the time that is left; give 1 if one has failed.
+
+    Scenes are made while the correctness is checked, and are waited for before anything is timed.
+    """
+    failed = []
+    makers = []
+    if any(part.scenes for part in parts.values()):
+        makers = [get_context("spawn").Process(target=make_scenes)]
+    for maker in makers:
+        maker.start()
+    try:
+        for number, (name, part) in enumerate(parts.items()):
+            start = time.monotonic()
+            if name != "correctness":
+                for maker in makers:
+                    maker.join(max(0.0, plan.seconds_left))
+            if plan.seconds_left < 0:
+                print(f"{name}: not begun, the time is over", flush=True)
+                continue
+            print(f"{name}: begun after a wait of {time.monotonic() - start:.0f} s", flush=True)
+            weights = [other.weight for other in parts.values()][number:]
+            try:
+                part.run(plan.share(part.weight / sum(weights)))
+            except CourseError as error:
+                print(f"error: {error}", file=sys.stderr)
+                failed.append(name)
+            except Exception:  # what fails here must not cost the parts that come after it
+                traceback.print_exc()
+                failed.append(name)
+            print(f"{name}: {time.monotonic() - start:.0f} s", flush=True)
+    finally:
+        for maker in makers:
+            if maker.is_alive():
+                os.kill(maker.pid, signal.SIGINT)  # lets it end its own processes, where terminate() would leave them
+    if failed:
+        print(f"failed: {', '.join(failed)}", file=sys.stderr)
+    return 1 if failed else 0

@@ -1,0 +1,52 @@
+"""How much time there is, and where the rows go."""
+
+import dataclasses
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from cs_utils.data.files import write_atomic
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What there is time for."""
+
+    out: Path
+    """Folder of the tables."""
+    scratch: Path
+    """Folder for runs and data that nobody needs afterwards."""
+    deadline: float
+    """On the clock of `time.monotonic`."""
+    small: bool
+    """Try everything at a size that a CPU does in seconds."""
+    jobs: int
+    """Processes side by side for the evidence."""
+
+    @property
+    def seconds_left(self) -> float:
+        """Until no part may go on."""
+        return self.deadline - time.monotonic()
+
+    def share(self, share: float) -> "Plan":
+        """The same with a share of the time that is left."""
+        return dataclasses.replace(self, deadline=time.monotonic() + share * self.seconds_left)
+
+
+def record(plan: Plan, table: str, rows: Iterator[Row]) -> None:
+    """Write each row of a table as it comes, and stop when the time is over."""
+    done: list[Row] = []
+    for row in rows:
+        done.append(row)
+        text = pd.DataFrame(done).to_csv(index=False, float_format="%.5g", lineterminator="\n")
+        write_atomic(plan.out / f"{table}.csv", text.encode())
+        print(table, {name: f"{x:.5g}" if isinstance(x, float) else x for name, x in row.items()}, flush=True)
+        if plan.seconds_left < 0:
+            print(f"{table}: stopped, the time is over", flush=True)
+            return

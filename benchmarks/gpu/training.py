@@ -1,0 +1,168 @@
+"""Real training: the loader beside a step, epochs of the talk's recipe, the recipe `best` on photos, the evidence."""
+
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from benchmarks.gpu.clock import free_memory, synchronize
+from benchmarks.gpu.plan import Plan, Row
+from benchmarks.step import make_course_step
+from cs_utils.data.cityscapes import Frame, find_frames
+from cs_utils.data.loaders import loaders, split_loader, spread
+from cs_utils.data.sources import make_minicity
+from cs_utils.evaluation.predict import evaluate
+from cs_utils.experiments.evidence import RESULTS
+from cs_utils.experiments.grids import GRIDS, Budget
+from cs_utils.experiments.places import SCENE_SIZES, folder_of, make_data
+from cs_utils.experiments.runner import run_experiments
+from cs_utils.experiments.scores import record_scores
+from cs_utils.models.zoo import build, save_weights
+from cs_utils.settings import Settings
+from cs_utils.training.loop import epochs
+from cs_utils.training.setup import prepare
+
+CAMVID = folder_of("camvid", "full")
+"""CamVid in the Cityscapes layout; without it the photos are left out."""
+LARGE_BATCH, LARGE_RATE = 16, 2.0
+"""Four times the talk's batch, and the root of that times its learning rate, as is usual with Adam."""
+SCORED = 100
+"""Scenes that a network is scored on, at the most."""
+SLACK = 0.85
+"""The share of the time that a training is planned for: its validation, its start and its scores need some too."""
+
+
+def talk_settings(plan: Plan, **changes: Any) -> Settings:
+    """The talk's recipe on as many scenes as Cityscapes has; they lie where the evidence has its first ones.
+
+    The scenes are half as large as the talk's photos, for the time it takes to make them; the network sees its size.
+    """
+    budget = budget_of(plan)
+    counts = (16, 4) if plan.small else (2975, 500)
+    chosen = {"data": folder_of("minicity", budget), "scene_size": SCENE_SIZES[budget], "runs": plan.scratch / "runs"}
+    chosen |= {"train_images": counts[0], "val_images": counts[1], "workers": min(8, os.cpu_count() or 1)}
+    chosen |= {"width": 4, "epochs": 2, "image_size": (32, 64), "workers": 2} if plan.small else {}
+    return Settings.of_profile("slides", **{**chosen, **changes})
+
+
+def budget_of(plan: Plan) -> Budget:
+    """The budget of the evidence."""
+    return "small" if plan.small else "full"
+
+
+def make_scenes(settings: Settings, processes: int | None = None) -> None:
+    """Make the scenes that a run needs; those that are there stay."""
+    make_minicity(settings.data, settings.train_images, settings.val_images, settings.scene_size, processes)
+
+
+def make_all_scenes(plan: Plan) -> None:
+    """Make what all trainings here need, as a process of its own; two cores are left to what runs beside it."""
+    make_scenes(talk_settings(plan), max(1, (os.cpu_count() or 1) - 2))
+    make_data(GRIDS, budget_of(plan))
+
+
+def images_per_second(loader: DataLoader, use: Callable[[Tensor, Tensor], object], seconds: float) -> float:
+    """The rate at which a loader gives images that are used so, after its first batch, for at most so long."""
+    batches = iter(loader)
+    use(*next(batches))
+    synchronize()
+    start, images = time.perf_counter(), 0
+    for image, target in batches:
+        use(image, target)
+        images += len(image)
+        if time.perf_counter() - start > seconds:
+            break
+    synchronize()
+    return images / (time.perf_counter() - start)
+
+
+def time_loading(plan: Plan) -> Iterator[Row]:
+    """Images a second that the loader gives by its processes, alone and to training steps."""
+    settings, seconds = talk_settings(plan), 0.2 if plan.small else 3
+    make_scenes(settings)
+    step = make_course_step(settings)
+    for workers in (0, 2) if plan.small else (0, 1, 2, 4, 8, 16):
+        loader = split_loader(settings.replace(workers=workers), "train", settings.train_images)
+        alone = images_per_second(loader, lambda image, target: None, seconds)
+        yield {
+            "workers": workers,
+            "images_per_second": alone,
+            "to_training": images_per_second(loader, step, seconds),
+        }
+
+
+def time_recipe(plan: Plan) -> Iterator[Row]:
+    """Epochs of the talk's recipe as they are done, with what 100 of them take; then with a larger batch."""
+    make_scenes(talk_settings(plan))
+    talk = talk_settings(plan)
+    large = talk.replace(batch_size=LARGE_BATCH, learning_rate=LARGE_RATE * talk.learning_rate)
+    for settings, share in ((talk, 0.5), (large, 1.0)):
+        part = plan.share(share)
+        for row in epochs(prepare(build(settings), *loaders(settings), settings)):
+            hundred = row["seconds"] * 100 / 60
+            fixed = {"batch": settings.batch_size, "minutes_for_100_epochs": hundred}
+            yield fixed | row
+            if part.seconds_left < row["seconds"]:
+                break
+        free_memory()
+
+
+def train_best(plan: Plan) -> Iterator[Row]:
+    """The recipe `best` on MiniCity and from there on CamVid; a row for each epoch, and scores in ``scores.csv``."""
+    changes = {"recipe": "best", "void": "ignore"}
+    scenes = talk_settings(plan, **changes, train_images=8) if plan.small else talk_settings(plan, **changes)
+    make_scenes(scenes)
+    photos = CAMVID.is_dir()
+    weights = plan.scratch / "best-minicity.safetensors"
+    network = build(scenes)
+    yield from fit_in_time(plan.share(0.4 if photos else 1.0), "best-minicity", network, scenes)
+    save_weights(network, weights, scenes)
+    tests = {"MiniCity": (find_frames(scenes.data, "val")[: scenes.val_images], scenes.image_size)}
+    if photos:
+        size, counts = ((36, 48), (8, 4)) if plan.small else ((360, 480), (None, None))
+        streets = scenes.replace(data=CAMVID, image_size=size, train_images=counts[0], val_images=counts[1])
+        streets = streets.replace(start=weights, batch_size=2 if plan.small else 8)
+        tests["CamVid"] = (find_frames(CAMVID, "val")[: counts[1]], size)
+    score(plan, network, "best-minicity", tests)
+    if photos:
+        network = build(streets)
+        yield from fit_in_time(plan, "best-camvid", network, streets)
+        score(plan, network, "best-camvid", tests)
+
+
+def fit_in_time(plan: Plan, name: str, network: nn.Module, settings: Settings) -> Iterator[Row]:
+    """Train a network for as many epochs as there is time for; it is left with its averaged weights.
+
+    The rate falls with the last epoch, so their number is fixed first, from what the steps of a few seconds take.
+    """
+    train, val = loaders(settings)
+    rate = images_per_second(train, make_course_step(settings), 0.2 if plan.small else 4)
+    seconds = (len(train.dataset) + len(val.dataset)) / rate
+    count = max(1, min(settings.epochs, int(SLACK * plan.seconds_left / seconds)))
+    settings = settings.replace(epochs=count, warmup=min(settings.warmup, count / 10))
+    training = prepare(network, train, val, settings)
+    for row in epochs(training):
+        yield {"run": name, "planned": count} | row
+        if plan.seconds_left < 0:
+            break
+    network.load_state_dict(training.scored.state_dict())
+    free_memory()
+
+
+def score(plan: Plan, network: nn.Module, name: str, tests: dict[str, tuple[Sequence[Frame], tuple[int, int]]]) -> None:
+    """Score a network at full size, by the official rules, on each of some data; a row for each class in a file."""
+    for data, (frames, size) in tests.items():
+        found = evaluate(network, spread(list(frames), SCORED), size)
+        interval = record_scores(plan.out / "scores.csv", name, data, found.counts)
+        print(f"{name} on {data}: mean {interval.mean:.3f}, {interval.low:.3f} to {interval.high:.3f}", flush=True)
+
+
+def run_evidence(plan: Plan) -> None:
+    """Do what there is time for of the runs behind the verdicts; ``results/`` gets their rows."""
+    folder = plan.out / "evidence" if plan.small else RESULTS
+    done = run_experiments(list(GRIDS), budget_of(plan), plan.jobs, max(0.0, plan.seconds_left / 60), folder)
+    for name, grid in done.items():
+        print(f"{name}: {grid.done} of {grid.total} runs", flush=True)
