@@ -1,4 +1,4 @@
-"""What README, docs and lessons list and other files hold, written by ``make readme``: nothing stands twice."""
+"""What README and docs list and other files hold, written by ``make readme``: nothing stands twice."""
 
 import base64
 import importlib
@@ -11,7 +11,7 @@ from typing import Any
 
 from course.architecture import FLOORS, draw_architecture
 from course.claims import claims_table, list_claims
-from course.sections import Section, list_figures, list_notebooks
+from course.sections import Section, list_figures
 from cs_utils.data.files import write_atomic
 from cs_utils.settings import ROOT
 
@@ -91,17 +91,10 @@ def fill_marks(text: str, tables: dict[str, list[str]]) -> str:
 
 
 def list_changes() -> dict[Path, bytes]:
-    """The files that are out of date, README, docs and lessons and their pictures, each with what it should hold."""
+    """The files that are out of date, README, docs and their pictures, each with what it should hold."""
     changes: dict[Path, bytes] = {}
     for path, folder in [(README, "notebooks/"), *((path, "../notebooks/") for path in sorted(DOCS.glob("*.md")))]:
         changes[path] = fill_marks(path.read_text(encoding="utf-8"), make_tables(folder)).encode()
-    tables = make_tables("")
-    for path in list_notebooks():
-        notebook = json.loads(path.read_text(encoding="utf-8"))
-        for cell in notebook["cells"]:
-            if cell["cell_type"] == "markdown":
-                cell["source"] = fill_marks("".join(cell["source"]), tables).splitlines(keepends=True)
-        changes[path] = (json.dumps(notebook, indent=1, ensure_ascii=False) + "\n").encode()
     changes[DOCS / "_static" / f"{PICTURE}.jpg"] = stored_picture(PICTURE)
     changes[DOCS / "_static" / "architecture.svg"] = draw_architecture()
     return {path: data for path, data in changes.items() if not path.exists() or data != path.read_bytes()}

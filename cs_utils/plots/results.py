@@ -77,7 +77,7 @@ def plot_confusion(matrix: np.ndarray, title: str = "", ax: Axes | None = None) 
 
 @styled
 def plot_boundary_errors(table: pd.DataFrame, title: str = "") -> Figure:
-    """Error rate by distance to the nearest boundary, and what share of all errors lies that near or nearer.
+    """Error rate by distance to the nearest border, and what share of all errors lies that near or nearer.
 
     Args:
         table: from `errors.errors_by_distance`; its last bin holds all the rest.
@@ -87,7 +87,7 @@ def plot_boundary_errors(table: pd.DataFrame, title: str = "") -> Figure:
     left, right = figure.subplots(1, 2)
     ends = [f"{end:g}" for end in table.index[:-1]]
     left.bar([*ends, f"> {ends[-1]}"], table["rate"] * 100, color=ACCENT)
-    left.set(xlabel="pixels to the nearest boundary, up to", ylabel="wrong pixels among those there [%]")
+    left.set(xlabel="pixels to the nearest border, up to", ylabel="wrong pixels among those there [%]")
     for column, color, name, shift in (
         ("share_of_errors", ACCENT, "of all errors", 8),
         ("share_of_pixels", INK, "of all pixels", -20),
@@ -96,9 +96,9 @@ def plot_boundary_errors(table: pd.DataFrame, title: str = "") -> Figure:
         right.plot(ends, within, "o-", color=color, linewidth=3, label=name)
         for x, y in zip(ends, within, strict=True):
             right.annotate(f"{y:.0f}", (x, y), (0, shift), textcoords="offset points", ha="center", color=color)
-    right.set(ylim=(-8, 112), xlabel="pixels to the nearest boundary, at most", ylabel="share that lies there [%]")
+    right.set(ylim=(-8, 112), xlabel="pixels to the nearest border, at most", ylabel="share that lies there [%]")
     right.legend(loc="upper left")
-    headline(figure, title or "Errors by the distance to the nearest boundary")
+    headline(figure, title or "Errors by the distance to the nearest border")
     return figure
 
 

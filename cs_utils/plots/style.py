@@ -266,7 +266,7 @@ def add_legend(figure: Figure, masks: Sequence[np.ndarray], named: Iterable[int]
         patches.append(Patch(facecolor=light, edgecolor=dark, hatch="////", linewidth=0, label="void"))
     if patches:
         columns = min(5, len(patches))
-        figure.set_figheight(figure.get_figheight() + 0.28 * -(-len(patches) // columns) + 0.1)
+        figure.set_figheight(figure.get_figheight() + 0.3 * -(-len(patches) // columns) + 0.25)
         figure.legend(
             handles=patches,
             loc="outside lower center",

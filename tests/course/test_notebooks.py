@@ -177,7 +177,7 @@ def test_what_a_text_links_to_is_there(path):
             assert not anchor or anchor in anchors(found), f"{target}#{anchor}"
 
 
-def test_the_tables_of_readme_docs_and_lessons_are_there_and_up_to_date():
+def test_the_tables_of_readme_and_docs_are_there_and_up_to_date():
     found = {name for path in TEXTS for _, name, _ in MARKS.findall(path.read_text(encoding="utf-8"))}
     assert found == {"claims", "figures", "commands", "modules", "verdicts"}
     assert [path.name for path in list_changes()] == [], "run `make readme`"

@@ -8,7 +8,7 @@ from drawings import street
 from PIL import Image
 
 from cs_utils.exceptions import CourseError
-from cs_utils.labels import CLASS_NAMES, VOID, colorize
+from cs_utils.labels import CLASS_NAMES, NUM_CLASSES, VOID, colorize
 from cs_utils.plots import style
 from cs_utils.plots.scenes import paint_errors, plot_gallery, plot_pairs, plot_predictions, plot_scenes
 from cs_utils.plots.tasks import paint_instances, paint_shades, plot_pixel_label
@@ -65,6 +65,14 @@ def test_predictions_are_the_four_panels_of_the_talk_and_void_is_not_judged():
     assert np.array_equal(shown(figure.axes[1]), style.paint(MASK))
     assert np.array_equal(shown(figure.axes[2]), style.paint(np.where(MASK == VOID, VOID, 11).astype(np.uint8)))
     assert len(plot_predictions([IMAGE] * 2, [MASK] * 2, [MASK] * 2).axes) == 8
+
+
+def test_a_long_legend_leaves_room_for_the_names_above_the_pictures():
+    every = np.array([[*range(NUM_CLASSES), VOID]], np.uint8).repeat(20, axis=1).repeat(200, axis=0)
+    figure = plot_predictions([np.full((*every.shape, 3), 200, np.uint8)], [every], [every])
+    with style._our_style():
+        figure.draw_without_rendering()
+    assert figure.get_tightbbox().y1 <= figure.get_figheight()
 
 
 def test_pairs_are_wrapped_and_each_mask_stands_below_its_photo():
