@@ -23,6 +23,7 @@ def exported(tmp_path_factory):
             torch.nn.init.uniform_(module.running_var, 0.5, 2)
     save_weights(model, folder / "best.safetensors", settings)
     assert main(["export", "--weights", str(folder), "--out", str(folder / "net.onnx")]) == 0
+    assert b"unet.py" not in (folder / "net.onnx").read_bytes()  # nor any other line or folder of this machine
     session = onnxruntime.InferenceSession(folder / "net.onnx", providers=["CPUExecutionProvider"])
     return load_weights(folder, settings)[0], session
 
