@@ -16,10 +16,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pandas as pd
-import torch
 
 Action = Callable[[], object]
 
@@ -98,20 +98,27 @@ def _work(pipe: Connection, contestant: Contestant) -> None:
     action = contestant.make(**contestant.arguments)
     pipe.send(0.0)
     # A GPU is given the next action while it works on this one, as in a loop; alone, each would pay for its launch.
-    times = 20 if torch.cuda.is_initialized() else 1
+    gpu = _gpu()
+    times = 20 if gpu else 1
     while pipe.recv() == "go":
         start = time.perf_counter()
         for _ in range(times):
             action()
-        if torch.cuda.is_initialized():
-            torch.cuda.synchronize()
+        if gpu:
+            gpu.synchronize()
         pipe.send((time.perf_counter() - start) / times)
     pipe.send(_peak())
 
 
+def _gpu() -> ModuleType | None:
+    """``torch.cuda`` where the contestant works on a GPU; PyTorch is not loaded, and measured, for one without it."""
+    torch = sys.modules.get("torch")
+    return torch.cuda if torch and torch.cuda.is_initialized() else None
+
+
 def _peak() -> float:
-    if torch.cuda.is_initialized():
-        return torch.cuda.max_memory_allocated() / 1e9
+    if gpu := _gpu():
+        return gpu.max_memory_allocated() / 1e9
     status = Path("/proc/self/status")
     if status.exists():
         # Not getrusage: on Linux it starts from what the process that started this one has needed.

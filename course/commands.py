@@ -35,10 +35,15 @@ def figure(
         data: folder in the Cityscapes layout.
     """
     from course.sections import draw_figure, list_figures, run_section
-    from cs_utils.plots.style import check_ending, save_figure
 
     _require_notebooks()
     figures = list_figures()
+    if not draw_all and (list_all or name is None):
+        width = max(map(len, figures))
+        print("\n".join(f"{found:{width}}  {section}" for found, section in figures.items()))
+        return 0
+    from cs_utils.plots.style import check_ending, save_figure
+
     with _notebooks_use(profile, data):
         if draw_all:
             for section in dict.fromkeys(figures.values()):
@@ -46,9 +51,6 @@ def figure(
                     path = (out or HOME / "build" / "figures") / f"{found}.png"
                     save_figure(drawn, path)
                     print(path, flush=True)
-        elif list_all or name is None:
-            width = max(map(len, figures))
-            print("\n".join(f"{found:{width}}  {section}" for found, section in figures.items()))
         else:
             path = out or Path(f"{name}.png")
             check_ending(path)

@@ -28,7 +28,7 @@ def drawn(drawings):
     figures = {name: draw() for name, draw in drawings.items()}
     for figure in figures.values():
         with style._our_style():
-            figure.draw_without_rendering()
+            figure.get_layout_engine().execute(figure)
     return figures
 
 
