@@ -1,4 +1,6 @@
 import json
+import shutil
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -15,6 +17,20 @@ from cs_utils.settings import Settings
 from minicity import Scene
 
 SIZE = (64, 128)
+
+
+@pytest.fixture(scope="module")
+def once(tmp_path_factory):
+    """Two training scenes and one for validation, made once; not to be changed."""
+    root = tmp_path_factory.mktemp("once")
+    assert make_minicity(root, 2, 1, SIZE, processes=1) == 3
+    return root
+
+
+@pytest.fixture
+def made(once, tmp_path):
+    """A copy of them."""
+    return Path(shutil.copytree(once, tmp_path / "made"))
 
 
 def make_frame(root):
@@ -39,31 +55,29 @@ def test_minicity_is_written_in_the_official_layout(tmp_path):
         assert (polygons["imgHeight"], polygons["imgWidth"]) == SIZE
 
 
-def test_an_interrupted_write_goes_on_and_gives_the_same_bytes(tmp_path):
-    make_minicity(tmp_path / "a", 2, 1, SIZE, processes=1)
+def test_an_interrupted_write_goes_on_and_gives_the_same_bytes(once, tmp_path):
     make_minicity(tmp_path / "b", 1, 0, SIZE, processes=1)
     untouched = find_frames(tmp_path / "b", "train")[0].image
     before = untouched.stat().st_mtime_ns
     # A frame that was being written: its photo is there, its labels are not.
-    half = find_frames(tmp_path / "a", "train")[1]
-    (tmp_path / "b" / half.image.relative_to(tmp_path / "a")).parent.mkdir(parents=True, exist_ok=True)
-    (tmp_path / "b" / half.image.relative_to(tmp_path / "a")).write_bytes(b"half")
+    half = tmp_path / "b" / find_frames(once, "train")[1].image.relative_to(once)
+    half.parent.mkdir(parents=True, exist_ok=True)
+    half.write_bytes(b"half")
     assert make_minicity(tmp_path / "b", 2, 1, SIZE, processes=1) == 2
     assert make_minicity(tmp_path / "b", 2, 1, SIZE, processes=1) == 0
     assert untouched.stat().st_mtime_ns == before
     with pytest.raises(CourseError, match="processes=0 is out of range"):
         make_minicity(tmp_path / "b", 3, 1, SIZE, processes=0)
-    files = [path.relative_to(tmp_path / "a") for path in sorted((tmp_path / "a").rglob("[!.]*")) if path.is_file()]
+    files = [path.relative_to(once) for path in sorted(once.rglob("[!.]*")) if path.is_file()]
     assert len(files) == 3 * 5 + 1  # and the version
-    assert all((tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes() for name in files)
+    assert all((once / name).read_bytes() == (tmp_path / "b" / name).read_bytes() for name in files)
 
 
-def test_a_smaller_call_finishes_what_a_larger_one_broke_off(tmp_path):
-    make_minicity(tmp_path, 3, 0, SIZE, processes=1)
-    broken = find_frames(tmp_path, "train")[-1]
+def test_a_smaller_call_finishes_what_a_larger_one_broke_off(made):
+    broken = find_frames(made, "train")[-1]
     broken.label_ids.unlink()
-    assert make_minicity(tmp_path, 1, 0, SIZE, processes=1) == 1
-    assert len(find_frames(tmp_path, "train")) == 3
+    assert make_minicity(made, 1, 0, SIZE, processes=1) == 1
+    assert len(find_frames(made, "train")) == 2
 
 
 def test_the_label_ids_are_written_last(tmp_path, monkeypatch):
@@ -74,10 +88,9 @@ def test_the_label_ids_are_written_last(tmp_path, monkeypatch):
     assert written[-1].endswith("_labelIds.png")
 
 
-def test_scenes_of_two_sizes_are_not_mixed(tmp_path):
-    make_minicity(tmp_path, 1, 0, SIZE, processes=1)
+def test_scenes_of_two_sizes_are_not_mixed(made):
     with pytest.raises(CourseError, match="holds scenes of another size than 256x128"):
-        make_minicity(tmp_path, 2, 0, (128, 256))
+        make_minicity(made, 3, 0, (128, 256))
 
 
 @pytest.mark.parametrize("name", ["aachen_000000_000019", "photo", "ashtown_999999_000000", "ashtown_x_000000"])
@@ -114,13 +127,12 @@ def test_gigabytes_are_announced_before_they_are_made(tmp_path, monkeypatch, cap
 
 
 @pytest.fixture
-def older(tmp_path):
+def older(made):
     """A folder of scenes that an older version has made: one that left no file of its version."""
-    make_minicity(tmp_path / "old", 2, 1, SIZE, processes=1)
-    (tmp_path / "old" / VERSION_FILE).unlink()
-    for frame in find_frames(tmp_path / "old", "train"):
+    (made / VERSION_FILE).unlink()
+    for frame in find_frames(made, "train"):
         write_png(frame.label_ids, np.full(SIZE, 7, np.uint8))
-    return tmp_path / "old"
+    return made
 
 
 @pytest.mark.parametrize("file", [None, "1.5"])
