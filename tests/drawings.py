@@ -129,7 +129,9 @@ def all_drawings():
     return {
         "activations": activations.plot_activations,
         "by layer": lambda: activations.plot_by_layer({"net": {n: [1e-3, 1.0, 2.0] for n in MANY}}),
-        "lone units": lambda: activations.plot_lone_units([("relu", (1.0, -2.0, -2.0)), ("silu", (1.0, -1.7, -6.8))]),
+        "lone units": lambda: activations.plot_lone_units(
+            [("relu", 1.5, (1.0, -2.0, -2.0)), ("silu", 2.0, (1.0, -1.7, -6.8))]
+        ),
         "dead units": lambda: activations.plot_dead_units(dead_units()),
         "paired seeds": lambda: activations.plot_paired_seeds(
             pd.DataFrame({"relu": [10.0, 12.0], "silu": [11.0, 12.5]}),
@@ -157,6 +159,7 @@ def all_drawings():
         "focus": lambda: losses.plot_focus(range(12), np.linspace(0.4, 1, 12), "hard pixels"),
         "failures": lambda: losses.plot_failures(runs(["healthy", *MANY], [0]), "healthy"),
         "journey": lambda: losses.plot_journey(leads, intervals, MANY[:2], "way"),
+        "encoding": lambda: losses.plot_encoding(dict.fromkeys(MANY, history()), leads, intervals),
         "architectures": sketches.plot_architectures,
         "where costs lie": lambda: models.plot_where_costs_lie(dict.fromkeys(MANY, layers)),
         "costs": lambda: models.plot_costs(costs(), (256, 512), (64, 128)),

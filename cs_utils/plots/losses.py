@@ -168,13 +168,13 @@ def plot_failures(table: pd.DataFrame, reference: str, title: str = "") -> Figur
 
     Args:
         table: as in `experiments.Comparison`, one seed.
-        reference: the variant whose IoU is drawn everywhere; it has no panel of its own.
+        reference: the variant whose IoU is drawn everywhere; its panel is the first.
         title: a sentence above it all.
     """
-    names = [name for name in table["variant"].unique() if name != reference]
-    columns = min(3, len(names))
+    names = [reference, *(name for name in table["variant"].unique() if name != reference)]
+    columns = min(4, len(names))
     rows = -(-len(names) // columns)
-    figure = new_figure(2.5 * rows + 0.9)
+    figure = new_figure(2.5 * rows + 1.2)
     grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
     goal = table[table["variant"] == reference]
     for axes in grid.flat[len(names) :]:
@@ -192,8 +192,11 @@ def plot_failures(table: pd.DataFrame, reference: str, title: str = "") -> Figur
         axes.set(ylim=(0, 115 * table["iou_score"].max()), title=name)
         axes.tick_params(axis="y", colors=ACCENT)
         axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+    for axes in grid.flat[max(0, len(names) - columns) : len(names)]:  # the lowest of each column
+        axes.set_xlabel("epoch")
+        axes.tick_params(axis="x", labelbottom=True)
     handles = [axes.lines[1], axes.lines[0], own.lines[0]]
-    labels = ["mean IoU [%]", f"mean IoU of {reference}", "its own loss (right scale), by epoch"]
+    labels = ["mean IoU [%]", f"mean IoU, {reference}", "its own loss (right scale)"]
     figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False)
     headline(figure, title)
     return figure
@@ -223,19 +226,57 @@ def plot_journey(
     figure = new_figure(sum(0.62 * len(names) + 0.9 for names in groups) + 0.4)
     panels = figure.subplots(len(groups), 1, squeeze=False, height_ratios=[len(names) + 1 for names in groups])
     for axes, names in zip(panels[:, 0], groups, strict=True):
-        color = ACCENT if names[0] in broken else SECOND
-        axes.axvspan(-margin, margin, color=PALE, alpha=0.5, zorder=0)
-        axes.axvline(0, color=INK)
-        for place, name in enumerate(names):
-            axes.plot(leads[name].dropna(), [place] * leads[name].count(), "o", color=color, markersize=9, alpha=0.5)
-            row = intervals.loc[name]
-            error = [[row["mean"] - row["low"]], [row["high"] - row["mean"]]]
-            style = {"fmt": "D", "color": INK, "capsize": 6, "linewidth": 2.5, "markersize": 7}
-            axes.errorbar(row["mean"], place + 0.3, xerr=error, **style)
-        axes.set_yticks(range(len(names)), names)
-        axes.set(ylim=(len(names) - 0.3, -0.5))
-        for label in axes.get_yticklabels():
-            label.set_color(color)
-    axes.set_xlabel(f"minus {reference} [percentage points]\ndots: seeds; bar: 95 %; grey: within {margin:g} point")
+        _leads(axes, leads[names], intervals, ACCENT if names[0] in broken else SECOND, margin)
+    axes.set_xlabel(f"minus {reference} [percentage points]\n{_LEGEND.format(margin)}")
+    headline(figure, title)
+    return figure
+
+
+_LEGEND = "dots: seeds; bar: 95 %; grey: within {:g} point"
+
+
+def _leads(axes: Axes, leads: pd.DataFrame, intervals: pd.DataFrame, color: str, margin: float) -> None:
+    # A row for each loss: its seeds as dots, and below them their mean with its interval.
+    axes.axvspan(-margin, margin, color=PALE, alpha=0.5, zorder=0)
+    axes.axvline(0, color=INK)
+    for place, name in enumerate(leads):
+        axes.plot(leads[name].dropna(), [place] * leads[name].count(), "o", color=color, markersize=9, alpha=0.5)
+        row = intervals.loc[name]
+        error = [[row["mean"] - row["low"]], [row["high"] - row["mean"]]]
+        style = {"fmt": "D", "color": INK, "capsize": 6, "linewidth": 2.5, "markersize": 7}
+        axes.errorbar(row["mean"], place + 0.3, xerr=error, **style)
+    axes.set_yticks(range(leads.shape[1]), leads.columns)
+    axes.set(ylim=(leads.shape[1] - 0.3, -0.5))
+    for label in axes.get_yticklabels():
+        label.set_color(color)
+
+
+@styled
+def plot_encoding(
+    curves: Mapping[str, pd.DataFrame],
+    leads: pd.DataFrame,
+    intervals: pd.DataFrame,
+    margin: float = 1.0,
+    title: str = "",
+) -> Figure:
+    """Mean IoU over the epochs of single runs; right of it, if there are any, what recorded runs lead by.
+
+    Args:
+        curves: by the run's name, columns epoch and iou_score.
+        leads: as in `plot_journey`; there may be no column at all.
+        intervals: as in `plot_journey`.
+        margin: as in `plot_journey`.
+        title: a sentence above it all.
+    """
+    figure = new_figure(4)
+    left, right = figure.subplots(1, 2) if leads.shape[1] else (figure.subplots(), None)
+    for (name, table), color in zip(curves.items(), colors_for(len(curves)), strict=True):
+        left.plot(table["epoch"], 100 * table["iou_score"], color=color, linewidth=3, marker="o", label=name)
+    left.set(xlabel="epoch", ylabel="mean IoU [%]", ylim=(0, None), title="live: one run each")
+    left.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    left.legend(loc="lower right")
+    if right:
+        _leads(right, leads, intervals, SECOND, margin)
+        right.set(title="recorded", xlabel=f"points of IoU\n{_LEGEND.format(margin)}")
     headline(figure, title)
     return figure

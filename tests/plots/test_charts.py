@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from drawings import history
+from drawings import history, runs
 
 from cs_utils.labels import CLASS_NAMES, NUM_CLASSES
 from cs_utils.metrics.confusion import scores
@@ -30,7 +30,14 @@ from cs_utils.plots.analysis import (
     plot_overlap,
 )
 from cs_utils.plots.architecture import plot_levels, plot_unet
-from cs_utils.plots.losses import plot_gradients, plot_journey, plot_toy_losses, plot_void
+from cs_utils.plots.losses import (
+    plot_encoding,
+    plot_failures,
+    plot_gradients,
+    plot_journey,
+    plot_toy_losses,
+    plot_void,
+)
 from cs_utils.plots.models import (
     network_colors,
     plot_costs,
@@ -197,7 +204,7 @@ def test_layers_are_drawn_as_shares_of_the_largest_with_other_runs_as_a_band():
 
 
 def test_a_lone_unit_stands_on_its_curve():
-    axes = plot_lone_units([("relu", (1.0, -2.0, 3.0)), ("silu", (1.0, -1.0, 2.0))]).axes
+    axes = plot_lone_units([("relu", 1.5, (1.0, -2.0, 3.0)), ("silu", 2.0, (1.0, -1.0, 2.0))]).axes
     assert [line.get_xydata()[0].tolist() for line in axes[0].lines[2:]] == [[1, 1], [-2, 0], [3, 3]]
     assert axes[1].lines[3].get_ydata()[0] == pytest.approx(-0.2689, abs=1e-4)
 
@@ -292,6 +299,24 @@ def test_the_journey_shows_paired_leads_with_the_intervals_it_was_given():
     assert above.get_yticklabels()[0].get_color() != below.get_yticklabels()[0].get_color()
     assert "minus ce" in below.get_xlabel()
     assert len(plot_journey(leads[["dice"]], intervals, [], "ce").axes) == 1
+
+
+def test_an_encoding_is_drawn_live_and_beside_it_what_is_recorded():
+    leads = pd.DataFrame({"dice": [1.0, 3.0]})
+    intervals = pd.DataFrame({"mean": [2.0], "low": [-1.5], "high": [5.5]}, index=["dice"])
+    curves = {"a": history()}
+    left, right = plot_encoding(curves, leads, intervals).axes
+    assert left.lines[0].get_ydata().tolist() == (100 * history()["iou_score"]).tolist()
+    assert right.lines[1].get_xdata().tolist() == [1, 3]
+    assert len(plot_encoding(curves, leads[[]], intervals).axes) == 1
+
+
+def test_the_healthy_run_comes_first_and_each_column_names_its_epochs():
+    names = ["A", "healthy", "B", "C", "D", "E", "F"]
+    axes = plot_failures(runs(names, [0]), "healthy").axes
+    titles = [one.get_title() for one in axes if one.get_title()]
+    assert titles == ["healthy", "A", "B", "C", "D", "E", "F"]
+    assert [one.get_title() for one in axes if one.get_xlabel() == "epoch"] == ["C", "D", "E", "F"]
 
 
 def test_channels_show_their_class_and_empty_ones_are_grey():
