@@ -58,12 +58,12 @@ def caught(answer: Iterable[str]) -> None:
     expect(given == {"b", "d"}, "One of them is learned by heart all the same.")
 
 
-@checks("04.5", "Follow first and last as the lesson does, with range(levels) in place of four. Start far from 0.")
+@checks("04.5", "Follow first and last as the lesson does, with range(steps) in place of four. Start far from 0.")
 def receptive_field(answer: Callable[[int], int]) -> None:
-    """A function of the number of levels: the pixels in a row that one output pixel sees."""
+    """A function of the number of steps down: the pixels in a row that one output pixel sees."""
     wanted = {2: 44, 3: 92, 4: 188, 5: 380}
-    given = {levels: answer(levels) for levels in wanted}
+    given = {steps: answer(steps) for steps in wanted}
     expect(all(isinstance(number, int | float | np.number) for number in given.values()), "One number is wanted.")
-    expect(given[4] == 188, f"For four levels it gives {given[4]}.")
-    wrong = [levels for levels in wanted if given[levels] != wanted[levels]]
-    expect(not wrong, f"It is right for four levels, but not for {wrong[0] if wrong else ''}.")
+    expect(given[4] == 188, f"For four steps it gives {given[4]}.")
+    wrong = [steps for steps in wanted if given[steps] != wanted[steps]]
+    expect(not wrong, f"It is right for four steps, but not for {wrong[0] if wrong else ''}.")

@@ -188,7 +188,7 @@ def plot_same_budget(table: pd.DataFrame, baselines: Mapping[str, float] | None 
 def plot_recorded_models(
     scores: Mapping[str, pd.DataFrame], baselines: Mapping[str, float] | None = None, title: str = ""
 ) -> Figure:
-    """Mean IoU of recorded runs, a dot for each seed and a bar for their mean; without runs it says so.
+    """Mean IoU of recorded runs, a dot for each seed and a bar for their mean; without runs, how to record them.
 
     Args:
         scores: by what was equal for all, a table of mean IoU 0..1: a row for each seed, a column for each network. All
@@ -213,7 +213,7 @@ def plot_recorded_models(
         axes.set_yticks(range(len(names)), names)
     if not scores:
         figure.axes[0].set(xticks=[], yticks=[])
-        figure.axes[0].text(0.5, 0.5, "no runs are recorded yet", ha="center", va="center")
+        figure.axes[0].text(0.5, 0.5, "To record them:  python -m cs_utils experiment models", ha="center", va="center")
     headline(figure, title or "Mean IoU of recorded runs")
     return figure
 

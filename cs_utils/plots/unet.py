@@ -46,25 +46,28 @@ def plot_class_dots(
     joined = pd.concat(scores, axis=1).dropna(how="all")
     dead = (joined.fillna(0) < alive).all(axis=1)
     names = joined.index[~dead][::-1]
-    figure, axes = single(ax, 0.42 * len(names) + 2)
+    legend = -(-len(scores) // 3)
+    figure, axes = single(ax, 0.42 * (len(names) + legend) + 2)
     places = np.arange(len(names))
     for number, (color, (name, table)) in enumerate(zip(colors_for(len(scores)), scores.items(), strict=True)):
         height = places + 0.5 * ((number + 0.5) / len(scores) - 0.5) * -1
         for column in table:
-            axes.plot(table.loc[names, column], height, "o", color=color, markersize=8, alpha=0.7)
+            # Not clipped: many dots lie at 0, on the axis.
+            axes.plot(table.loc[names, column], height, "o", color=color, markersize=8, alpha=0.7, clip_on=False)
         if table.shape[1] > 1:
             mean = table.loc[names].mean(axis=1)
             axes.plot(mean, height, "|", color=color, markersize=16, markeredgewidth=3)
         axes.plot([], [], "o", color=color, label=name)
     axes.set_yticks(places, names)
-    axes.hlines(places[:-1] + 0.5, 0, 1, color=PALE, linewidth=0.8)
+    axes.hlines(places - 0.5, 0, 1, color=PALE, linewidth=0.8)
     axes.grid(axis="y", visible=False)
     several = any(table.shape[1] > 1 for table in scores.values())
     label = "IoU (dots: seeds, bar: their mean)" if several else "IoU"
     if dead.any():
         label += f"; {dead.sum()} more classes below {alive:g}"
-    axes.set(xlim=(0, 1), ylim=(-0.6, len(names) - 0.4), xlabel=label)
-    axes.legend(loc="lower right")
+    # Rows without dots, for the legend.
+    axes.set(xlim=(0, 1), ylim=(-0.6 - legend, len(names) - 0.4), xlabel=label)
+    axes.legend(loc="lower right", ncols=3, frameon=False)
     headline(axes, title or "IoU of each class")
     return figure
 
