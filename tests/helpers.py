@@ -1,6 +1,8 @@
 """What test files share beyond fixtures: frames of coloured rectangles, and equality bit for bit."""
 
+import multiprocessing
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,12 @@ from minicity import Scene, SceneObject
 SIZE = (32, 64)
 SOAK = os.environ.get("CS_SOAK") == "1"
 """Whether the tests that inject faults run in their long form: `make soak`."""
+
+SERVER = multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
+"""Starts processes that have PyTorch and the package imported, and have computed nothing yet."""
+SERVER.set_forkserver_preload(
+    ["pytest", "torch.utils.tensorboard", "cs_utils.cli", "cs_utils.training.loop", "cs_utils.data.sources"]
+)
 
 
 def draw_frame(root: Path, split: str, city: str, number: int, frame_number: int = 7) -> Frame:

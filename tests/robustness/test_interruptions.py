@@ -42,16 +42,12 @@ from cs_utils.training.checkpoints import BEST, HISTORY, LAST, holds_run
 from cs_utils.training.devices import make_fabric
 from cs_utils.training.interrupts import SIGNALS, halting_between_steps
 from cs_utils.training.loop import fit
-from helpers import SOAK, draw_frame, same
+from helpers import SERVER, SOAK, draw_frame, same
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="processes are forked, which has been tried on Linux only"
 )
 
-SERVER = multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
-SERVER.set_forkserver_preload(
-    ["pytest", "torch.utils.tensorboard", "cs_utils.cli", "cs_utils.training.loop", "cs_utils.data.sources"]
-)
 TIMES = ["train_seconds", "seconds"]
 KILL = "kill -9"
 FULL = "full disk"

@@ -1,28 +1,12 @@
 """Several processes: the parts that would run on several GPUs are tried here in two processes of a CPU."""
 
 import os
+import socket
 import subprocess
-import sys
-
-import pytest
-import torch
-from torch import nn
-from torch.utils.data import DataLoader, TensorDataset
-
-from cs_utils.data.loaders import loaders
-from cs_utils.exceptions import CourseError
-from cs_utils.losses.right import LOSSES
-from cs_utils.models.zoo import build
-from cs_utils.training.devices import make_fabric, share_out
-from cs_utils.training.loop import train_epoch, validate
-
-TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--rdzv-backend=c10d"]
-TORCHRUN += ["--rdzv-endpoint=localhost:0"]
-SETTINGS = {"image_size": (32, 64), "width": 4, "accelerator": "cpu", "seed": 3}
-BOTH = """
 import sys
 from pathlib import Path
 
+import pytest
 import torch
 from lightning_fabric import Fabric
 from torch import nn
@@ -32,59 +16,83 @@ from cs_utils.data.loaders import loaders
 from cs_utils.exceptions import CourseError
 from cs_utils.losses.right import LOSSES
 from cs_utils.models.zoo import build
-from cs_utils.settings import Settings
-from cs_utils.training.devices import share_out
+from cs_utils.settings import ROOT, Settings
+from cs_utils.training.devices import make_fabric, share_out
 from cs_utils.training.loop import train_epoch, validate
+from helpers import SERVER, SOAK
 
-data, cache, out = map(Path, sys.argv[1:4])
-fabric = Fabric(accelerator="cpu", devices=2)
-fabric.launch()
-settings = Settings(data=data, cache=cache, batch_size=1, image_size=(32, 64), width=4, accelerator="cpu", seed=3)
-train, val = loaders(settings)
-train, val = share_out(fabric, train, is_train=True), share_out(fabric, val, is_train=False)
+TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--rdzv-backend=c10d"]
+TORCHRUN += ["--rdzv-endpoint=localhost:0"]
+SETTINGS = {"image_size": (32, 64), "width": 4, "accelerator": "cpu", "seed": 3}
 
-model = build(settings)
-val_loss, matrix = validate(fabric, model, val, LOSSES["cross_entropy"])
-results = {"val_loss": val_loss, "matrix": matrix, "images": len(val.sampler)}
 
-for loss in ("cross_entropy", "focal"):
-    torch.manual_seed(0)
-    small = nn.Conv2d(3, 19, 3, padding=1)  # without batch norm, which on GPUs is nn.SyncBatchNorm
-    trained, optimizer = fabric.setup(small, torch.optim.SGD(small.parameters(), 0.1))
-    results[loss] = train_epoch(fabric, trained, optimizer, train, LOSSES[loss])
-    results[loss, "weight"] = small.weight.detach().clone()
+def compute(data: Path, cache: Path, out: Path) -> None:
+    """What each process does: ``RANK.pt`` in ``out`` holds what it has found."""
+    fabric = Fabric(accelerator="cpu", devices=2)
+    fabric.launch()
+    settings = Settings(data=data, cache=cache, batch_size=1, image_size=(32, 64), width=4, accelerator="cpu", seed=3)
+    train, val = loaders(settings)
+    train, val = share_out(fabric, train, is_train=True), share_out(fabric, val, is_train=False)
 
-foreign = DataLoader(TensorDataset(torch.arange(5)), batch_size=1)
-results["foreign"] = [batch.item() for (batch,) in share_out(fabric, foreign, is_train=True)]
+    model = build(settings)
+    val_loss, matrix = validate(fabric, model, val, LOSSES["cross_entropy"])
+    results = {"val_loss": val_loss, "matrix": matrix, "images": len(val.sampler)}
 
-original, bad = train.dataset.transform, list(train.sampler)[1]  # of the second batch
-def spoil(image, mask, rng):
-    image, target = original(image, mask, rng)
-    mine = fabric.global_rank == 1 and rng.bit_generator.seed_seq.entropy[-1] == bad
-    return image * (torch.inf if mine else 1), target
-train.dataset.transform = spoil
-try:
-    train_epoch(fabric, trained, optimizer, train, LOSSES["cross_entropy"])
-except CourseError as error:
-    results["fault"] = str(error)
-results["bad"] = train.dataset.frames[bad].image.name
-torch.save(results, out / f"{fabric.global_rank}.pt")
-"""
+    for loss in ("cross_entropy", "focal"):
+        torch.manual_seed(0)
+        small = nn.Conv2d(3, 19, 3, padding=1)  # without batch norm, which on GPUs is nn.SyncBatchNorm
+        trained, optimizer = fabric.setup(small, torch.optim.SGD(small.parameters(), 0.1))
+        results[loss] = train_epoch(fabric, trained, optimizer, train, LOSSES[loss])
+        results[loss, "weight"] = small.weight.detach().clone()
+
+    foreign = DataLoader(TensorDataset(torch.arange(5)), batch_size=1)
+    results["foreign"] = [batch.item() for (batch,) in share_out(fabric, foreign, is_train=True)]
+
+    original, bad = train.dataset.transform, list(train.sampler)[1]  # of the second batch
+
+    def spoil(image, mask, rng):
+        image, target = original(image, mask, rng)
+        mine = fabric.global_rank == 1 and rng.bit_generator.seed_seq.entropy[-1] == bad
+        return image * (torch.inf if mine else 1), target
+
+    train.dataset.transform = spoil
+    try:
+        train_epoch(fabric, trained, optimizer, train, LOSSES["cross_entropy"])
+    except CourseError as error:
+        results["fault"] = str(error)
+    results["bad"] = train.dataset.frames[bad].image.name
+    torch.save(results, out / f"{fabric.global_rank}.pt")
+
+
+def compute_as(rank: int, port: int, *folders: Path) -> None:
+    """Compute as one of two processes, with the variables that torchrun sets."""
+    os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
+    os.environ |= {"MASTER_ADDR": "localhost", "MASTER_PORT": str(port), "TORCHELASTIC_RUN_ID": "tests"}
+    torch.set_num_threads(1)
+    compute(*folders)
 
 
 @pytest.fixture
 def two(settings, tmp_path):
     """What each of two processes has computed, each with its share of the images, one image in a batch."""
-    script = tmp_path / "both.py"
-    script.write_text(BOTH)
-    done = subprocess.run(
-        [*TORCHRUN, str(script), str(settings.data), str(settings.cache), str(tmp_path)],
-        capture_output=True,
-        text=True,
-        timeout=200,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-    )
-    assert done.returncode == 0, done.stderr
+    folders = (settings.data, settings.cache, tmp_path)
+    if SOAK:
+        environment = os.environ | {
+            "OMP_NUM_THREADS": "1",
+            "PYTHONPATH": os.pathsep.join([str(ROOT), str(Path(__file__).parents[1])]),
+        }
+        done = subprocess.run([*TORCHRUN, __file__, *map(str, folders)], timeout=200, env=environment)
+        assert done.returncode == 0
+    else:
+        with socket.create_server(("localhost", 0)) as free:
+            port = free.getsockname()[1]
+        processes = [SERVER.Process(target=compute_as, args=(rank, port, *folders)) for rank in (0, 1)]
+        for process in processes:
+            process.start()
+        for process in processes:
+            process.join(200)
+            process.kill()  # or pytest would wait for ever for one that waits for the other
+        assert [process.exitcode for process in processes] == [0, 0]
     return [torch.load(tmp_path / f"{rank}.pt", weights_only=False) for rank in (0, 1)]
 
 
@@ -122,3 +130,7 @@ def test_several_processes_on_a_cpu_are_refused(settings, monkeypatch):
 def test_a_loader_of_another_kind_stays_as_it_is_in_one_process(settings):
     loader = DataLoader(TensorDataset(torch.arange(4)), batch_size=2)
     assert share_out(make_fabric(settings), loader, is_train=True) is loader
+
+
+if __name__ == "__main__":
+    compute(*map(Path, sys.argv[1:4]))
