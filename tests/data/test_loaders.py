@@ -140,6 +140,9 @@ def test_a_bad_mask_stops_the_loaders_and_a_loader_process_with_its_name(setting
     train = split_loader(settings.replace(workers=2), "train", None, cached=False)
     with pytest.raises(CourseError, match="holds 77, but label ids end at 33"):
         batches(train)
+    # PyTorch's error is part of a cycle that holds the iterator. The garbage collector would come for it during some
+    # later test, when the iterator can no longer reach its processes, and wait five seconds for each of them.
+    train._iterator._shutdown_workers()
 
 
 def test_torchvision_opens_the_same_folder(data_root):
