@@ -23,6 +23,9 @@ from cs_utils.exceptions import CourseError
 from cs_utils.experiments.runs import describe_machine
 from cs_utils.settings import ROOT
 
+LEAST_SECONDS = 20.0
+"""With less time than this no part is begun: its processes would only just have started."""
+
 
 @dataclass(frozen=True)
 class Part:
@@ -37,10 +40,10 @@ class Part:
 
 PARTS: dict[str, Part] = {
     "correctness": Part(lambda plan: record(plan, "correctness", check_results(plan)), 2),
-    "step": Part(lambda plan: record(plan, "step", time_ways(plan, STEPS)), 3),
-    "prediction": Part(lambda plan: record(plan, "prediction", time_ways(plan, PREDICTIONS)), 1.5),
+    "step": Part(lambda plan: record(plan, "step", time_ways(plan, STEPS)), 5),
+    "prediction": Part(lambda plan: record(plan, "prediction", time_ways(plan, PREDICTIONS)), 2),
     "pieces": Part(lambda plan: record(plan, "pieces", time_pieces(plan)), 0.5),
-    "loading": Part(lambda plan: record(plan, "loading", time_loading(plan)), 1, scenes=True),
+    "loading": Part(lambda plan: record(plan, "loading", time_loading(plan)), 2, scenes=True),
     "recipe": Part(lambda plan: record(plan, "recipe", time_recipe(plan)), 2, scenes=True),
     "best": Part(lambda plan: record(plan, "best", train_best(plan)), 3, scenes=True),
     "evidence": Part(run_evidence, 3, scenes=True),
@@ -92,7 +95,7 @@ def run_parts(plan: Plan, parts: dict[str, Part], make_scenes: Callable[[], None
             if name != "correctness":
                 for maker in makers:
                     maker.join(max(0.0, plan.seconds_left))
-            if plan.seconds_left < 0:
+            if plan.seconds_left < LEAST_SECONDS:
                 print(f"{name}: not begun, the time is over", flush=True)
                 continue
             print(f"{name}: begun after a wait of {time.monotonic() - start:.0f} s", flush=True)

@@ -13,7 +13,7 @@ from benchmarks import limits, losses, metric
 from benchmarks.gpu.clock import measure
 from benchmarks.gpu.graphs import graph_prediction, graph_step
 from benchmarks.gpu.plan import Plan, Row, record
-from benchmarks.step import course_prediction, course_step, find_device, textbook_prediction, textbook_step
+from benchmarks.step import course_prediction, course_step, textbook_prediction, textbook_step
 from benchmarks.turns import Action
 from cs_utils.models.inspect import meta_model, multiply_adds
 from cs_utils.settings import Settings
@@ -32,6 +32,8 @@ class Way:
     unit: Unit
     """What its products are computed in. PyTorch's own choice is TF32 in convolutions."""
     network: str = "U-Net"
+    on_cpu: bool = True
+    """Whether a CPU can do it too."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class Ways:
     main: tuple[str, ...]
     """Tried at every size."""
     late: Mapping[str, Way]
-    """Tried last, for they take long to start, and on a GPU only."""
+    """Tried last, for they take long to start; not at the small size."""
     operations: int
     """For each multiplication of a prediction with its addition."""
 
@@ -79,11 +81,9 @@ def _ways(textbook: Callable[..., Action], course: Callable[..., Action], graph:
         "course, bf16": Way(_course(course, **FAST | {"memory_format": "contiguous"}), "bfloat16"),
         "course, bf16, channels_last": Way(_course(course, **FAST), "bfloat16"),
     }
+    ways["bf16, channels_last, CUDA graph"] = Way(graph, "bfloat16", on_cpu=False)
     others = {f"{name}, TF32 loop": Way(_textbook(textbook, name), "tf32", name) for name in OTHERS}
-    late = {
-        "bf16, channels_last, CUDA graph": Way(graph, "bfloat16"),
-        "course, bf16, channels_last, compiled": Way(_course(course, **FAST, compile=True), "bfloat16"),
-    }
+    late = {"course, bf16, channels_last, compiled": Way(_course(course, **FAST, compile=True), "bfloat16")}
     return Ways(ways | others, ("float32 loop", "TF32 loop", "course, bf16, channels_last"), late, operations)
 
 
@@ -122,7 +122,8 @@ def cases(plan: Plan, ways: Ways) -> Iterator[tuple[Size, int, int, str, Way]]:
     """Size, batch, width and way; the talk's own come first."""
     if plan.small:
         for name, way in ways.all.items():
-            yield (32, 64), 2, 4, name, way
+            if way.on_cpu:
+                yield (32, 64), 2, 4, name, way
         return
     talk, large = (256, 512), (512, 1024)
     for width in (64, 16):
@@ -132,9 +133,8 @@ def cases(plan: Plan, ways: Ways) -> Iterator[tuple[Size, int, int, str, Way]]:
     for (size, batch), width in product(((talk, 16), (large, 4), (large, 16)), (64, 16)):
         for name in ways.main:
             yield size, batch, width, name, ways.all[name]
-    if find_device().type == "cuda":
-        for (name, way), width in product(ways.late.items(), (64, 16)):
-            yield talk, 4, width, name, way
+    for (name, way), width in product(ways.late.items(), (64, 16)):
+        yield talk, 4, width, name, way
 
 
 def time_pieces(plan: Plan) -> Iterator[Row]:

@@ -81,7 +81,7 @@ def images_per_second(loader: DataLoader, use: Callable[[Tensor, Tensor], object
 
 def time_loading(plan: Plan) -> Iterator[Row]:
     """Images a second that the loader gives by its processes, alone and to training steps."""
-    settings, seconds = talk_settings(plan), 0.2 if plan.small else 3
+    settings, seconds = talk_settings(plan), 0.2 if plan.small else 2
     make_scenes(settings)
     step = make_course_step(settings)
     for workers in (0, 2) if plan.small else (0, 1, 2, 4, 8, 16):
