@@ -118,7 +118,7 @@ def train_best(plan: Plan) -> Iterator[Row]:
     photos = CAMVID.is_dir()
     weights = plan.scratch / "best-minicity.safetensors"
     network = build(scenes)
-    yield from fit_in_time(plan.share(0.4 if photos else 1.0), "best-minicity", network, scenes)
+    yield from fit_in_time(plan.share(0.4 if photos else SLACK), "best-minicity", network, scenes)
     save_weights(network, weights, scenes)
     tests = {"MiniCity": (find_frames(scenes.data, "val")[: scenes.val_images], scenes.image_size)}
     if photos:
@@ -129,7 +129,7 @@ def train_best(plan: Plan) -> Iterator[Row]:
     score(plan, network, "best-minicity", tests)
     if photos:
         network = build(streets)
-        yield from fit_in_time(plan, "best-camvid", network, streets)
+        yield from fit_in_time(plan.share(SLACK), "best-camvid", network, streets)
         score(plan, network, "best-camvid", tests)
 
 
@@ -146,8 +146,8 @@ def fit_in_time(plan: Plan, name: str, network: nn.Module, settings: Settings) -
     training = prepare(network, train, val, settings)
     for row in epochs(training):
         yield {"run": name, "planned": count} | row
-        if plan.seconds_left < 0:
-            break
+        if plan.seconds_left < row["seconds"]:
+            break  # before the part's own time is over, or there were no scores
     network.load_state_dict(training.scored.state_dict())
     free_memory()
 
