@@ -167,7 +167,7 @@ def evaluate(
         accelerator: kind of device to compute on.
     """
     from cs_utils.data.cityscapes import find_frames, read_frame
-    from cs_utils.data.loaders import choose_subset, spread
+    from cs_utils.data.loaders import choose_frames, spread
     from cs_utils.data.transforms import match_color, measure_color
     from cs_utils.evaluation.official import compare, load_evaluator
     from cs_utils.evaluation.predict import Evaluation, evaluate
@@ -180,7 +180,7 @@ def evaluate(
     chosen = Settings(data=data, accelerator=accelerator, val_images=images)
     path = weights or COURSE_WEIGHTS
     model, settings = load_weights(path, chosen)
-    frames = choose_subset(find_frames(settings.data, split), settings.val_images)
+    frames = choose_frames(settings.data, split, settings.val_images)
     seen = "" if size is None else f" at {size[1]}x{size[0]}"
     change = None
     if color_of:

@@ -14,9 +14,11 @@ import pytest
 from cs_utils.cli import COMMANDS, main
 from cs_utils.data.cityscapes import find_frames
 from cs_utils.data.loaders import loaders
+from cs_utils.data.sources import minicity_frame
 from cs_utils.models.zoo import build, save_weights
 from cs_utils.settings import HOME, ROOT, Settings
 from cs_utils.training.checkpoints import BEST
+from helpers import draw_frame
 
 
 @pytest.fixture
@@ -111,6 +113,23 @@ def test_from_training_to_prediction(flags, settings, capsys, tmp_path):
     assert "no photos in" in capsys.readouterr().err
     assert main([*submission, str(photo)]) == 2
     assert "name photos or --submission, not both" in capsys.readouterr().err
+
+
+def test_a_number_of_minicity_scenes_is_the_same_scenes_whatever_else_lies_there(flags, settings, tmp_path, capsys):
+    """The scene that is drawn last shows a class that no other has: a subset that covers the classes would take it."""
+    save_weights(build(settings), settings.runs / "w.safetensors", settings)
+    evaluation = ["evaluate", "--weights", str(settings.runs / "w.safetensors"), "--accelerator", "cpu"]
+    exported = []
+    for count in (2, 4):
+        root = tmp_path / f"{count} scenes"
+        for number in range(count):
+            frame = minicity_frame(root, "val", number)
+            draw_frame(root, "val", frame.city, number, int(frame.name[-6:]))
+        frame.polygons.write_text(frame.polygons.read_text().replace('"car"', f'"{"car" if count == 2 else "train"}"'))
+        out = tmp_path / f"of {count}"
+        assert main([*evaluation, "--data", str(root), "--images", "2", "--export", str(out)]) == 0
+        exported.append(sorted(path.name for path in out.iterdir()))
+    assert exported[0] == exported[1]
 
 
 def test_a_score_that_is_not_the_official_one_is_an_error(flags, settings, capsys, monkeypatch):
