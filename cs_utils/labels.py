@@ -149,8 +149,9 @@ def find_label(name: str) -> Label | None:
     return BY_NAME.get(name) or BY_NAME.get(name.removesuffix("group"))
 
 
-def instance_to_id(instances: np.ndarray) -> np.ndarray:
+def instance_to_id(instances: ArrayLike) -> np.ndarray:
     """Map instance ids to label ids: id * 1000 + number becomes id, a plain id stays; any shape, same dtype."""
+    instances = np.asarray(instances)
     return np.where(instances < 1000, instances, instances // 1000)
 
 

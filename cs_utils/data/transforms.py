@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from cs_utils.exceptions import CourseError
 from cs_utils.labels import SLIDE_VOID, VOID, train_id_to_slide
 
 MEAN = np.array([0.485, 0.456, 0.406], dtype=np.float32)
@@ -27,6 +28,18 @@ MAX_FACTOR, MAX_HUE = 0.6, 30.0
 """At full strength, brightness, contrast and saturation change by up to this share, and the hue by so many degrees."""
 LUMA = np.array([0.299, 0.587, 0.114])
 """Weights of R, G and B in a pixel's grey; ITU-R BT.601."""
+
+
+def check_image(image: np.ndarray) -> None:
+    """Refuse what is not an image, in one line; OpenCV would do so in its own words, or compute nonsense.
+
+    Raises:
+        CourseError: it is not a NumPy array (H, W, 3) of uint8.
+    """
+    shape, dtype = tuple(getattr(image, "shape", ())), getattr(image, "dtype", type(image).__name__)
+    if not isinstance(image, np.ndarray) or dtype != np.uint8 or len(shape) != 3 or shape[2] != 3:
+        what = f"{type(image).__name__} {shape} of {dtype}"
+        raise CourseError(f"an image is a NumPy array (H, W, 3) of uint8, 0 to 255, and this is {what}: convert it")
 
 
 def resize_image(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -155,10 +168,15 @@ def add_noise(image: np.ndarray, sigma: float, rng: np.random.Generator) -> np.n
 
 
 def normalize(image: np.ndarray) -> Tensor:
-    """Scale an image to about zero mean and unit deviation: (H, W, 3) uint8 -> (3, H, W) float32."""
+    """Scale an image to about zero mean and unit deviation: (H, W, 3) uint8 -> (3, H, W) float32.
+
+    Raises:
+        CourseError: it is not an array (H, W, 3) of uint8.
+    """
+    check_image(image)
     scaled = np.empty((3, *image.shape[:2]), dtype=np.float32)
     for channel, plane in enumerate(cv2.split(image)):  # (H, W, 3) -> three times (H, W)
-        cv2.LUT(plane, NORMALIZED[:, channel], dst=scaled[channel])
+        scaled[channel] = cv2.LUT(plane, NORMALIZED[:, channel])
     return torch.from_numpy(scaled)
 
 
@@ -176,7 +194,8 @@ def encode(mask: np.ndarray, void_value: int = VOID) -> Tensor:
     """
     if void_value not in (VOID, SLIDE_VOID):
         raise ValueError(f"void_value={void_value} is unknown: give {VOID} (ignored) or {SLIDE_VOID} (a class)")
-    return torch.from_numpy((train_id_to_slide(mask) if void_value == SLIDE_VOID else mask).astype(np.int64))
+    encoded = train_id_to_slide(mask) if void_value == SLIDE_VOID else np.asarray(mask)
+    return torch.from_numpy(encoded.astype(np.int64))
 
 
 @dataclass(frozen=True)

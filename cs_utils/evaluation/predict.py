@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from cs_utils.data.cityscapes import Frame, read_frame, read_instances, write_png
-from cs_utils.data.transforms import normalize, resize_image
+from cs_utils.data.transforms import check_image, normalize, resize_image
 from cs_utils.exceptions import CourseError
 from cs_utils.labels import NUM_CLASSES, VOID, colorize, slide_to_train_id, train_id_to_id
 from cs_utils.metrics.confusion import category_iou, class_counts, confusion_matrix, mean_score, scores
@@ -94,7 +94,12 @@ def predict_scenes(
 
 
 def compute_logits(model: nn.Module, image: np.ndarray, size: tuple[int, int]) -> Tensor:
-    """Show a network a photo at ``size`` (h, w): (H, W, 3) uint8 RGB -> logits (C, h, w) on the model's device."""
+    """Show a network a photo at ``size`` (h, w): (H, W, 3) uint8 RGB -> logits (C, h, w) on the model's device.
+
+    Raises:
+        CourseError: the photo is not an array (H, W, 3) of uint8.
+    """
+    check_image(image)
     device = next(model.parameters()).device
     small = normalize(resize_image(image, size)).to(device)
     with evaluating(model):
@@ -252,7 +257,12 @@ def export_label_ids(prediction: np.ndarray, frame: Frame, folder: Path) -> Path
 
 
 def overlay(image: np.ndarray, train_ids: np.ndarray, opacity: float = 0.5) -> np.ndarray:
-    """Lay the class colours over a photo: (H, W, 3) and (H, W) uint8 -> (H, W, 3) uint8; void stays photo."""
+    """Lay the class colours over a photo: (H, W, 3) and (H, W) uint8 -> (H, W, 3) uint8; void stays photo.
+
+    Raises:
+        CourseError: the photo is not an array (H, W, 3) of uint8.
+    """
+    check_image(image)
 
     def blend(photo: np.ndarray, ids: np.ndarray) -> np.ndarray:
         mixed = cv2.addWeighted(photo, 1 - opacity, colorize(ids), opacity, 0)

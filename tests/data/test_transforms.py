@@ -92,6 +92,7 @@ def test_void_is_255_when_ignored_and_20_as_a_class():
     encoded = transforms.encode(mask, void_value=20)
     assert encoded.tolist() == [[0, 18, 20]]
     assert encoded.dtype == torch.int64
+    assert torch.equal(transforms.encode(torch.tensor([[0, 18, 255]]), void_value=20), encoded)
 
 
 def test_the_pipeline_gives_what_the_network_wants(scene):

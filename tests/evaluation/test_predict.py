@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -32,6 +34,27 @@ def test_a_prediction_has_the_photos_own_size(settings):
     mask = predict(ByColour(), image, settings.image_size)
     assert mask.shape == (50, 33)
     assert mask.dtype == np.uint8
+
+
+@pytest.mark.parametrize(
+    ("wrong", "what"),
+    [
+        (np.zeros((4, 6, 3), np.float32), "ndarray (4, 6, 3) of float32"),
+        (np.zeros((4, 6, 3), np.int64), "ndarray (4, 6, 3) of int64"),
+        (np.zeros((4, 6), np.uint8), "ndarray (4, 6) of uint8"),  # of which it made three channels, two never written
+        (np.zeros((4, 6, 4), np.uint8), "ndarray (4, 6, 4) of uint8"),
+        (torch.zeros(3, 4, 6), "Tensor (3, 4, 6) of torch.float32"),
+        ([[0]], "list () of list"),
+    ],
+)
+def test_what_is_not_an_image_is_said_in_one_line(wrong, what):
+    for act in (normalize, lambda wrong: predict(ByColour(), wrong, (32, 64)), lay_over):
+        with pytest.raises(CourseError, match=re.escape(f"and this is {what}: convert it")):
+            act(wrong)
+
+
+def lay_over(image):
+    return overlay(image, np.zeros((4, 6), np.uint8))
 
 
 def test_logits_are_enlarged_before_the_class_is_chosen(settings):
