@@ -57,12 +57,23 @@ def build(settings: Settings) -> nn.Module:
             else, unless ``start`` names a file that holds them.
 
     Raises:
-        CourseError: the file of the first weights is missing or broken, or is of another network.
+        CourseError: the file of the first weights is missing or broken, or is of another network; or both ``start`` and
+            ``pretrained`` are given; or the weights cannot be fetched.
     """
+    if settings.start and settings.pretrained:
+        raise CourseError("setting pretrained has no effect with start, which replaces its weights: leave it out")
     # No device is touched: processes for several GPUs may yet be started from this one.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
-        model = _build(settings)
+        try:
+            model = _build(settings)
+        except OSError as error:
+            if not settings.pretrained:
+                raise
+            reason = str(error).partition("\n")[0]
+            raise CourseError(
+                f"the weights for pretrained=True cannot be fetched ({reason}): go online, or leave it out"
+            ) from None
     if settings.start:
         fill(model, read_weights(settings.start)[0], settings.start)
     return model

@@ -100,6 +100,25 @@ def test_a_network_starts_from_the_weights_of_another_run(tmp_path):
         build(Settings(width=8, start=tmp_path / "first.safetensors"))
 
 
+@pytest.mark.parametrize("name", ["fcn", "deeplabv3plus", "segformer"])
+def test_weights_that_cannot_be_fetched_are_one_line(name, monkeypatch, tmp_path):
+    def offline(*_, **__):
+        raise OSError(101, "Network is unreachable")
+
+    monkeypatch.setattr("socket.socket.connect", offline)
+    monkeypatch.setattr("socket.getaddrinfo", offline)
+    monkeypatch.setattr("torch.hub.get_dir", lambda: str(tmp_path))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    with pytest.raises(CourseError, match=r"pretrained=True cannot be fetched \(.+\): go online") as error:
+        build(SMALL.replace(model=name, pretrained=True))
+    assert "\n" not in str(error.value)
+
+
+def test_pretrained_weights_that_would_be_replaced_are_refused(tmp_path):
+    with pytest.raises(CourseError, match="pretrained has no effect with start"):
+        build(Settings(model="fcn", pretrained=True, start=tmp_path / "first.safetensors"))
+
+
 def test_a_weights_file_is_not_blamed_for_the_settings_of_the_one_who_loads_it(tmp_path, monkeypatch):
     """DeepLabv3+ cannot be trained with one image in a batch, but predicts well with that setting."""
     monkeypatch.setattr(zoo, "build", lambda settings: torch.nn.Conv2d(3, 19, 1))
