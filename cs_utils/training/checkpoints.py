@@ -63,8 +63,11 @@ def identify(training: Training) -> dict[str, Any]:
 def _identify_data(dataset: Dataset) -> str:
     if not isinstance(dataset, StreetScenes):
         return f"{len(dataset)} of {type(dataset).__name__}"
-    listing = "\n".join(f"{frame.split} {frame.name} {frame.label_ids.stat().st_size}" for frame in dataset.frames)
-    return hashlib.sha256(listing.encode()).hexdigest()
+    digest = hashlib.sha256()
+    for frame in dataset.frames:
+        sizes = [path.stat().st_size for path in (frame.image, frame.label_ids)]
+        digest.update(f"{frame.split} {frame.name} {sizes}\n".encode(errors="surrogateescape"))
+    return digest.hexdigest()
 
 
 @contextmanager

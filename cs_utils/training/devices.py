@@ -63,6 +63,16 @@ def set_up(
     return fabric.setup(torch.compile(model) if settings.compile else model, optimizer)
 
 
+def explain_compile_error(error: Exception) -> CourseError | None:
+    """The error in one line if torch.compile cannot make its kernels, or None."""
+    if not type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
+        return None
+    reason = str(getattr(error, "inner_exception", error)).partition("\n")[0]
+    return CourseError(
+        f"torch.compile cannot make its kernels ({reason}): install what it lacks, or train without --compile"
+    )
+
+
 def share_out(fabric: Fabric, loader: DataLoader, is_train: bool) -> DataLoader:
     """Give each process its share of a loader's images.
 

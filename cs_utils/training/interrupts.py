@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader
 
 from cs_utils.data.loaders import StreetScenes, explain_loader_error
 from cs_utils.exceptions import Diverged, Halted
+from cs_utils.training.devices import explain_compile_error
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -53,19 +54,32 @@ def halting_between_steps(fabric: Fabric) -> Iterator[Callable[[], None]]:
         signal.signal(number, receive)
     try:
         yield halt
-    except (RuntimeError, OSError, EOFError) as error:
+    except (RuntimeError, OSError, EOFError):
         # A signal to all processes may also end a loader process. Who waits for it then fails: it is gone, or the file
         # through which it shared a batch is, or what it sent ends in its middle.
         if received:
             raise Halted(received) from None
-        if explained := explain_loader_error(error):
-            raise explained from None
         raise
     finally:
         for number in kept:
             signal.signal(number, old[number])
         if group is not None:
             dist.destroy_process_group(group)
+
+
+@contextmanager
+def explaining_errors() -> Iterator[None]:
+    """Say in one line what PyTorch says in dozens: loader processes without memory, or a compiler that is missing.
+
+    Raises:
+        CourseError: in place of such an error.
+    """
+    try:
+        yield
+    except (RuntimeError, OSError) as error:
+        if explained := explain_loader_error(error) or explain_compile_error(error):
+            raise explained from None
+        raise
 
 
 def refuse_nan(fabric: Fabric, losses: Tensor, loader: DataLoader, kind: str) -> None:

@@ -34,7 +34,7 @@ from cs_utils.settings import Settings
 from cs_utils.training.callbacks import Callback, EarlyStopping, TensorBoard, keep_best, print_row, write_history
 from cs_utils.training.checkpoints import claimed, identify, load_checkpoint, open_run, read_best, save_checkpoint
 from cs_utils.training.devices import on_main, share_of_pixels
-from cs_utils.training.interrupts import halting_between_steps, refuse_nan
+from cs_utils.training.interrupts import explaining_errors, halting_between_steps, refuse_nan
 from cs_utils.training.setup import Loss, Training, prepare
 
 
@@ -62,7 +62,7 @@ def train_epoch(
     before_step: Callable[[int], None] = lambda step: None,
     after_step: Callable[[], None] = lambda: None,
 ) -> float:
-    """Train for one epoch; return the mean loss of its batches.
+    """Train for one epoch; return the mean loss of its batches, those left out whose pixels are all void.
 
     Raises:
         CourseError: a loss is NaN or infinite, or all pixels are void.
@@ -70,7 +70,7 @@ def train_epoch(
     model.train()
     # Kept on the device: asking for each batch's loss would make the processor wait for a GPU.
     losses = torch.zeros(len(loader), device=fabric.device)
-    labelled = torch.zeros((), dtype=torch.int64, device=fabric.device)
+    labelled = torch.zeros(len(loader), dtype=torch.int64, device=fabric.device)  # pixels that count
     bar = tqdm(loader, desc=title, unit="batch", leave=False, disable=None if fabric.is_global_zero else True)
     for step, (image, target) in enumerate(bar):
         before_step(step)
@@ -81,16 +81,17 @@ def train_epoch(
         optimizer.step()
         after_step()
         losses[step] = loss.detach()
-        labelled += (target != VOID).sum()
+        labelled[step] = (target != VOID).sum()
     # Where the last step has broken the weights, no later loss would show it in time.
     norm = nn.utils.get_total_norm([weight.detach() for weight in model.parameters()])
     losses[-1] = torch.where(norm.isfinite(), losses[-1], math.nan)
-    mean, labelled = fabric.all_reduce(losses.mean(), reduce_op="mean"), fabric.all_reduce(labelled, reduce_op="sum")
-    if not mean.isfinite():
-        refuse_nan(fabric, losses, loader, "training")
-    if not labelled:
+    total, labelled = fabric.all_reduce(losses.sum(), reduce_op="mean"), fabric.all_reduce(labelled, reduce_op="sum")
+    if not labelled.any():
         raise CourseError("no pixel of the training images has a class, all are void: give other images")
-    return float(mean)
+    if not total.isfinite():
+        refuse_nan(fabric, losses, loader, "training")
+    # A batch that is all void costs nothing; counted, it would be a perfect one.
+    return float(total / (labelled > 0).sum())
 
 
 def validate(fabric: Fabric, model: nn.Module, loader: DataLoader, loss_function: Loss) -> tuple[float, Tensor]:
@@ -177,11 +178,13 @@ def epochs(training: Training, before_step: Callable[[], None] = lambda: None) -
         ``train_seconds``, and ``seconds``, which include the validation.
 
     Raises:
-        CourseError: a loss is NaN or infinite, all pixels are void, or a photo cannot be read.
+        CourseError: a loss is NaN or infinite, all pixels are void, a photo cannot be read, loader processes have no
+            memory, or torch.compile cannot make its kernels.
     """
     with keeping_memory(training.settings.keep_memory):
         while len(training.rows) < training.settings.epochs:
-            training.rows.append(run_epoch(training, before_step))
+            with explaining_errors():
+                training.rows.append(run_epoch(training, before_step))
             yield training.rows[-1]
 
 

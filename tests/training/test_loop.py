@@ -8,7 +8,8 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch import nn
-from torch.utils.data import DataLoader, IterableDataset, TensorDataset
+from torch._inductor.exc import InvalidCxxCompiler
+from torch.utils.data import DataLoader, Dataset, IterableDataset, Subset, TensorDataset
 
 from cs_utils.data.cityscapes import write_png
 from cs_utils.data.files import write_atomic
@@ -177,6 +178,15 @@ def test_resuming_on_other_images_is_refused(settings):
     train_once(settings)
     with pytest.raises(CourseError, match=r"last.ckpt was made with frames="):
         fit(build(settings), *loaders(settings.replace(train_images=4)), settings, resume=True)
+
+
+@pytest.mark.parametrize("kind", ["image", "label_ids"])
+def test_resuming_on_changed_images_is_refused(settings, kind):
+    train_once(settings)
+    path = getattr(loaders(settings)[0].dataset.frames[0], kind)
+    write_png(path, np.zeros((32, 64, 3) if kind == "image" else (32, 64), np.uint8))
+    with pytest.raises(CourseError, match=r"last.ckpt was made with frames="):
+        train_once(settings.replace(epochs=3), resume=True)
 
 
 @pytest.mark.parametrize("content", ["tensor", "part", "history", "identity", "optimizer"])
@@ -445,6 +455,18 @@ def test_the_validation_loss_does_not_depend_on_the_batch_size(settings):
     assert losses[0] == pytest.approx(losses[1], rel=1e-6)
 
 
+def test_a_training_batch_that_is_all_void_does_not_count_as_a_perfect_one(settings):
+    chosen = settings.replace(batch_size=1, rotation=0.0, blur=0.0, flip=0.0, learning_rate=0.0, epochs=1)
+    train, val = loaders(chosen)
+    for frame in train.dataset.frames[:2]:
+        write_png(frame.label_ids, np.zeros((32, 64), np.uint8))
+    part = Subset(loaders(chosen)[0].dataset, range(2, 6))
+    model = build(chosen)
+    without = fit(build(chosen), DataLoader(part, batch_size=1), val, chosen.replace(run="without")).history
+    history = fit(model, *loaders(chosen), chosen).history
+    assert history["train_loss"][0] == pytest.approx(without["train_loss"][0], rel=1e-5)
+
+
 def test_training_images_without_a_class_are_refused(settings):
     for frame in loaders(settings)[0].dataset.frames:
         write_png(frame.label_ids, np.zeros((32, 64), np.uint8))
@@ -471,3 +493,33 @@ def test_deeplab_needs_two_images_in_a_batch(settings):
     chosen = settings.replace(model="deeplabv3plus", batch_size=1)
     with pytest.raises(CourseError, match="batch_size=1 is too small: deeplabv3plus"):
         prepare(build(settings), *loaders(chosen), chosen)
+
+
+class WithoutMemory(Dataset):
+    """Fails as a loader process in Docker's 64 MB of shared memory does."""
+
+    def __len__(self):
+        return 4
+
+    def __getitem__(self, index):
+        raise RuntimeError("unable to allocate shared memory(shm) for file </torch_1>: No space left on device (28)")
+
+
+def test_loader_processes_without_memory_are_one_line_in_every_training(settings):
+    train, val = DataLoader(WithoutMemory(), batch_size=2), loaders(settings)[1]
+    with pytest.raises(CourseError, match="--shm-size"):
+        fit(build(settings), train, val, settings)
+    with pytest.raises(CourseError, match="--shm-size"):
+        list(epochs(prepare(build(settings), train, val, settings)))
+
+
+def test_a_missing_compiler_is_one_line(settings, monkeypatch):
+    compile_network = torch.compile
+
+    def no_compiler(graph, inputs):
+        raise InvalidCxxCompiler
+
+    monkeypatch.setattr(torch, "compile", lambda model, **_: compile_network(model, backend=no_compiler))
+    with pytest.raises(CourseError, match=r"No working C\+\+ compiler .*or train without --compile") as error:
+        train_once(settings.replace(compile=True))
+    assert "\n" not in str(error.value)
