@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils.flop_counter import FlopCounterMode
 
-from cs_utils.models.modes import evaluating, keeping_memory
+from cs_utils.models.modes import evaluating, keeping_memory, keeping_modes
 from cs_utils.models.zoo import build, count_parameters
 from cs_utils.settings import Settings
 
@@ -37,7 +37,7 @@ class _WithoutNumbers(TorchFunctionMode):
         self, func: Callable, types: Any, args: tuple = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         meta = {"device": "meta"} if func in (torch.empty, torch.zeros, torch.ones) else {}
-        return func(*args, **{**(kwargs or {}), **meta})
+        return func(*args, **(kwargs or {}) | meta)
 
 
 @cache
@@ -66,7 +66,7 @@ def activation_bytes(model: nn.Module, size: tuple[int, int]) -> int:
     """Bytes that a training step keeps from the forward pass for the backward pass, for each image of (height, width).
 
     Counts what autograd saves inside the network, each piece of memory once however many layers save it, and neither
-    the parameters nor the loss. Leaves the model in the mode it was in; its running statistics see two black images.
+    the parameters nor the loss. Leaves every module in the mode it was in; its running statistics see two black images.
     """
     kept: dict[int, torch.UntypedStorage] = {}
 
@@ -78,10 +78,8 @@ def activation_bytes(model: nn.Module, size: tuple[int, int]) -> int:
         return tensor
 
     images = 2  # batch norm after DeepLabv3+'s global pooling wants more than one
-    was_training = model.training
-    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+    with keeping_modes(model), torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
         model.train()(_images(model, images, size))
-    model.train(was_training)
     for tensor in (*model.parameters(), *model.buffers()):
         kept.pop(tensor.untyped_storage()._cdata, None)
     return sum(storage.nbytes() for storage in kept.values()) // images

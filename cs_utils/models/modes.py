@@ -16,19 +16,25 @@ from cs_utils.settings import MemoryFormat
 
 
 @contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """Put a model into evaluation mode, without gradients; afterwards every module is in its own old mode again.
+def keeping_modes(model: nn.Module) -> Iterator[None]:
+    """Put every module back into its own old mode afterwards.
 
     Module by module, since a frozen batch norm stays in evaluation mode while its network trains.
     """
     modes = [(module, module.training) for module in model.modules()]
-    model.eval()
     try:
-        with torch.no_grad():
-            yield
+        yield
     finally:
         for module, was_training in modes:
             module.training = was_training
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Put a model into evaluation mode, without gradients; afterwards every module is in its own old mode again."""
+    with keeping_modes(model), torch.no_grad():
+        model.eval()
+        yield
 
 
 def keep_memory() -> None:

@@ -56,7 +56,10 @@ def test_a_meta_model_counts_as_the_real_network_does(name):
     assert count_parameters(shape) == count_parameters(real)
     assert multiply_adds(shape, (32, 64)) == multiply_adds(real, (32, 64))
     assert activation_bytes(shape.eval(), (32, 64)) == activation_bytes(real, (32, 64))
-    assert not shape.training
+    assert not any(module.training for module in shape.modules())
+    frozen = next(module for module in shape.train().modules() if isinstance(module, nn.BatchNorm2d)).eval()
+    activation_bytes(shape, (32, 64))
+    assert [module for module in shape.modules() if not module.training] == [frozen]
 
 
 @pytest.mark.parametrize("name", get_args(Model))
