@@ -57,7 +57,7 @@ class Facade:
     glazing: Glazing = Glazing()
 
     def paint(self, view: View) -> tuple[np.ndarray, None]:
-        """See the module's docstring."""
+        """Return rgb and alpha of each pixel of ``view``, in the form that `materials` describes."""
         if self.kind == "glass" and not self.blank:
             return self._curtain_wall(view), None
         rgb = masonry(view, self.kind, self.color, self.seed)

@@ -47,7 +47,7 @@ class Asphalt:
     seed: float = 0.0
 
     def paint(self, view: View) -> tuple[np.ndarray, None]:
-        """See the module's docstring."""
+        """Return rgb and alpha of each pixel of ``view``, in the form that `materials` describes."""
         wear = self.wear
         coarse = noise(view, "cloud", 23.0, 2.2, self.seed)
         fine = noise(view, "grain", 1.6, 1.0, self.seed)
@@ -140,7 +140,7 @@ class Paving:
     kerb_tone: float = 0.52
 
     def paint(self, view: View) -> tuple[np.ndarray, None]:
-        """See the module's docstring."""
+        """Return rgb and alpha of each pixel of ``view``, in the form that `materials` describes."""
         dirt = 0.03 + 0.1 * (13.0 * self.seed % 1.0)
         tone = (
             1.0 + dirt * noise(view, "cloud", 12.0, 1.0, self.seed) + 0.06 * noise(view, "grain", 1.3, 1.0, self.seed)
@@ -175,7 +175,7 @@ class Grass:
     seed: float = 0.0
 
     def paint(self, view: View) -> tuple[np.ndarray, None]:
-        """See the module's docstring."""
+        """Return rgb and alpha of each pixel of ``view``, in the form that `materials` describes."""
         patch = noise(view, "cloud", 7.0, 1.0, self.seed)
         blades = noise(view, "leaf", 1.5, 1.0, self.seed)
         broad = noise(view, "cloud", 31.0, 1.0, self.seed + 0.2)
@@ -200,7 +200,7 @@ class Rails:
     seed: float = 0.0
 
     def paint(self, view: View) -> tuple[np.ndarray, None]:
-        """See the module's docstring."""
+        """Return rgb and alpha of each pixel of ``view``, in the form that `materials` describes."""
         tone = (
             1.0 + 0.07 * noise(view, "cloud", 11.0, 1.0, self.seed) + 0.12 * noise(view, "grain", 1.1, 1.0, self.seed)
         )
@@ -223,7 +223,7 @@ class Masonry:
     seed: float = 0.0
 
     def paint(self, view: View) -> tuple[np.ndarray, None]:
-        """See the module's docstring."""
+        """Return rgb and alpha of each pixel of ``view``, in the form that `materials` describes."""
         if self.kind == "tiles":
             rows = stripes(view.v, 0.34, 0.0, 0.07, view.foot_v)
             tone = (
@@ -251,7 +251,7 @@ class Fence:
     seed: float = 0.0
 
     def paint(self, view: View) -> tuple[np.ndarray, np.ndarray]:
-        """See the module's docstring."""
+        """Return rgb and alpha of each pixel of ``view``, in the form that `materials` describes."""
         fu, fv = view.foot_u, view.foot_v
         bars = stripes(view.u, self.pitch, 0.0, self.bar, fu) * np.ones(view.shape, np.float32)
         if self.wire:

@@ -43,7 +43,7 @@ class Foliage:
     """How much shines through near the rim, 0..1."""
 
     def paint(self, view: View) -> tuple[np.ndarray, np.ndarray]:
-        """See the module's docstring."""
+        """Return rgb and alpha of each pixel of ``view``, in the form that `materials` describes."""
         # The tile's light falls from its first row on: turn it upside down, for v runs upwards.
         flipped = View(view.u, -view.v, view.foot_u, view.foot_v, view.shade, view.sky, view.shape)
         leaves = noise(flipped, "leaf", self.grain, 1.0, self.seed)

@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -17,6 +20,16 @@ def test_the_environment_chooses_profile_and_folders(monkeypatch):
     assert (settings.epochs, settings.patience, settings.batch_size) == (100, 5, 4)
     assert (settings.image_size, settings.channels, settings.width) == ((256, 512), 21, 64)
     assert settings.void_value == 20
+
+
+def test_one_variable_moves_all_that_is_written(tmp_path):
+    """Of a course that lies where nobody may write; it is read when the package is imported."""
+    script = "import course.execution as c, cs_utils.settings as s; t = s.Settings.from_env(); "
+    environment = {**os.environ, "CS_HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    told = "print(t.data, t.cache, t.runs, c.BUILD, sep='\\n')"
+    done = subprocess.run([sys.executable, "-c", script + told], env=environment, capture_output=True, text=True)
+    folders = [tmp_path / "data" / "minicity", tmp_path / "data" / "cache", tmp_path / "runs", tmp_path / "build"]
+    assert done.stdout.splitlines() == [str(folder.resolve()) for folder in folders]
 
 
 def test_laptop_is_the_default(monkeypatch):

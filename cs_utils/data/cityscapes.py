@@ -146,7 +146,7 @@ def _encoding_problem(frame: Frame) -> str | None:
     try:
         polygons = read_polygons(frame.polygons) if frame.polygons.exists() else None
         return encoding_problem(read_mask(frame.label_ids), polygons)
-    except CourseError:  # whoever reads the file is told
+    except CourseError:  # reading the file will say it
         return None
 
 
@@ -171,12 +171,12 @@ def read_as_stored(path: Path) -> np.ndarray:
     return decode(path, data, cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION)
 
 
-def _read_labels(path: Path, kind: str, mend: str) -> np.ndarray:
+def _read_labels(path: Path, kind: str, advice: str) -> np.ndarray:
     data = read_bytes(path)
     pixels, found = decode(path, data, cv2.IMREAD_UNCHANGED), image_kind(data)
     # By its header: JPEG would have smeared the ids, and the decoder stretches 1, 2 and 4 bits over 0..255.
     if found != kind:
-        raise CourseError(f"{path} is no label image of its kind: it is {found}, and must be {kind}; {mend}")
+        raise CourseError(f"{path} is no label image of its kind: it is {found}, and must be {kind}; {advice}")
     return pixels
 
 

@@ -21,7 +21,7 @@ MAX_DEFLATION = 1032
 
 
 def file_problem(path: Path) -> str | None:
-    """Why a path cannot be read as a file, and the mend, in one line; None where it can be."""
+    """Why a path cannot be read as a file, and what to do, in one line; None where it can be."""
     try:
         # Asked before it is opened: a pipe in a file's place would be waited on for ever.
         is_file = stat.S_ISREG(path.stat().st_mode)

@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from cs_utils.data.cityscapes import Frame, pair, read_as_stored, read_instances, read_mask, read_polygons
 from cs_utils.data.files import stamp
+from cs_utils.data.transforms import LUMA
 from cs_utils.labels import BY_ID, BY_NAME, CLASS_NAMES, CLASSES, LABELS, NUM_CLASSES, REAL_PIXELS, VOID
 
 NAMES = (*CLASS_NAMES, "void")
@@ -26,8 +27,6 @@ GRID = (32, 64)
 """Height and width of the heat maps."""
 SAMPLES = (4, 4)
 """Pixels of a frame that are looked at in each place of the grid, down and across."""
-LUMA = np.array([0.299, 0.587, 0.114])
-"""How bright red, green and blue look (ITU-R BT.601)."""
 THING_NAMES = tuple(label.name for label in CLASSES if label.has_instances)
 """The evaluated classes whose objects are told apart."""
 

@@ -81,7 +81,7 @@ def load_evaluator() -> ModuleType:
             "the official evaluator is not installed: `python -m pip install cityscapesscripts`"
         ) from None
     except ValueError as error:
-        raise CourseError(f"the official evaluator cannot start: {error}; mend or unset that variable") from None
+        raise CourseError(f"the official evaluator cannot start: {error}; correct or unset that variable") from None
     return evalPixelLevelSemanticLabeling
 
 

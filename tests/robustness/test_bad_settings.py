@@ -104,7 +104,7 @@ ANYTHING = st.one_of(
 
 
 def is_right(name: str, value: Any) -> bool:
-    """Whether a setting may have a value: written anew, and only as good as these values need."""
+    """Whether a setting may have a value: written a second time, and only as good as these values need."""
 
     def is_number(number: Any, kinds: tuple[type, ...]) -> bool:
         low, high = limits(name)

@@ -1,4 +1,4 @@
-"""Runs are killed, interrupted and robbed of their disk; each goes on as if nothing had happened.
+"""Runs are killed, interrupted and left without a disk; each goes on as if nothing had happened.
 
 Each run is a process of its own, forked from a server that has imported PyTorch and computed nothing yet. In it the
 points at which a fault may strike are counted: steps, validation batches, halves of writes, renames, decoded frames.

@@ -308,7 +308,7 @@ def test_a_wrong_variable_of_the_evaluator_is_one_line(monkeypatch, tmp_path):
     monkeypatch.delattr(name)
     monkeypatch.delitem(sys.modules, name)
     monkeypatch.setenv("CITYSCAPES_EXPORT_DIR", str(tmp_path / "nowhere"))
-    with pytest.raises(CourseError, match=r"cannot start: CITYSCAPES_EXPORT_DIR .*; mend or unset"):
+    with pytest.raises(CourseError, match=r"cannot start: CITYSCAPES_EXPORT_DIR .*; correct or unset"):
         load_evaluator()
 
 
