@@ -179,9 +179,10 @@ def load_checkpoint(training: Training, identity: dict[str, Any]) -> bytes | Non
         best = state["best"].numpy().tobytes()
         for key, value in identity.items():
             if stored[key] != value:
-                raise CourseError(
-                    f"{path} was made with {key}={stored[key]}, not {value}: resume with that, or name another --run"
-                )
+                found = f"{key}={stored[key]}, not {value}: resume with that"
+                if key == "frames":  # digests, which tell a reader nothing
+                    found = "other photos or labels, or their files have changed: restore them"
+                raise CourseError(f"{path} was made with {found}, or name another --run")
         fill(training.model, state["model"], path)
         if training.average:
             fill(training.average, state["average"], path)

@@ -176,7 +176,7 @@ def test_resuming_with_other_settings_is_refused(settings):
 
 def test_resuming_on_other_images_is_refused(settings):
     train_once(settings)
-    with pytest.raises(CourseError, match=r"last.ckpt was made with frames="):
+    with pytest.raises(CourseError, match=r"last.ckpt was made with other photos or labels"):
         fit(build(settings), *loaders(settings.replace(train_images=4)), settings, resume=True)
 
 
@@ -185,7 +185,7 @@ def test_resuming_on_changed_images_is_refused(settings, kind):
     train_once(settings)
     path = getattr(loaders(settings)[0].dataset.frames[0], kind)
     write_png(path, np.zeros((32, 64, 3) if kind == "image" else (32, 64), np.uint8))
-    with pytest.raises(CourseError, match=r"last.ckpt was made with frames="):
+    with pytest.raises(CourseError, match=r"last.ckpt was made with other photos or labels"):
         train_once(settings.replace(epochs=3), resume=True)
 
 
