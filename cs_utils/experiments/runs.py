@@ -181,6 +181,12 @@ def _plain_loader(train: DataLoader, settings: Settings) -> DataLoader:
 
 
 def _dead_share(network: nn.Module, val: DataLoader) -> float:
+    """The share of the channels that are dead on some validation images, with the network in evaluation mode.
+
+    That is right for a trained network, and for one without batch norm. The batch norm of an untrained network has no
+    statistics yet: in evaluation mode it changes nothing, and ``dead_birth`` is the count without batch norm. The first
+    training step sees fewer dead channels, because it uses the batch's own statistics. Lesson 05 counts in that way.
+    """
     images: list[Tensor] = []
     for image, _ in val:
         images.append(image)
