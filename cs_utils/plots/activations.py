@@ -166,12 +166,13 @@ def plot_dead_units(table: pd.DataFrame, title: str = "") -> Figure:
             left.hlines(height, runs["birth"], runs["dead"], color=color, linewidth=2)
         left.plot(runs["birth"], [height] * len(runs), "o", markerfacecolor="white", **style)
         left.plot(runs["dead"], [height] * len(runs), "o", **style)
-        right.plot(runs["iou"], [height] * len(runs), "D", **style)
+        right.plot(runs["iou"], [height] * len(runs), "D", **style, clip_on=False, zorder=3)
     left.set_yticks(range(len(conditions)), conditions)
     left.set(xlim=(-4, 104), ylim=(len(conditions) - 0.5, -0.5), xlabel="dead channels [%]")
     left.set_title("hollow: at birth; filled: trained")
     right.set(xlim=(0, None), xlabel="mean IoU [%]", title="and what it has learned")
-    right.set_xlim(left=-0.04 * right.get_xlim()[1])
+    end = right.get_xlim()[1]
+    right.set_xlim(-0.08 * end, 1.04 * end)  # whole diamonds at both ends
     headline(figure, title)
     return figure
 

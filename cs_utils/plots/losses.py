@@ -54,7 +54,7 @@ def plot_toy_losses(
             prediction that has no best class.
         values: a row for each loss, a column for each prediction. A row is coloured from its smallest value to its
             largest, because values of different losses have no common scale.
-        right: rows that belong to losses without a defect; the names of the others are written in red.
+        right: rows that belong to losses without an odd line; the names of the others are written in red.
         title: a sentence above it all.
     """
     figure = new_figure(2.4 + 0.34 * len(values))
@@ -70,7 +70,7 @@ def plot_toy_losses(
     low, high = values.min(axis=1), values.max(axis=1)
     ranks = values.sub(low, axis=0).div((high - low).clip(lower=1e-9), axis=0)
     sns.heatmap(ranks, ax=axes, cmap="YlOrRd", vmin=0, vmax=1.3, annot=values, fmt=".2f", cbar=False, linewidths=2)
-    axes.set(xlabel="each row is coloured on its own scale; red names: losses with a defect", ylabel="", xticks=[])
+    axes.set(xlabel="each row is coloured on its own scale; red names: losses with one odd line", ylabel="", xticks=[])
     for label in axes.get_yticklabels():
         label.set_color(INK if label.get_text() in right else ACCENT)
     add_legend(figure, [mask for mask in masks.values() if mask is not None])
@@ -274,9 +274,9 @@ def plot_encoding(
         left.plot(table["epoch"], 100 * table["iou_score"], color=color, linewidth=3, marker="o", label=name)
     left.set(xlabel="epoch", ylabel="mean IoU [%]", ylim=(0, None), title="live: one run each")
     left.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    left.legend(loc="lower right")
+    figure.legend(*left.get_legend_handles_labels(), loc="outside lower left", ncols=2, frameon=False)
     if right:
         _leads(right, leads, intervals, SECOND, margin)
-        right.set(title="recorded", xlabel=f"points of IoU\n{_LEGEND.format(margin)}")
+        right.set(title="recorded", xlabel=f"percentage points\n{_LEGEND.format(margin)}".replace("; grey", ";\ngrey"))
     headline(figure, title)
     return figure
