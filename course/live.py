@@ -26,9 +26,10 @@ RUNTIME = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-thre
 NETWORKS = {
     "minicity": "trained on MiniCity only",
     "streets": "trained on MiniCity, then on photos",
-    "minicity-relu": "with ReLU, trained on MiniCity only",
 }
-"""The networks of the page by the names of their weights, and their titles; one that is not there is left out."""
+"""The networks of the page by the names of their weights, and their titles."""
+TWINS = {"silu": "SiLU", "relu": "ReLU"}
+"""The two networks that the page compares, which differ in nothing but their activation."""
 SIZE, DRAWN = (256, 512), (512, 1024)
 """Height and width of a scene on the page, and of the drawing that it is reduced from."""
 SEEDS = (800_011, 800_042, 800_077)
@@ -96,18 +97,19 @@ def build_live(out: Path, runtime: Path) -> None:
     (out / "runtime").mkdir(exist_ok=True)
     for name in RUNTIME:
         shutil.copyfile(runtime / name, out / "runtime" / name)
-    networks = []
-    for name, title in NETWORKS.items():
-        path = COURSE_WEIGHTS.with_name(f"{name}.safetensors")
-        if not path.exists():
-            continue
-        networks.append({"id": name, "title": title})
-        unet, _ = load_weights(path, Settings(accelerator="cpu"))
+    for name in [*NETWORKS, *TWINS]:
+        unet, _ = load_weights(weights_of(name), Settings(accelerator="cpu"))
         write_atomic(assets / f"{name}.onnx", halve(to_onnx(Page(unet), skips=torch.ones(LEVELS))))
     scenes = [draw_scene(assets, number, seed) for number, seed in enumerate(SEEDS)]
     classes = [{"name": label.name, "color": label.color} for label in CLASSES]
-    about = {"classes": classes, "scenes": scenes, "networks": networks, "receptive_field": RECEPTIVE_FIELD}
-    write_atomic(assets / "live.json", json.dumps(about).encode())
+    networks, twins = ([{"id": name, "title": title} for name, title in group.items()] for group in (NETWORKS, TWINS))
+    about = {"classes": classes, "scenes": scenes, "networks": networks, "twins": twins}
+    write_atomic(assets / "live.json", json.dumps(about | {"receptive_field": RECEPTIVE_FIELD}).encode())
+
+
+def weights_of(network: str) -> Path:
+    """The weights file of one of the page's networks."""
+    return (ROOT / "results" / "twins" if network in TWINS else COURSE_WEIGHTS.parent) / f"{network}.safetensors"
 
 
 def draw_scene(assets: Path, number: int, seed: int) -> dict[str, str]:
@@ -116,6 +118,6 @@ def draw_scene(assets: Path, number: int, seed: int) -> dict[str, str]:
     train_ids = id_to_train_id(draw_label_ids(scene.objects, *DRAWN))
     image, labels = resize(scene.image, train_ids, SIZE)
     names = {"image": f"scene{number}.png", "labels": f"labels{number}.png"}
-    write_png(assets / names["image"], image)
-    write_png(assets / names["labels"], labels)
+    write_png(assets / names["image"], image, compression=9)
+    write_png(assets / names["labels"], labels, compression=9)
     return names

@@ -78,7 +78,7 @@ def prepare_source() -> None:
 
 def list_cards() -> list[Path]:
     """The model cards."""
-    return sorted((ROOT / "results" / "weights").glob("*.md"))
+    return sorted(path for folder in ("weights", "twins") for path in (ROOT / "results" / folder).glob("*.md"))
 
 
 def page_of(path: Path) -> str | None:

@@ -1,11 +1,12 @@
 // The page: it draws, asks and answers. The network itself runs in worker.js, so that the page stays awake.
+import { VOID, agreement, disturb, meanIoU, probabilities, shares } from "./compute.js";
 
 const HEIGHT = 256, WIDTH = 512;          // what a MiniCity scene has; a photo keeps its own shape, near this area
-const VOID = 255;
+const LIKELIEST = 6;                      // classes that are listed until all are asked for
 const $ = (id) => document.getElementById(id);
 const slider = { opacity: $("opacity"), noise: $("noise"), dark: $("dark"), turn: $("turn") };
 
-const about = await (await fetch("assets/live.json")).json();   // classes, colours, scenes, receptive field
+const about = await (await fetch("assets/live.json")).json();   // classes, colours, scenes, networks, receptive field
 const worker = new Worker("worker.js", { type: "module" });
 const state = {
   image: null,        // ImageData of the scene or photo as it was opened
@@ -16,11 +17,16 @@ const state = {
 };
 let serial = 0;       // an answer to an older question is dropped
 
-function networks() {
+const isOn = (button) => button.getAttribute("aria-pressed") === "true";
+
+function networks() {                                            // those that are to answer
+  if (isOn($("compare"))) return about.twins.map(({ id }) => id);
   return [...document.querySelectorAll(".net:checked")].map((box) => box.value);
 }
 
-const titleOf = (network) => about.networks.find(({ id }) => id === network).title;
+const titleOf = (network) => [...about.networks, ...about.twins].find(({ id }) => id === network).title;
+const nameOf = (c) => about.classes[c].name;
+const percent = (share, digits = 0) => `${(100 * share).toFixed(digits)} %`;
 
 // ---- pictures in ----------------------------------------------------------------------------------------------
 
@@ -35,11 +41,9 @@ async function pixelsOf(source, width, height) {
 async function openScene(index) {
   const scene = about.scenes[index];
   const [photo, labels] = await Promise.all([scene.image, scene.labels].map(loadPicture));
-  state.image = await pixelsOf(photo, WIDTH, HEIGHT);
+  const image = await pixelsOf(photo, WIDTH, HEIGHT);
   const painted = await pixelsOf(labels, WIDTH, HEIGHT);        // grey values are trainIds
-  state.truth = new Uint8Array(WIDTH * HEIGHT).map((_, i) => painted.data[4 * i]);
-  for (const button of $("scenes").children) button.setAttribute("aria-pressed", button.dataset.index == index);
-  change();
+  show(image, new Uint8Array(WIDTH * HEIGHT).map((_, i) => painted.data[4 * i]), index);
 }
 
 async function loadPicture(name) {
@@ -58,52 +62,13 @@ async function openPhoto(file) {
   // About as many pixels as a scene, both sides multiples of 16, the shape kept.
   const scale = Math.sqrt(WIDTH * HEIGHT / (photo.width * photo.height));
   const round = (size) => Math.max(32, 16 * Math.round(size * scale / 16));
-  state.image = await pixelsOf(photo, round(photo.width), round(photo.height));
-  state.truth = null;
-  for (const button of $("scenes").children) button.setAttribute("aria-pressed", "false");
+  show(await pixelsOf(photo, round(photo.width), round(photo.height)), null, null);
+}
+
+function show(image, truth, scene) {                             // a new picture: no answer is about it yet
+  Object.assign(state, { image, truth, answers: {} });
+  for (const button of $("scenes").children) button.setAttribute("aria-pressed", Number(button.dataset.index) === scene);
   change();
-}
-
-// ---- noise, darkness, rotation ----------------------------------------------------------------------------------
-
-function normals(seed) {                                         // the same noise each time, so that one slider moves one thing
-  let a = seed >>> 0;
-  const uniform = () => {                                        // mulberry32
-    a = (a + 0x6d2b79f5) | 0;
-    let t = Math.imul(a ^ (a >>> 15), 1 | a);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-  return () => Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform());
-}
-
-function disturb() {
-  const { data, width, height } = state.image;
-  const rgba = new Uint8ClampedArray(data.length), truth = state.truth && new Uint8Array(width * height);
-  const angle = slider.turn.value * Math.PI / 180, cos = Math.cos(angle), sin = Math.sin(angle);
-  const light = 1 - slider.dark.value, sigma = Number(slider.noise.value), normal = normals(1);
-  for (let y = 0; y < height; y++) {
-    for (let x = 0; x < width; x++) {
-      const i = y * width + x, dx = x - (width - 1) / 2, dy = y - (height - 1) / 2;
-      const u = cos * dx - sin * dy + (width - 1) / 2, v = sin * dx + cos * dy + (height - 1) / 2;
-      const inside = u >= 0 && v >= 0 && u <= width - 1 && v <= height - 1;
-      if (truth) truth[i] = inside ? state.truth[Math.round(v) * width + Math.round(u)] : VOID;   // nearest, never between two classes
-      for (let c = 0; c < 3; c++) {
-        let value = inside ? bilinear(data, width, height, u, v, c) : 0;
-        value *= light;
-        if (sigma) value += sigma * normal();
-        rgba[4 * i + c] = value;
-      }
-      rgba[4 * i + 3] = 255;
-    }
-  }
-  return { rgba, truth, width, height };
-}
-
-function bilinear(data, width, height, u, v, c) {
-  const x = Math.floor(u), y = Math.floor(v), x1 = Math.min(x + 1, width - 1), y1 = Math.min(y + 1, height - 1), a = u - x, b = v - y;
-  const at = (i, j) => data[4 * (j * width + i) + c];
-  return (1 - b) * ((1 - a) * at(x, y) + a * at(x1, y)) + b * ((1 - a) * at(x, y1) + a * at(x1, y1));
 }
 
 // ---- asking the network -----------------------------------------------------------------------------------------
@@ -118,7 +83,8 @@ function change() {                                              // one question
 
 async function ask() {
   waiting = true;
-  state.shown = disturb();
+  const { noise, dark, turn } = slider;
+  state.shown = disturb(state.image, state.truth, { noise: Number(noise.value), dark: Number(dark.value), turn: Number(turn.value) });
   const { width, height } = state.shown;
   if (!state.cross || state.cross[0] >= width || state.cross[1] >= height) state.cross = [width >> 1, Math.round(height * 0.8)];
   makeViews();
@@ -140,7 +106,8 @@ async function ask() {
   if (again) { again = false; change(); return; }
   document.querySelectorAll("figure").forEach((f) => f.classList.remove("busy"));
   draw();
-  tell();
+  tellPicture();
+  tellPixel();
 }
 
 function question(message) {
@@ -160,7 +127,10 @@ function makeViews() {
   $("views").replaceChildren(...networks().map((network) => {
     const figure = document.createElement("figure"), canvas = document.createElement("canvas"), caption = document.createElement("figcaption");
     Object.assign(canvas, { width, height, tabIndex: 0, id: `view-${network}` });
-    canvas.setAttribute("role", "img");
+    canvas.setAttribute("role", "application");                   // a screen reader then leaves the arrow keys to the page
+    canvas.setAttribute("aria-roledescription", "picture");
+    canvas.setAttribute("aria-label", `Prediction of “${titleOf(network)}”`);
+    canvas.setAttribute("aria-describedby", "hint");
     canvas.addEventListener("click", (event) => {
       const box = canvas.getBoundingClientRect();
       point(Math.floor((event.clientX - box.left) * width / box.width), Math.floor((event.clientY - box.top) * height / box.height));
@@ -172,7 +142,7 @@ function makeViews() {
       const by = event.shiftKey ? 16 : 4;
       point(state.cross[0] + by * step[0], state.cross[1] + by * step[1]);
     });
-    caption.id = `caption-${network}`;
+    Object.assign(caption, { id: `caption-${network}`, textContent: titleOf(network) });
     figure.append(canvas, caption);
     return figure;
   }));
@@ -182,7 +152,7 @@ function point(x, y) {
   const { width, height } = state.shown;
   state.cross = [Math.min(Math.max(x, 0), width - 1), Math.min(Math.max(y, 0), height - 1)];
   draw();
-  tell();
+  tellPixel();
 }
 
 function draw() {
@@ -215,54 +185,61 @@ function drawField(context) {
 
 // ---- words ------------------------------------------------------------------------------------------------------
 
-function probabilities(logits, pixel, pixels) {
-  const values = about.classes.map((_, c) => logits[c * pixels + pixel]), top = Math.max(...values);
-  const exps = values.map((v) => Math.exp(v - top)), sum = exps.reduce((a, b) => a + b);
-  return exps.map((e) => e / sum);
+function answered() {                                            // networks that have answered about a picture of this size
+  const { width, height } = state.shown;
+  return networks().filter((n) => state.answers[n]?.mask.length === width * height);
 }
 
-function tell() {
-  const { width, height, truth } = state.shown, [x, y] = state.cross, pixel = y * width + x;
-  const asked = networks().filter((n) => state.answers[n]?.mask.length === width * height);
+function tellPixel() {
+  const { width, height, truth } = state.shown, [x, y] = state.cross, pixel = y * width + x, asked = answered();
   if (!asked.length) return;
-  const chances = probabilities(state.answers[asked[0]].logits, pixel, width * height);
-  const order = chances.map((p, c) => [p, c]).sort((a, b) => b[0] - a[0]);
-  const name = (c) => about.classes[c].name;
-  let text = `${name(order[0][1])}, ${Math.round(100 * order[0][0])} % sure.`;
-  if (truth) text += truth[pixel] === VOID ? " Here is void: it is not scored." : ` It is ${name(truth[pixel])}.`;
-  for (const other of asked.slice(1)) text += ` “${titleOf(other)}” says ${name(state.answers[other].mask[pixel])}.`;
-  $("verdict").textContent = text;
-  $("bars").replaceChildren(...order.slice(0, 6).map(([p, c]) => {
-    const row = document.createElement("li"), label = document.createElement("em"), bar = document.createElement("span"), number = document.createElement("b");
-    label.textContent = name(c);
-    bar.style.width = `${100 * p}%`;
-    number.textContent = `${(100 * p).toFixed(p < 0.1 ? 1 : 0)} %`;
-    row.append(label, bar, number);
+  const chances = asked.map((n) => probabilities(state.answers[n].logits, pixel, width * height));
+  const words = asked.map((n, i) => {
+    const top = Math.max(...chances[i]);
+    return `${asked.length > 1 ? `${titleOf(n)}: ` : ""}${nameOf(chances[i].indexOf(top))}, ${percent(top)} sure.`;
+  });
+  if (truth) words.push(truth[pixel] === VOID ? "Here is void: it is not scored." : `It is ${nameOf(truth[pixel])}.`);
+  $("verdict").textContent = words.join(" ");
+  tellChances(asked, chances);
+}
+
+function tellChances(asked, chances) {                           // a row for each class, a column for each network
+  const sure = (c) => Math.max(...chances.map((of) => of[c]));
+  const order = about.classes.map((_, c) => c).sort((a, b) => sure(b) - sure(a));
+  const cell = (kind, text) => Object.assign(document.createElement(kind), { textContent: text });
+  $("heads").replaceChildren(cell("td", ""), ...asked.map((n) => Object.assign(cell("th", titleOf(n)), { scope: "col" })));
+  $("bars").replaceChildren(...order.slice(0, isOn($("all")) ? order.length : LIKELIEST).map((c) => {
+    const row = document.createElement("tr");
+    row.append(Object.assign(cell("th", nameOf(c)), { scope: "row" }), ...chances.map((of) => {
+      const chance = document.createElement("td"), track = document.createElement("div"), bar = document.createElement("span");
+      bar.style.width = `${100 * of[c]}%`;
+      track.append(bar, cell("b", percent(of[c], of[c] < 0.1 ? 1 : 0)));
+      chance.append(track);
+      return chance;
+    }));
     return row;
   }));
-  $("score").textContent = asked.map((n) => `${titleOf(n)}: ` + (truth ? `mean IoU ${(100 * meanIoU(state.answers[n].mask, truth)).toFixed(1)} % in this picture, ` : "") + `${state.answers[n].ms} ms`).join("; ");
-  const present = [...new Set(state.answers[asked[0]].mask)].sort((a, b) => a - b);
+}
+
+function tellPicture() {
+  const { truth } = state.shown, asked = answered(), masks = asked.map((n) => state.answers[n].mask);
+  if (!asked.length) return;
+  const scores = asked.map((n, i) => `${asked.length > 1 ? `${titleOf(n)} ` : ""}${truth ? percent(meanIoU(masks[i], truth, about.classes.length), 1) : ""}`);
+  let text = truth ? `Mean IoU in this picture: ${scores.join(", ")}.` : "No score: nobody has labelled this photo.";
+  if (asked.length === 2) text += ` The two agree on ${percent(agreement(...masks), 1)} of the pixels.`;
+  $("score").textContent = text;
+  const present = [...new Set(masks.flatMap((mask) => [...new Set(mask)]))].sort((a, b) => a - b);
   $("legend").replaceChildren(...present.map((c) => {
     const row = document.createElement("li"), patch = document.createElement("i");
     patch.style.background = `rgb(${about.classes[c].color})`;
-    row.append(patch, name(c));
+    row.append(patch, nameOf(c));
     return row;
   }));
-  for (const network of asked) {
-    $(`caption-${network}`).textContent = titleOf(network);
-    const shares = present.map((c) => [state.answers[network].mask.reduce((n, m) => n + (m === c), 0) / (width * height), c]).sort((a, b) => b[0] - a[0]);
-    $(`view-${network}`).setAttribute("aria-label", "Prediction: " + shares.slice(0, 5).map(([s, c]) => `${name(c)} ${Math.round(100 * s)} %`).join(", "));
-  }
-}
-
-function meanIoU(mask, truth) {                                   // over the classes that occur in either; void is not scored
-  const n = about.classes.length, both = new Array(n).fill(0), either = new Array(n).fill(0);
-  for (let i = 0; i < mask.length; i++) {
-    if (truth[i] === VOID) continue;
-    if (mask[i] === truth[i]) { both[mask[i]]++; either[mask[i]]++; } else { either[mask[i]]++; either[truth[i]]++; }
-  }
-  const scores = both.map((b, c) => either[c] ? b / either[c] : NaN).filter((s) => !Number.isNaN(s));
-  return scores.reduce((a, b) => a + b, 0) / scores.length;
+  asked.forEach((network, i) => {
+    $(`caption-${network}`).textContent = `${titleOf(network)} (${state.answers[network].ms} ms)`;
+    const largest = shares(masks[i]).slice(0, 5).map(([share, c]) => `${nameOf(c)} ${percent(share)}`);
+    $(`view-${network}`).setAttribute("aria-label", `Prediction of “${titleOf(network)}”: ${largest.join(", ")}`);
+  });
 }
 
 function say(text) {
@@ -279,7 +256,6 @@ function showValues() {
 
 // ---- start ------------------------------------------------------------------------------------------------------
 
-$("nets").hidden = about.networks.length < 2;
 about.networks.forEach(({ id, title }, index) => {
   const label = document.createElement("label"), box = document.createElement("input");
   Object.assign(box, { type: "checkbox", className: "net", value: id, checked: index === 0 });
@@ -300,6 +276,16 @@ about.scenes.forEach((scene, index) => {
   $("scenes").append(button);
 });
 slider.opacity.addEventListener("input", () => { showValues(); if (state.shown) draw(); });
+function onPress(button, then) {
+  button.addEventListener("click", () => { button.setAttribute("aria-pressed", !isOn(button)); then(); });
+}
+onPress($("compare"), () => {
+  $("nets").disabled = isOn($("compare"));
+  $("twins").hidden = !isOn($("compare"));
+  state.answers = {};                                            // older ones may be about another picture
+  change();
+});
+onPress($("all"), tellPixel);
 for (const name of ["noise", "dark", "turn"]) slider[name].addEventListener("input", change);
 document.querySelectorAll(".skip").forEach((box) => box.addEventListener("change", change));
 $("file").addEventListener("change", (event) => event.target.files[0] && openPhoto(event.target.files[0]));

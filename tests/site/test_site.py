@@ -16,10 +16,11 @@ import pytest
 import torch
 from PIL import Image
 
-from course.live import NETWORKS, Page
+from course.live import NETWORKS, TWINS, Page, weights_of
 from course.site import SITE, Isolated
 from cs_utils.data.cityscapes import read_upright
-from cs_utils.models.zoo import COURSE_WEIGHTS, load_weights
+from cs_utils.labels import VOID
+from cs_utils.models.zoo import load_weights
 from cs_utils.settings import Settings
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
@@ -176,30 +177,70 @@ def live(page, address):
     return page
 
 
-def weights(name):
-    return COURSE_WEIGHTS.with_name(f"{name}.safetensors")
-
-
 def mask_of(page, network):
     return np.array(page.evaluate(f"Array.from(live.answers['{network}'].mask)"), np.uint8).reshape(256, 512)
 
 
-@pytest.mark.parametrize(
-    "name", [name for name in NETWORKS if COURSE_WEIGHTS.with_name(f"{name}.safetensors").exists()]
-)
-def test_the_live_page_predicts_what_pytorch_predicts(live, name):
-    ready = live.evaluate("document.body.dataset.ready")
-    box = live.locator(f".net[value='{name}']")
-    if not box.is_checked():
-        box.check()
-        wait_for_an_answer(live, ready)
-    about = json.loads((SITE / "live/assets/live.json").read_text(encoding="utf-8"))
-    image = read_upright(SITE / "live/assets" / about["scenes"][0]["image"])
-    unet, _ = load_weights(weights(name), Settings(accelerator="cpu"))
+def open_scene(name):
+    """The first scene of the page as PyTorch sees it: a network's mask (256, 512), and the trainIds."""
+    scene = json.loads((SITE / "live/assets/live.json").read_text(encoding="utf-8"))["scenes"][0]
+    image, truth = (read_upright(SITE / "live/assets" / scene[key]) for key in ("image", "labels"))
+    unet, _ = load_weights(weights_of(name), Settings(accelerator="cpu"))
     with torch.no_grad():
         logits = Page(unet).eval()(torch.from_numpy(image).permute(2, 0, 1)[None].float(), torch.ones(4))
-    same = (mask_of(live, name) == logits[0].argmax(0).numpy()).mean()
-    assert same > 0.999
+    return logits[0].argmax(0).numpy(), truth[..., 0] if truth.ndim == 3 else truth
+
+
+def compare(page):
+    """Ask for the comparison of the two twins; return the name of the answer."""
+    ready = page.evaluate("document.body.dataset.ready")
+    page.get_by_role("button", name="Compare SiLU and ReLU").press("Enter")
+    return wait_for_an_answer(page, ready)
+
+
+@pytest.mark.parametrize("name", [*NETWORKS, *TWINS])
+def test_the_live_page_predicts_what_pytorch_predicts(live, name):
+    ready = live.evaluate("document.body.dataset.ready")
+    if name in TWINS:
+        compare(live)
+    elif not (box := live.locator(f".net[value='{name}']")).is_checked():
+        box.check()
+        wait_for_an_answer(live, ready)
+    mask, _ = open_scene(name)
+    assert (mask_of(live, name) == mask).mean() > 0.999
+    assert live.faults == []
+
+
+@pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
+def test_the_live_page_compares_two_activations(live, size):
+    live.set_viewport_size(dict(zip(("width", "height"), size, strict=True)))
+    ready = compare(live)
+    first, second = (live.locator(f"#view-{name}") for name in TWINS)
+    assert live.locator("canvas").count() == 2
+    boxes = [view.bounding_box() for view in (first, second)]
+    apart = "x" if size[0] > 600 else "y"
+    assert [boxes[1][side] > boxes[0][side] for side in "xy"] == [side == apart for side in "xy"]
+    assert live.evaluate("document.documentElement.scrollWidth") <= size[0]
+
+    score = live.locator("#score").inner_text()
+    silu, relu, same = map(float, re.search(r"SiLU ([\d.]+) %, ReLU ([\d.]+) %.* agree on ([\d.]+) %", score).groups())
+    masks, (_, truth) = [mask_of(live, name) for name in TWINS], open_scene("silu")
+    for shown, mask in zip((silu, relu), masks, strict=True):
+        pairs = [((mask == c) & (truth == c), ((mask == c) | (truth == c)) & (truth != VOID)) for c in range(19)]
+        ious = [both.sum() / either.sum() for both, either in pairs if either.any()]
+        assert shown == pytest.approx(100 * np.mean(ious), abs=0.06)
+    assert same == pytest.approx(100 * (masks[0] == masks[1]).mean(), abs=0.06)
+    assert same < 100
+
+    second.press("ArrowLeft")
+    assert re.match(r"SiLU: [a-z ]+, \d+ % sure\. ReLU: [a-z ]+, \d+ % sure\. ", live.locator("#verdict").inner_text())
+    assert live.locator("#bars tr").first.locator("td").count() == 2
+    live.locator("#noise").fill("80")
+    ready = wait_for_an_answer(live, ready)
+    assert all((mask_of(live, name) != mask).any() for name, mask in zip(TWINS, masks, strict=True))
+    live.get_by_role("button", name="Compare SiLU and ReLU").click()
+    wait_for_an_answer(live, ready)
+    assert live.locator("canvas").count() == 1
     assert live.faults == []
 
 
@@ -208,7 +249,11 @@ def test_the_live_page_can_be_clicked_and_moved(live):
     live.locator("#view-minicity").click(position={"x": 20, "y": 10})
     said = live.locator("#verdict").inner_text()
     assert re.match(r"[a-z ]+, \d+ % sure\. ", said)
-    assert live.locator("#bars li").count() == 6
+    assert live.locator("#bars tr").count() == 6
+    live.get_by_role("button", name="All classes").press("Space")
+    assert live.locator("#bars tr").count() == 19
+    chances = [float(text.split()[0]) for text in live.locator("#bars td").all_inner_texts()]
+    assert sum(chances) == pytest.approx(100, abs=2)  # each is rounded
     live.locator("#view-minicity").press("ArrowRight")
     assert live.evaluate("live.cross[0]") > 0
     live.locator("#dark").fill("0.9")
@@ -230,7 +275,7 @@ def test_the_live_page_opens_a_photo_of_any_shape(live, tmp_path):
     wait_for_an_answer(live, ready)
     width, height = live.evaluate("[live.shown.width, live.shown.height]")
     assert width / height == pytest.approx(300 / 700, rel=0.05)
-    assert "mean IoU" not in live.locator("#score").inner_text()
+    assert "IoU" not in live.locator("#score").inner_text()
 
 
 def test_the_live_page_says_from_disk_what_to_do(page):
