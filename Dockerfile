@@ -10,4 +10,4 @@ COPY . .
 RUN useradd --create-home student && chown -R student /course
 USER student
 EXPOSE 8888
-CMD ["jupyter", "lab", "--ip=0.0.0.0", "--no-browser", "notebooks/00_introduction.ipynb"]
+CMD ["jupyter", "lab", "--ip=0.0.0.0", "--no-browser", "--ServerApp.root_dir=.", "notebooks/00_introduction.ipynb"]

@@ -18,7 +18,7 @@ course: $(READY)  ## run all notebooks in order, but for those whose copy in bui
 	$(BIN)/python -m cs_utils course
 
 lab: $(READY)  ## open JupyterLab on the first notebook
-	$(BIN)/jupyter lab notebooks/00_introduction.ipynb
+	$(BIN)/jupyter lab --ServerApp.root_dir=. notebooks/00_introduction.ipynb
 
 figures: $(READY)  ## every figure into build/figures/, by running its section only
 	$(BIN)/python -m cs_utils figure --all

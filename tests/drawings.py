@@ -128,6 +128,7 @@ def all_drawings():
     ceiling = pd.DataFrame({512: 90.0, 256: 80.0, 128: 60.0}, index=["mean", *CLASS_NAMES])
     return {
         "activations": activations.plot_activations,
+        "gate": lambda: activations.plot_gate(np.linspace(-6, 6, 9), np.linspace(-3, 3, 9), np.full(9, 0.5)),
         "by layer": lambda: activations.plot_by_layer({"net": {n: [1e-3, 1.0, 2.0] for n in MANY}}),
         "lone units": lambda: activations.plot_lone_units(
             [("relu", 1.5, (1.0, -2.0, -2.0)), ("silu", 2.0, (1.0, -1.7, -6.8))]

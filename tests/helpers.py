@@ -68,3 +68,15 @@ class ByColour(nn.Module):
         logits[:, 10] = blue - red
         logits[:, 0] = 0.35
         return logits
+
+
+def luminance(color) -> float:
+    """Relative luminance of a colour (r, g, b), 0..1, by WCAG 2."""
+    linear = [value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4 for value in color]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one, other) -> float:
+    """How many to one two colours (r, g, b) stand out from each other, 1 to 21."""
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)

@@ -73,6 +73,29 @@ def plot_activations(title: str = "") -> Figure:
 
 
 @styled
+def plot_gate(x: np.ndarray, values: np.ndarray, slopes: np.ndarray, title: str = "") -> Figure:
+    """An activation and its slope, with ReLU dashed behind; the axes stay the same, so that figures can be compared.
+
+    Args:
+        x: (n,) inputs, rising.
+        values: (n,) outputs.
+        slopes: (n,) derivatives.
+        title: a sentence above it all.
+    """
+    figure = new_figure(4.2)
+    value, slope = figure.subplots(1, 2)
+    for axes, curve, relu in ((value, values, np.maximum(0, x)), (slope, slopes, np.where(x > 0, 1.0, 0.0))):
+        axes.plot(x, relu, color=SECOND, linewidth=2, linestyle="--", label="ReLU")
+        axes.plot(x, curve, color=ACCENT, linewidth=3, label="x · sigmoid(steepness · x)")
+        axes.set(xlabel="x", xlim=(x[0], x[-1]))
+    value.set(title="Value", ylim=(x[0] / 2, x[-1]))
+    slope.set(title="Slope", ylim=(-0.3, 1.3))
+    figure.legend(*value.get_legend_handles_labels(), loc="outside lower center", frameon=False, ncols=2)
+    headline(figure, title)
+    return figure
+
+
+@styled
 def plot_by_layer(
     panels: Mapping[str, Mapping[str, Sequence[float]]],
     bands: Mapping[str, Mapping[str, np.ndarray]] | None = None,

@@ -23,6 +23,7 @@ from cs_utils.plots.style import (
     VOID_STRIPES,
     colors_for,
     headline,
+    letters_on,
     name_dots,
     new_figure,
     single,
@@ -106,10 +107,11 @@ def _waffle(axes: Axes, ordered: pd.Series) -> None:
         if count and rows.iloc[0] * WAFFLE_CELL > 0.62 * LETTERS * len(f"{name} {count}"):
             row = rows.index[0]
             left = min(column for at, column in places if at == row)
-            color = INK if color_of(name).mean() > 0.55 else "white"
             # The gaps between the squares would run through the letters.
             behind = {"facecolor": color_of(name), "edgecolor": "none", "pad": 1}
-            axes.text(left + 0.2, row + 0.5, f"{name} {count}", color=color, va="center", bbox=behind)
+            axes.text(
+                left + 0.2, row + 0.5, f"{name} {count}", color=letters_on(color_of(name)), va="center", bbox=behind
+            )
         start += count
     axes.set(xlim=(0, 10), ylim=(10, 0), aspect="equal")
     axes.set_axis_off()

@@ -146,7 +146,7 @@ def plot_focus(gammas: Sequence[float], shares: Sequence[float], hard: str, titl
     p = np.linspace(0.01, 0.999, 400)
     figure = new_figure(4.4)
     left, right = figure.subplots(1, 2)
-    colors = sns.color_palette("flare", len(gammas))
+    colors = sns.color_palette("flare", as_cmap=True)(np.linspace(0.35, 1, len(gammas)))  # its light end would be lost
     for gamma, color in zip(gammas, colors, strict=True):
         left.plot(p, (1 - p) ** gamma, color=color, linewidth=3, label=f"γ = {gamma:g}")
     left.axvline(0.9, color=INK, linestyle=":")

@@ -105,7 +105,7 @@ def plot_where_costs_lie(layers: Mapping[str, pd.DataFrame], title: str = "") ->
         left = np.zeros(len(layers))
         for (stride, size), shade in zip(strides.items(), shades, strict=True):
             sums = [table[column][table["stride"].clip(upper=32) == stride].sum() / unit for table in layers.values()]
-            axes.barh(list(layers), sums, left=left, color=shade, edgecolor="white", label=size)
+            axes.barh(list(layers), sums, left=left, color=shade, edgecolor=INK, linewidth=0.8, label=size)
             left += sums
         axes.set(xlabel=label, xlim=(0, 1.03 * left.max()))
         axes.grid(axis="y", visible=False)

@@ -26,7 +26,6 @@ from matplotlib.patches import Patch
 from PIL import Image
 
 from cs_utils.data.files import write_atomic
-from cs_utils.data.statistics import LUMA
 from cs_utils.exceptions import CourseError
 from cs_utils.labels import CLASS_NAMES, NUM_CLASSES, PALETTE, VOID, colorize
 
@@ -37,10 +36,10 @@ INK = "#30343b"
 PALE = "#c9ced6"
 ACCENT = "#c4472b"
 SECOND = "#2b6ca3"
-THIRD = "#3a8f5c"
+THIRD = "#2b7a4b"
 FOURTH = "#8a5aa8"
-COLORS = (SECOND, ACCENT, THIRD, FOURTH, "#c98a1b", "#5b6470")
-"""For series, in this order; `colors_for` has more."""
+COLORS = (SECOND, ACCENT, THIRD, FOURTH, "#946200", "#5b6470")
+"""For series, in this order; `colors_for` has more. Names are written in them: at least 4.5 to 1 on white."""
 STYLE = {
     **sns.axes_style("whitegrid"),
     "font.sans-serif": ["DejaVu Sans"],  # comes with matplotlib, so a figure looks the same everywhere
@@ -246,12 +245,21 @@ def name_regions(axes: Axes, mask: np.ndarray, inches: float) -> set[int]:
             continue
         inside = cv2.distanceTransform(np.pad(region, 1), cv2.DIST_L2, 3)[1:-1, 1:-1]
         y, x = np.unravel_index(np.where(room, inside, -1).argmax(), room.shape)
-        light = PALETTE[value] @ LUMA > 140
-        text = axes.text(x, y, name, ha="center", va="center", color=INK if light else "white")
         halo = PALETTE[value] / 255
+        text = axes.text(x, y, name, ha="center", va="center", color=letters_on(halo))
         text.set_path_effects([patheffects.withStroke(linewidth=2, foreground=halo)])
         named.add(int(value))
     return named
+
+
+def letters_on(color: np.ndarray) -> str:
+    """Black or white, which of them stands out more from a colour (r, g, b), 0..1: at least 4.5 to 1, as WCAG 2 asks.
+
+    https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio and #dfn-relative-luminance
+    """
+    linear = np.where(color <= 0.04045, color / 12.92, ((color + 0.055) / 1.055) ** 2.4)
+    luminance = linear @ (0.2126, 0.7152, 0.0722)
+    return "black" if (luminance + 0.05) / 0.05 > 1.05 / (luminance + 0.05) else "white"
 
 
 def add_legend(figure: Figure, masks: Sequence[np.ndarray], named: Iterable[int] = ()) -> None:

@@ -9,7 +9,6 @@ from matplotlib.colors import hsv_to_rgb, rgb_to_hsv
 from matplotlib.figure import Figure
 from matplotlib.patches import ConnectionPatch, Rectangle
 
-from cs_utils.data.statistics import LUMA
 from cs_utils.labels import BY_ID, CLASS_NAMES, NUM_CLASSES, PALETTE, id_to_train_id
 from cs_utils.plots.style import (
     ACCENT,
@@ -19,6 +18,7 @@ from cs_utils.plots.style import (
     WIDTH,
     add_legend,
     headline,
+    letters_on,
     name_regions,
     new_figure,
     paint,
@@ -150,7 +150,7 @@ def plot_pixel_label(image: np.ndarray, ids: np.ndarray, y: int, x: int, reach: 
     shown = paint(id_to_train_id(ids[window]))
     show(labels, shown, "ids[y, x]: a label id")
     for (row, column), value in np.ndenumerate(ids[window]):
-        color = INK if shown[row, column] @ LUMA > 140 else "white"
+        color = letters_on(shown[row, column] / 255)
         labels.text(column, row, value, ha="center", va="center", color=color)
     for axes in (near, labels):
         axes.add_patch(Rectangle((x - left - 0.5, y - top - 0.5), 1, 1, fill=False, edgecolor=ACCENT, linewidth=4))

@@ -11,6 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from cs_utils.plots.style import (
     ACCENT,
     BEHIND_TEXT,
+    COLORS,
     INK,
     PALE,
     SECOND,
@@ -259,7 +260,7 @@ def plot_days(days: pd.Series, said: float, title: str = "") -> Figure:
     """Days of each part of a training, a bar for each on one linear axis, and the time that the talk named."""
     figure, axes = single(None, 0.6 * len(days) + 2)
     names = [*days.index, "the slide"]
-    bars = axes.barh(names, [*days, said], color=[*[SECOND] * len(days), PALE], height=0.6)
+    bars = axes.barh(names, [*days, said], color=[*[SECOND] * len(days), COLORS[-1]], height=0.6)
     axes.bar_label(bars, labels=[spell(value * SECONDS_PER_DAY) for value in [*days, said]], padding=6)
     axes.margins(x=0.2)
     axes.invert_yaxis()

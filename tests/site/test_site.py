@@ -4,7 +4,6 @@ import functools
 import json
 import os
 import re
-import shutil
 import threading
 from html.parser import HTMLParser
 from http.server import ThreadingHTTPServer
@@ -23,12 +22,6 @@ from cs_utils.labels import VOID
 from cs_utils.models.zoo import load_weights
 from cs_utils.settings import Settings
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-WANTED = os.environ.get("CS_SITE") == "1"
-pytestmark = [
-    pytest.mark.skipif(not WANTED, reason="make site-test builds the site and opens every page"),
-    pytest.mark.skipif(WANTED and not CHROMIUM, reason="there is no Chromium"),
-]
 PAGES = sorted(path.relative_to(SITE).as_posix() for path in SITE.rglob("*.html") if "_static" not in path.parts)
 LESSONS = [page for page in PAGES if re.match(r"lessons/\d", page)]
 SIZES = {"a desk": (1280, 900), "a phone": (390, 844)}
@@ -45,15 +38,6 @@ def address():
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/"
         server.shutdown()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    playwright = pytest.importorskip("playwright.sync_api").sync_playwright().start()
-    browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-    yield browser
-    browser.close()
-    playwright.stop()
 
 
 @pytest.fixture
