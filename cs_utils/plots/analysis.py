@@ -21,6 +21,7 @@ from cs_utils.plots.style import (
     SECOND,
     THIRD,
     VOID_STRIPES,
+    color_numbers,
     colors_for,
     headline,
     letters_on,
@@ -197,6 +198,7 @@ def plot_lift(lift: pd.DataFrame, title: str = "", ax: Axes | None = None) -> Fi
         strength = np.log2(lift).clip(-limit, limit)
     options = {"cmap": "RdBu_r", "vmin": -limit, "vmax": limit, "cbar": False, "linewidths": 2}
     sns.heatmap(strength, ax=axes, annot=lift, fmt=".1f", mask=lift.isna(), **options)
+    color_numbers(axes)
     axes.set(xlabel="… the image holds this class so many times as often", ylabel="if it holds this class …")
     axes.tick_params(axis="x", rotation=40)
     for label in axes.get_xticklabels():

@@ -15,6 +15,7 @@ from cs_utils.plots.style import (
     PALE,
     SECOND,
     add_legend,
+    color_numbers,
     colors_for,
     headline,
     name_lines,
@@ -70,6 +71,7 @@ def plot_toy_losses(
     low, high = values.min(axis=1), values.max(axis=1)
     ranks = values.sub(low, axis=0).div((high - low).clip(lower=1e-9), axis=0)
     sns.heatmap(ranks, ax=axes, cmap="YlOrRd", vmin=0, vmax=1.3, annot=values, fmt=".2f", cbar=False, linewidths=2)
+    color_numbers(axes)
     axes.set(xlabel="each row is coloured on its own scale; red names: losses with one odd line", ylabel="", xticks=[])
     for label in axes.get_yticklabels():
         label.set_color(INK if label.get_text() in right else ACCENT)

@@ -136,7 +136,7 @@ def plot_bilinear(values: np.ndarray, down: float, right: float, title: str = ""
         top, height = (down, 1 - down) if row == 0 else (0, down)
         axes.add_patch(Rectangle((left, top), width, height, facecolor=color, alpha=0.25))
         middle = left + width / 2, top + height / 2
-        axes.annotate(f"{width * height:.4g}", middle, ha="center", va="center", color=color)
+        axes.annotate(f"{width * height:.4g}", middle, ha="center", va="center", color=INK)
         axes.plot(column, row, "s", color=color, markersize=18)
         shift, side = ((-16, 0), "right") if column == 0 else ((16, 0), "left")
         text = f"{values[row, column]:g}"

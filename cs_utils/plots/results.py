@@ -16,6 +16,7 @@ from cs_utils.plots.style import (
     LETTERS,
     PALE,
     SECOND,
+    color_numbers,
     colors_for,
     headline,
     name_dots,
@@ -66,6 +67,7 @@ def plot_confusion(matrix: np.ndarray, title: str = "", ax: Axes | None = None) 
     options = {"cmap": "rocket_r", "vmin": 0, "vmax": 10, "cbar": False, "annot_kws": {"fontsize": LETTERS}}
     table = pd.DataFrame(np.sqrt(shares), index=CLASS_NAMES, columns=columns)
     sns.heatmap(table, ax=axes, annot=np.array(written), fmt="", **options)
+    color_numbers(axes)
     for place in range(1, NUM_CLASSES):
         if CLASSES[place].category != CLASSES[place - 1].category:
             axes.axhline(place, color=PALE, linewidth=1.5)

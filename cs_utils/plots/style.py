@@ -262,6 +262,15 @@ def letters_on(color: np.ndarray) -> str:
     return "black" if (luminance + 0.05) / 0.05 > 1.05 / (luminance + 0.05) else "white"
 
 
+def color_numbers(axes: Axes) -> None:
+    """Write the numbers in the cells of a heat map by seaborn in black or white, whichever stands out more."""
+    mesh = axes.collections[0]
+    cells = mesh.get_facecolor().reshape(*np.subtract(mesh.get_coordinates().shape[:2], 1), -1)  # (rows, columns, 4)
+    for text in axes.texts:
+        column, row = map(int, text.get_position())
+        text.set_color(letters_on(cells[row, column, :3]))
+
+
 def add_legend(figure: Figure, masks: Sequence[np.ndarray], named: Iterable[int] = ()) -> None:
     """Name the colours of the classes in masks of trainIds, but for those ``named``, below the figure, which grows."""
     present = set(np.unique(np.concatenate([np.unique(mask) for mask in masks])).tolist()) - set(named)

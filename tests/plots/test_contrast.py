@@ -5,10 +5,10 @@ those of Cityscapes, some of them pale, and they stay. So they must never be the
 its classes in it or in a legend, and what the tests below ask of lines is not asked of a class's own colour.
 """
 
-import matplotlib as mpl
 import numpy as np
 import pytest
 from drawings import all_drawings
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.text import Text
 
@@ -34,33 +34,51 @@ def behind(text, pixels):
     (left, low), (right, high) = np.round(text.get_window_extent().get_points()).astype(int)
     height, width = pixels.shape[:2]
     region = pixels[max(height - high, 0) : height - low, max(left, 0) : min(right, width)].reshape(-1, 3)
+    if not region.size:
+        return None  # a tick's label beyond the axes' limits
     colors, counts = np.unique(region, axis=0, return_counts=True)
     return colors[counts.argmax()] / 255
 
 
+@pytest.fixture(scope="module")
+def figures():
+    return {name: draw() for name, draw in all_drawings().items()}
+
+
 @pytest.mark.parametrize("name", NAMES)
-def test_letters_stand_out_from_what_lies_behind_them(name):
-    figure = all_drawings()[name]()
+def test_letters_stand_out_from_what_lies_behind_them(figures, name):
+    figure = figures[name]
     figure.set_dpi(50)
-    canvas = mpl.backends.backend_agg.FigureCanvasAgg(figure)
+    canvas = FigureCanvasAgg(figure)
     with style._our_style():
-        canvas.draw()
+        figure.get_layout_engine().execute(figure)
         figure.set_layout_engine("none")
-        texts = [text for text in figure.findobj(Text) if text.get_visible() and text.get_text().strip()]
+        ticks = {text for axes in figure.axes if not axes.axison for text in axes.findobj(Text)} - {
+            text for axes in figure.axes for text in (*axes.texts, axes.title)
+        }  # of pictures without axes: they are there, and not drawn
+        texts = [
+            text
+            for text in figure.findobj(Text)
+            if text.get_visible() and text.get_text().strip() and text not in ticks
+        ]
         for text in texts:
             text.set_alpha(0)
         canvas.draw()
     pixels = np.asarray(canvas.buffer_rgba())[..., :3]
-    found = {text.get_text(): contrast(to_rgb(text.get_color()), behind(text, pixels)) for text in texts}
-    assert {words: round(ratio, 2) for words, ratio in found.items() if ratio < 4.5} == {}
+    faint = {}
+    for text in texts:
+        paper = behind(text, pixels)
+        ratio = 21 if paper is None else contrast(to_rgb(text.get_color()), paper)
+        if ratio < 4.5:
+            faint[text.get_text()] = round(float(ratio), 2)
+    assert faint == {}
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_named_lines_stand_out_from_the_paper(name):
+def test_named_lines_stand_out_from_the_paper(figures, name):
     classes = {tuple(color) for color in np.round(PALETTE / 255, 3)}
-    figure = all_drawings()[name]()
     faint = {}
-    for axes in figure.axes:
+    for axes in figures[name].axes:
         for line in axes.lines:
             color = to_rgb(line.get_color())
             if not line.get_label().startswith("_") and tuple(np.round(color, 3)) not in classes:
