@@ -241,7 +241,7 @@ class Augmentation:
             image, mask = rotate(image, mask, rng.uniform(-self.rotation, self.rotation))
         if self.scale != (1, 1):
             # Evenly on a log scale, so that half size is as likely as double size.
-            factor = float(np.exp(rng.uniform(*np.log(self.scale))))
+            factor = float(np.exp(rng.uniform(*np.log(sorted(self.scale)))))
             image, mask = scale_and_crop(image, mask, factor, (rng.random(), rng.random()))
         if rng.random() < self.blur:
             # Not from zero: a Gaussian of width zero has no kernel.

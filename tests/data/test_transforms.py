@@ -157,6 +157,14 @@ def test_scaling_by_two_shows_the_chosen_quarter_and_keeps_the_mask_with_it():
     assert abs(grown[..., 0].astype(int) - lower_right).max() <= (8 + 1) / 2
 
 
+def test_the_two_factors_may_come_in_any_order(scene):
+    first, second = (
+        transforms.Augmentation((16, 32), scale=scale)(*scene, np.random.default_rng(0))
+        for scale in ((0.5, 2.0), (2.0, 0.5))
+    )
+    assert all(map(torch.equal, first, second))
+
+
 def test_scaling_down_leaves_a_border_of_void_and_black_where_the_place_says():
     mask = np.full((8, 16), 13, np.uint8)
     image = np.full((8, 16, 3), 200, np.uint8)
