@@ -39,7 +39,7 @@ class Part:
 
 
 PARTS: dict[str, Part] = {
-    "correctness": Part(lambda plan: record(plan, "correctness", check_results(plan)), 2),
+    "correctness": Part(lambda plan: record(plan, "correctness", check_results(plan)), 3),
     "step": Part(lambda plan: record(plan, "step", time_ways(plan, STEPS)), 5),
     "prediction": Part(lambda plan: record(plan, "prediction", time_ways(plan, PREDICTIONS)), 2),
     "pieces": Part(lambda plan: record(plan, "pieces", time_pieces(plan)), 0.5),
