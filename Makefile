@@ -34,7 +34,7 @@ deck: $(READY)  ## the talk slide by slide, with our figures and verdicts, into 
 	$(BIN)/python -m course.deck
 
 site-test: export CS_SITE = 1
-site-test: site  ## build the site, and open every page in Chromium
+site-test: site  ## build the site, open every page in Chromium, and run lesson 00 in JupyterLab
 	$(BIN)/python -m pytest -o addopts=--import-mode=importlib -q tests/site
 
 serve:  ## show the site that `make site` has built
