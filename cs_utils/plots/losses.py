@@ -279,6 +279,10 @@ def plot_encoding(
     figure.legend(*left.get_legend_handles_labels(), loc="outside lower left", ncols=2, frameon=False)
     if right:
         _leads(right, leads, intervals, SECOND, margin)
-        right.set(title="recorded", xlabel=f"percentage points\n{_LEGEND.format(margin)}".replace("; grey", ";\ngrey"))
+        right.set(
+            title="recorded: the slide's − ignored",
+            xlabel=f"percentage points\n{_LEGEND.format(margin)}".replace("; grey", ";\ngrey"),
+        )
+        right.xaxis.set_major_locator(MaxNLocator(5))
     headline(figure, title)
     return figure
