@@ -86,6 +86,7 @@ def halve(network: bytes) -> bytes:
             casts.append(helper.make_node("Cast", [f"{name}_half"], [name], to=TensorProto.FLOAT))
     for cast in reversed(casts):
         model.graph.node.insert(0, cast)
+    del model.graph.value_info[:]  # the shapes between the steps, which a runtime finds out itself
     onnx.checker.check_model(model)
     return model.SerializeToString()
 

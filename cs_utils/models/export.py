@@ -64,7 +64,7 @@ def to_onnx(network: nn.Module, **inputs: Tensor) -> bytes:
             dynamic_shapes=(free, *(None for _ in inputs)),
             verbose=False,
         )
-    # What the exporter notes at each step: the lines of code that it came from, with this machine's folders.
-    for node in program.model.graph.all_nodes():
-        node.metadata_props.clear()
+    # What the exporter notes of the whole and of each step: the code that it came from, with this machine's folders.
+    for noted in (program.model.graph, *program.model.graph.all_nodes()):
+        noted.metadata_props.clear()
     return program.model_proto.SerializeToString()
