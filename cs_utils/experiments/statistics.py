@@ -36,8 +36,8 @@ class Interval:
     def in_points(self) -> str:
         """As text in percentage points, with a sign: for differences of mean IoU."""
         if math.isnan(self.low):
-            return f"{100 * self.mean:+.1f} points, one seed only"
-        return f"{100 * self.mean:+.1f} points ({100 * self.low:+.1f} to {100 * self.high:+.1f})"
+            return f"{100 * self.mean:+.1f} percentage points, one seed only"
+        return f"{100 * self.mean:+.1f} percentage points ({100 * self.low:+.1f} to {100 * self.high:+.1f})"
 
 
 def mean_interval(values: ArrayLike, level: float = LEVEL) -> Interval:

@@ -2,7 +2,7 @@
 
 A grid's rows are in ``NAME.csv``, one for each run; what a run has several of is in a table of its own,
 ``NAME-histories.csv`` (epochs), ``NAME-layers.csv``, ``NAME-images.csv``. The column ``run`` ties them together. A file
-is written anew under a lock, synchronised and renamed; the row comes last, and makes a run count.
+is written again under a lock, synchronised and renamed; the row comes last, and makes a run count.
 """
 
 import csv

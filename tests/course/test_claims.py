@@ -137,7 +137,7 @@ def test_runs_of_the_small_budget_say_their_numbers_and_carry_no_verdict(tmp_pat
     assert claim.verdict(tmp_path).word == "right"
     write_rows(tmp_path, "toy", arms, budget="small")
     assert claim.verdict(tmp_path) == Verdict(
-        TOO_SMALL, "new against old: +2.0 points (+1.8 to +2.2), 5 seeds (small budget)"
+        TOO_SMALL, "new against old: +2.0 percentage points (+1.8 to +2.2), 5 seeds (small budget)"
     )
 
 
@@ -247,5 +247,5 @@ def test_slow_is_in_seconds_to_the_same_iou(tmp_path):
 def test_the_sentence_gives_the_number_of_seeds_and_the_interval(tmp_path):
     write_rows(tmp_path, "toy", {"new": 0.52 + NOISE, "old": np.full(5, 0.5)})
     because = RULES["leads"](folder=tmp_path, grid="toy", **PAIR).because
-    assert because == "new against old: +2.0 points (+1.8 to +2.2), 5 seeds"
+    assert because == "new against old: +2.0 percentage points (+1.8 to +2.2), 5 seeds"
     assert noticeable_lead(NOISE) < 0.01
