@@ -53,7 +53,8 @@ def describe_rows(rows: pd.DataFrame) -> str:
     """Where rows from `read_rows` come from, for a title or a line of text: "recorded, small budget, 3 seeds"."""
     if rows.empty:
         return "not recorded yet"
-    return f"recorded, {budget_of(rows)} budget, {rows['seed'].nunique()} seeds"
+    seeds = rows["seed"].nunique()
+    return f"recorded, {budget_of(rows)} budget, {seeds} seed{'s' * (seeds != 1)}"
 
 
 def read_histories(grid: str, folder: Path = RESULTS) -> pd.DataFrame:

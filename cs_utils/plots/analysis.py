@@ -150,7 +150,7 @@ def plot_class_positions(
     if photo is not None:
         axes.flat[0].imshow(photo, aspect="auto")
         axes.flat[0].set_title("mean of all\nphotos", linespacing=1)
-    for axis, name, place in zip(axes.flat[first:], names, positions, strict=False):
+    for axis, name, place in zip(axes.flat[first : first + len(names)], names, positions, strict=True):
         peak = place.max()
         axis.imshow(place, cmap="magma", vmin=0, vmax=peak or 1, aspect="auto", interpolation="bilinear")
         axis.set_title(f"{name}\nmax {peak:.0%}" if peak >= 0.01 else f"{name}\nmax {peak:.1%}", linespacing=1)
