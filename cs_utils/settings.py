@@ -9,6 +9,7 @@ A profile is chosen by the environment variable ``CS_PROFILE``, the data folder 
 """
 
 import dataclasses
+import functools
 import json
 import os
 from pathlib import Path, PureWindowsPath
@@ -307,7 +308,12 @@ def limits(name: str) -> tuple[float, float]:
 
 
 def _schema(name: str) -> dict[str, Any]:
-    return TypeAdapter(Settings).json_schema()["properties"][name]
+    return _schemas()[name]
+
+
+@functools.cache
+def _schemas() -> dict[str, dict[str, Any]]:
+    return TypeAdapter(Settings).json_schema()["properties"]
 
 
 def _default(name: str, profile: str) -> Any:
