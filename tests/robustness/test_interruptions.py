@@ -456,7 +456,8 @@ def test_a_full_disk_is_one_line_and_costs_the_epoch_in_hand_only(runs, tmp_path
             assert line == f"error: {problem}: fix that, and go on with --resume"
             assert leftovers(job.settings.run_folder) == []
             whole = check_nothing_torn(job.settings.run_folder, settings.run_folder)
-            assert whole == outcome.points.count("step") // 3 - 1
+            # The settings are written before the first step.
+            assert whole == max(outcome.points.count("step") // 3 - 1, 0)
             assert run(job, tmp_path).status == 0
             check_equal(job.settings.run_folder, settings.run_folder)
 
