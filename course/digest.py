@@ -2,13 +2,15 @@
 
 It is taken over what a notebook reaches: its cells, the definitions that these name, those that these name in turn.
 Comments, docstrings, formatting and prose are not in it, and neither is what a notebook does not use: they change no
-output. MiniCity enters by its version, recorded results by their bytes.
+output. MiniCity enters by its version, recorded results by their bytes: those of a folder where any reached code says
+its name, the rows of a grid where the notebook says the grid's name, or the words of a claim that they decide.
 """
 
 import ast
 import functools
 import hashlib
 import json
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +22,9 @@ from cs_utils.settings import ROOT
 
 PACKAGE = Path(cs_utils.__file__).resolve().parent
 RESULTS = ROOT / "results"
+READERS = "experiments/evidence.py"
+"""The module that reads recorded rows, some of them of a grid that it names itself."""
+CLAIMS = Path(__file__).with_name("claims.toml")
 
 
 @dataclass(frozen=True)
@@ -67,21 +72,39 @@ def digest_notebook(path: Path) -> str:
                     says |= part.says
                     files |= part.imports.union(*(module.bound[name] for name in part.says & module.bound.keys()))
                     grows = True
-    codes = [part.code for part in code.parts] + [name + reached[name, number].code for name, number in sorted(reached)]
-    recorded = [file.read_bytes() for file in said_results(codes)]
+    cells = [part.code for part in code.parts]
+    codes = cells + [name + reached[name, number].code for name, number in sorted(reached)]
+    readers = [part.code for (name, _), part in reached.items() if name == READERS]
+    recorded = [file.read_bytes() for file in said_results(codes, cells + readers)]
     parts = [*(text.encode() for text in codes), minicity.VERSION.encode(), *recorded]
     return hashlib.sha256(b"\0".join(parts)).hexdigest()
 
 
-def said_results(codes: list[str]) -> Iterator[Path]:
-    """Files of recorded results that some code says: by their folder, or else by the name of their grid.
+def said_results(codes: list[str], cells: list[str]) -> Iterator[Path]:
+    """Files of recorded results that a notebook needs. Cards and other prose are not among them.
 
-    Cards and other prose are not among them.
+    Args:
+        codes: all code that it reaches: it says the names of folders.
+        cells: its own, and what reads rows for it: they say the names of grids, which are such words as "void" that
+            much other code says too, and the words of claims.
     """
+    claims = tomllib.loads(CLAIMS.read_text(encoding="utf-8"))["claims"]
+    every = any("Name(id='list_claims'" in code for code in cells)
+    decided = [claim for claim in claims if every or says(cells, claim["quote"])]
+    grids = {value for claim in decided for name, value in claim.items() if name.endswith("grid")}
     for file in sorted(RESULTS.rglob("*.*")):
-        word = file.stem.partition("-")[0] if file.parent == RESULTS else file.parent.name
-        if file.suffix != ".md" and any(f"Constant(value={word!r})" in code for code in codes):
+        if file.parent == RESULTS:
+            grid = file.stem.partition("-")[0]
+            needed = grid in grids or says(cells, grid)
+        else:
+            needed = says(codes, file.parent.name)
+        if needed and file.suffix != ".md":
             yield file
+
+
+def says(codes: list[str], text: str) -> bool:
+    """Whether some code holds this text as a constant."""
+    return any(f"Constant(value={text!r})" in code for code in codes)
 
 
 @functools.cache

@@ -147,6 +147,23 @@ def test_the_rows_of_a_grid_are_in_it_where_the_grid_is_named(package, make, tmp
     assert make(other) == before[1]
 
 
+def test_the_rows_of_a_grid_are_in_it_where_a_claim_is_judged_by_them(package, make, tmp_path):
+    judged, every, other = 'find_claim("Random Horizontal Flips.")', "list_claims()", 'find_claim("CNN enc/dec")'
+    before = make(judged), make(every), make(other)
+    (tmp_path / "results" / "augmentation.csv").write_text("iou\n0.6\n")
+    assert make(judged) != before[0]
+    assert make(every) != before[1]
+    assert make(other) == before[2]
+
+
+def test_a_grid_that_is_called_like_a_word_of_the_package_makes_no_lesson_stale(monkeypatch, tmp_path):
+    monkeypatch.setattr(digest, "RESULTS", tmp_path)
+    introduction = list_notebooks()[0]
+    before = digest_notebook(introduction)
+    (tmp_path / "void.csv").write_text("iou\n0.6\n")
+    assert digest_notebook(introduction) == before
+
+
 def test_a_model_card_is_prose(package, make, tmp_path):
     before = make('folder = "long-run"')
     (tmp_path / "results" / "long-run" / "card.md").write_text("It cannot drive.")

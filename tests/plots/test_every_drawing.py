@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from cs_utils import plots
-from cs_utils.plots import style
+from cs_utils.plots import sliders, style
 
 NAMES = list(all_drawings())
 
@@ -62,7 +62,7 @@ def test_the_default_titles_have_no_numbers_but_those_they_were_given(drawn):
     given = {
         "activations", "u-net", "levels", "answers", "days", "stopping", "histories", "failures", "brightness",
         "class shares", "positions", "channels", "overfitting", "pixel", "tasks", "receptive field",
-        "skip maps", "windows",
+        "skip maps", "windows", "lone units",
     }  # fmt: skip
     for name, figure in drawn.items():
         titles = " ".join([figure.get_suptitle(), *(axes.get_title() for axes in figure.axes)])
@@ -102,9 +102,10 @@ def test_twelve_series_are_twelve_series_in_twelve_colours(drawn, name):
 
 
 @pytest.mark.parametrize(
-    ("name", "panels"), [("failures", 2 * 12), ("gallery", 12), ("histories", 24), ("prediction", 4), ("errors", 6)]
+    ("name", "panels"), [("failures", 2 * 13 + 3), ("gallery", 12), ("histories", 24), ("prediction", 4), ("errors", 6)]
 )
 def test_every_picture_and_every_run_has_its_panel(drawn, name, panels):
+    # Failures: a healthy run and twelve others, two scales each, and three places that stay empty.
     assert len(drawn[name].axes) == panels
 
 
@@ -122,7 +123,7 @@ def test_every_drawing_is_made_in_our_style():
     for module in modules:
         drawings = [value for name, value in vars(module).items() if name.startswith("plot_")]
         assert all(hasattr(drawing, "__wrapped__") for drawing in drawings), module
-        assert drawings or module is style
+        assert drawings or module in (style, sliders)
 
 
 @pytest.mark.parametrize("name", ["scenes", "toy losses", "mismatch", "u-net", "class shares", "confusion"])
