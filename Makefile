@@ -35,7 +35,7 @@ deck: $(READY)  ## the talk slide by slide, with our figures and verdicts, into 
 
 site-test: export CS_SITE = 1
 site-test: site  ## build the site, open every page in Chromium, and run lesson 00 in JupyterLab
-	$(BIN)/python -m pytest -o addopts=--import-mode=importlib -q tests/site
+	$(BIN)/python -m pytest -o addopts=--import-mode=importlib -q tests/site tests/plots/test_contrast.py
 
 serve:  ## show the site that `make site` has built
 	$(BIN)/python -m course.site serve
