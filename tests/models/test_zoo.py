@@ -107,6 +107,7 @@ def test_weights_that_cannot_be_fetched_are_one_line(name, monkeypatch, tmp_path
 
     monkeypatch.setattr("socket.socket.connect", offline)
     monkeypatch.setattr("socket.getaddrinfo", offline)
+    monkeypatch.setattr("time.sleep", lambda _: None)  # between five tries of huggingface_hub
     monkeypatch.setattr("torch.hub.get_dir", lambda: str(tmp_path))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     with pytest.raises(CourseError, match=r"pretrained=True cannot be fetched \(.+\): go online") as error:
