@@ -2,8 +2,7 @@
 
 import pandas as pd
 import torch
-from torch import Tensor
-from torchmetrics.classification import MulticlassConfusionMatrix
+from torch import Tensor, nn
 
 from benchmarks.turns import Action, Contestant, take_turns
 from cs_utils.labels import NUM_CLASSES, VOID
@@ -20,12 +19,19 @@ def make_masks(shape: tuple[int, ...]) -> tuple[Tensor, Tensor]:
     return target, torch.randint(NUM_CLASSES, shape, generator=generator)
 
 
+def make_theirs() -> nn.Module:
+    """The confusion matrix of torchmetrics, which only ``make bench`` installs."""
+    from torchmetrics.classification import MulticlassConfusionMatrix
+
+    return MulticlassConfusionMatrix(NUM_CLASSES, ignore_index=VOID)
+
+
 def prepare(who: str, shape: tuple[int, ...]) -> Action:
     """One update with a batch."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
     target, prediction = (mask.to(device) for mask in make_masks(shape))
     if who == "torchmetrics":
-        metric = MulticlassConfusionMatrix(NUM_CLASSES, ignore_index=VOID).to(device)
+        metric = make_theirs().to(device)
         return lambda: metric.update(prediction, target)
     total = torch.zeros(NUM_CLASSES + 1, NUM_CLASSES + 1, dtype=torch.int64, device=device)
     return lambda: total.add_(confusion_matrix(prediction, target))
@@ -36,7 +42,7 @@ def run(rounds: int) -> pd.DataFrame:
     contestants = {}
     for size, shape in SHAPES.items():
         target, prediction = make_masks(shape)
-        theirs = MulticlassConfusionMatrix(NUM_CLASSES, ignore_index=VOID)(prediction, target)
+        theirs = make_theirs()(prediction, target)
         torch.testing.assert_close(confusion_matrix(prediction, target)[:-1, :-1], theirs)
         for who in ("torchmetrics", "cs_utils"):
             contestants[f"{size}: {who}"] = Contestant(prepare, {"who": who, "shape": shape})
