@@ -12,6 +12,7 @@ from matplotlib.patches import Rectangle
 
 from cs_utils.data.statistics import LUMA
 from cs_utils.labels import CLASS_NAMES, PALETTE
+from cs_utils.plots.masks import VOID_STRIPES
 from cs_utils.plots.style import (
     ACCENT,
     FOURTH,
@@ -20,7 +21,6 @@ from cs_utils.plots.style import (
     PALE,
     SECOND,
     THIRD,
-    VOID_STRIPES,
     color_numbers,
     colors_for,
     headline,

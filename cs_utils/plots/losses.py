@@ -9,18 +9,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from cs_utils.plots.masks import add_legend, show
 from cs_utils.plots.style import (
     ACCENT,
     INK,
     PALE,
     SECOND,
-    add_legend,
     color_numbers,
     colors_for,
     headline,
     name_lines,
     new_figure,
-    show,
     single,
     styled,
 )

@@ -10,6 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import LogLocator, MaxNLocator
 
+from cs_utils.plots.masks import show
 from cs_utils.plots.style import (
     ACCENT,
     BEHIND_TEXT,
@@ -25,7 +26,6 @@ from cs_utils.plots.style import (
     name_lines,
     new_figure,
     panels,
-    show,
     single,
     styled,
 )

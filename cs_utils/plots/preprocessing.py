@@ -10,6 +10,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
 from cs_utils.labels import CLASS_NAMES, NUM_CLASSES, SLIDE_CHANNELS, SLIDE_VOID, colorize
+from cs_utils.plots.masks import show
 from cs_utils.plots.style import (
     ACCENT,
     FOURTH,
@@ -22,7 +23,6 @@ from cs_utils.plots.style import (
     headline,
     name_lines,
     new_figure,
-    show,
     single,
     styled,
 )

@@ -11,17 +11,8 @@ from matplotlib.patches import Rectangle
 
 from cs_utils.evaluation.predict import overlay
 from cs_utils.labels import VOID
-from cs_utils.plots.style import (
-    ACCENT,
-    WIDTH,
-    add_legend,
-    fade_void,
-    headline,
-    name_regions,
-    panels,
-    show,
-    styled,
-)
+from cs_utils.plots.masks import add_legend, fade_void, name_regions, show
+from cs_utils.plots.style import ACCENT, WIDTH, headline, panels, styled
 
 Titled = tuple[str, np.ndarray]
 """A picture under its title: an image (H, W, 3) uint8, or a mask (H, W) of trainIds."""

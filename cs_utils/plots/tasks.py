@@ -10,20 +10,17 @@ from matplotlib.figure import Figure
 from matplotlib.patches import ConnectionPatch, Rectangle
 
 from cs_utils.labels import BY_ID, CLASS_NAMES, NUM_CLASSES, PALETTE, id_to_train_id
+from cs_utils.plots.masks import add_legend, name_regions, paint, show
 from cs_utils.plots.style import (
     ACCENT,
     INK,
     LETTERS,
     SECOND,
     WIDTH,
-    add_legend,
     headline,
     letters_on,
-    name_regions,
     new_figure,
-    paint,
     panels,
-    show,
     single,
     styled,
 )

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from cs_utils.labels import VOID
+from cs_utils.plots.masks import add_legend, name_regions, show
 from cs_utils.plots.style import (
     ACCENT,
     BEHIND_TEXT,
@@ -16,13 +17,10 @@ from cs_utils.plots.style import (
     PALE,
     SECOND,
     WIDTH,
-    add_legend,
     colors_for,
     headline,
-    name_regions,
     new_figure,
     panels,
-    show,
     single,
     styled,
 )

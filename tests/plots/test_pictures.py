@@ -9,7 +9,7 @@ from PIL import Image
 
 from cs_utils.exceptions import CourseError
 from cs_utils.labels import CLASS_NAMES, NUM_CLASSES, VOID, colorize
-from cs_utils.plots import style
+from cs_utils.plots import masks, style
 from cs_utils.plots.scenes import paint_errors, plot_gallery, plot_pairs, plot_predictions, plot_scenes
 from cs_utils.plots.tasks import paint_instances, paint_shades, plot_pixel_label
 
@@ -27,9 +27,9 @@ def named(figure):
 
 
 def test_void_is_faded_and_the_classes_have_the_colours_of_cityscapes():
-    painted = style.paint(MASK)
+    painted = masks.paint(MASK)
     assert np.array_equal(painted[MASK != VOID], colorize(MASK)[MASK != VOID])
-    assert set(np.unique(painted[MASK == VOID])) == set(style.VOID_STRIPES)
+    assert set(np.unique(painted[MASK == VOID])) == set(masks.VOID_STRIPES)
 
 
 def test_pictures_are_averaged_when_they_are_shrunk():
@@ -62,8 +62,8 @@ def test_predictions_are_the_four_panels_of_the_talk_and_void_is_not_judged():
     prediction = np.full_like(MASK, 11)
     figure = plot_predictions([IMAGE], [MASK], [prediction])
     assert [axes.get_title() for axes in figure.axes] == ["Image", "Ground Truth", "Prediction", "Overlay"]
-    assert np.array_equal(shown(figure.axes[1]), style.paint(MASK))
-    assert np.array_equal(shown(figure.axes[2]), style.paint(np.where(MASK == VOID, VOID, 11).astype(np.uint8)))
+    assert np.array_equal(shown(figure.axes[1]), masks.paint(MASK))
+    assert np.array_equal(shown(figure.axes[2]), masks.paint(np.where(MASK == VOID, VOID, 11).astype(np.uint8)))
     assert len(plot_predictions([IMAGE] * 2, [MASK] * 2, [MASK] * 2).axes) == 8
 
 
@@ -82,7 +82,7 @@ def test_pairs_are_wrapped_and_each_mask_stands_below_its_photo():
         row, column = 2 * (number // 2), number % 2
         assert axes[row, column].get_title() == f"pair {number}"
         assert np.array_equal(shown(axes[row, column]), pairs[f"pair {number}"][0])
-        assert np.array_equal(shown(axes[row + 1, column]), style.paint(pairs[f"pair {number}"][1]))
+        assert np.array_equal(shown(axes[row + 1, column]), masks.paint(pairs[f"pair {number}"][1]))
 
 
 def test_errors_are_red_void_striped_and_the_rest_grey():
@@ -90,7 +90,7 @@ def test_errors_are_red_void_striped_and_the_rest_grey():
     target = np.array([[0, 0, VOID]], np.uint8)
     painted = paint_errors(image, target, np.array([[0, 1, 1]], np.uint8))
     assert painted[0, :2].tolist() == [[150, 150, 150], [196, 71, 43]]
-    assert painted[0, 2, 0] in style.VOID_STRIPES
+    assert painted[0, 2, 0] in masks.VOID_STRIPES
 
 
 def test_in_large_photos_an_error_of_one_pixel_is_widened():
