@@ -20,7 +20,7 @@ def make_masks(shape: tuple[int, ...]) -> tuple[Tensor, Tensor]:
 
 
 def make_theirs() -> nn.Module:
-    """The confusion matrix of torchmetrics, which only ``make bench`` installs."""
+    """The confusion matrix of torchmetrics, which ``make bench`` and ``make gpu`` install."""
     from torchmetrics.classification import MulticlassConfusionMatrix
 
     return MulticlassConfusionMatrix(NUM_CLASSES, ignore_index=VOID)

@@ -155,8 +155,8 @@ def faster(folder: Path, grid: str, comparisons: Iterable[tuple[str, str]], mixe
         else:
             goal, gain = found
             texts.append(
-                f"{arm} reaches {goal} % in {gain.mean:.1f} epochs fewer than {against} "
-                f"({gain.low:.1f} to {gain.high:.1f}, {gain.count} seeds)"
+                f"{arm} against {against}: {-gain.mean:+.1f} epochs until {goal} % "
+                f"({-gain.high:+.1f} to {-gain.low:+.1f}), {gain.count} seeds"
             )
         said = {"better": "right", "equal": "wrong", "worse": "wrong"}
         words.add(said.get(judge(found[1], EPOCH), UNDECIDED) if enough else None)
@@ -231,12 +231,15 @@ def _histories(folder: Path, grid: str, arm: str) -> list[Any]:
 
 def overfitting(folder: Path, grid: str, arm: str, patience: int) -> Verdict:
     """Right if the validation loss at the end is higher than where early stopping stops; wrong if it is lower."""
-    gains = []
+    gains, stopped = [], 0
     for history in _histories(folder, grid, arm):
         stop, _ = replay(history["iou_score"], patience)
         gains.append(history["val_loss"].iloc[-1] - history["val_loss"].iloc[stop])
+        stopped += stop < len(history) - 1
     if not gains:
         return Verdict(TOO_SMALL, MISSING)
+    if not stopped:
+        return Verdict(TOO_SMALL, f"with patience {patience} none of {len(gains)} runs stopped before its end")
     found = mean_interval(gains)
     word = {"better": "right", "worse": "wrong"}.get(judge(found, margin=0.0), UNDECIDED)
     return Verdict(
@@ -251,7 +254,7 @@ def recipe(
     losses, bests = [], []
     for history in _histories(folder, patience_grid, patience_arm):
         iou = history["iou_score"].to_numpy()
-        losses.append(iou[replay(iou, patience)[1]] - iou.max())
+        losses.append(iou.max() - iou[replay(iou, patience)[1]])
         bests.append(int(iou.argmax()) + 1)
     rows = read_rows(batch_grid, folder)
     others = [arm for arm in dict.fromkeys(rows["arm"]) if arm != batch_arm]
@@ -259,12 +262,12 @@ def recipe(
     if not losses or not judged:
         return Verdict(TOO_SMALL, MISSING)
     cost = mean_interval(losses)
-    patient = True if cost.low >= -MARGIN else False if cost.high < -MARGIN else None
+    patient = True if cost.high <= MARGIN else False if cost.low > MARGIN else None
     better = [arm for arm, (judgement, _) in zip(others, judged, strict=True) if judgement == "better"]
     batch = False if better else None if any(judgement == UNDECIDED for judgement, _ in judged) else True
     because = (
-        f"patience {patience} costs {cost.in_points()} of the best of all epochs, which come after {min(bests)} to "
-        f"{max(bests)}; better than {batch_arm}: {', '.join(better) or 'none'}"
+        f"patience {patience} loses {cost.in_points()}, compared with the best of all epochs ({min(bests)} to "
+        f"{max(bests)}); better than {batch_arm}: {', '.join(better) or 'none'}"
     )
     if any(judgement is None for judgement, _ in judged):
         return Verdict(TOO_SMALL, because)

@@ -90,19 +90,19 @@ def said_results(codes: list[str], cells: list[str]) -> Iterator[Path]:
     """
     claims = tomllib.loads(CLAIMS.read_text(encoding="utf-8"))["claims"]
     every = any("Name(id='list_claims'" in code for code in cells)
-    decided = [claim for claim in claims if every or says(cells, claim["quote"])]
+    decided = [claim for claim in claims if every or hold(cells, claim["quote"])]
     grids = {value for claim in decided for name, value in claim.items() if name.endswith("grid")}
     for file in sorted(RESULTS.rglob("*.*")):
         if file.parent == RESULTS:
             grid = file.stem.partition("-")[0]
-            needed = grid in grids or says(cells, grid)
+            needed = grid in grids or hold(cells, grid)
         else:
-            needed = says(codes, file.parent.name)
+            needed = hold(codes, file.parent.name)
         if needed and file.suffix != ".md":
             yield file
 
 
-def says(codes: list[str], text: str) -> bool:
+def hold(codes: list[str], text: str) -> bool:
     """Whether some code holds this text as a constant."""
     return any(f"Constant(value={text!r})" in code for code in codes)
 

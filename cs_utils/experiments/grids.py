@@ -106,7 +106,11 @@ def _ladder(first: float, count: int) -> tuple[float, ...]:
     return tuple(rate_on_ladder(first, step) for step in range(count))
 
 
-def _on_photos(settings: Mapping[str, Any], start: str | None = "MiniCity's weights", rate: float = 3e-3) -> Arm:
+START = "MiniCity's weights"
+"""The change that gives a network the weights that come with the course."""
+
+
+def _on_photos(settings: Mapping[str, Any], start: str | None = START, rate: float = 3e-3) -> Arm:
     # A recipe has its own rate: leaving a part out does not change it.
     return Arm(settings, data="camvid", network=(start,) if start else (), loss=None, rates=(rate,))
 

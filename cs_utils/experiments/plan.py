@@ -8,11 +8,13 @@ import json
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal
 
 import minicity
 from cs_utils.experiments.evidence import DIVERGED
-from cs_utils.experiments.grids import GRIDS, Arm, Budget, Grid, rate_on_ladder
+from cs_utils.experiments.grids import GRIDS, START, Arm, Budget, Grid, rate_on_ladder
+from cs_utils.models.zoo import COURSE_WEIGHTS
 from cs_utils.settings import Settings, limits
 
 MOST_EXTENSIONS = 3
@@ -56,12 +58,19 @@ class Job:
             for name, value in vars(self.settings).items()
             if name in ALWAYS or (name not in NOT_OF_A_RUN and value != getattr(DEFAULTS, name))
         }
-        return spec | {"settings": settings, "data_version": DATA_VERSIONS[self.spec.data]}
+        start = {"start": _course_weights()} if START in self.spec.network else {}
+        return spec | start | {"settings": settings, "data_version": DATA_VERSIONS[self.spec.data]}
 
     @property
     def key(self) -> str:
         """A name for what the run computes; the same run of two grids has the same."""
         return hashlib.sha256(json.dumps(self.describe(), sort_keys=True).encode()).hexdigest()[:12]
+
+
+@cache
+def _course_weights() -> str:
+    """Which weights come with the course: a run that starts from others is another run."""
+    return hashlib.sha256(COURSE_WEIGHTS.read_bytes()).hexdigest()[:12]
 
 
 RULES_OF_ARMS = {"settings", "times", "rates", "seeds"}

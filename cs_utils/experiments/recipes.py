@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from cs_utils.data.loaders import Transform
 from cs_utils.data.transforms import rotate
 from cs_utils.exceptions import unknown
-from cs_utils.experiments.grids import Arm
+from cs_utils.experiments.grids import START, Arm
 from cs_utils.losses.broken import BROKEN_LOSSES, dice_without_softmax
 from cs_utils.losses.right import LOSSES as RIGHT_LOSSES
 from cs_utils.losses.right import combined_loss, cross_entropy, lovasz_loss
@@ -113,7 +113,7 @@ CHANGES: dict[str, Callable[[nn.Module, Settings], nn.Module]] = {
     "sigmoid": _with_activation(nn.Sigmoid),
     "no batch norm": lambda network, _: without_batch_norm(network),
     "He's weights": _he_weights,
-    "MiniCity's weights": _minicity_weights,
+    START: _minicity_weights,
     "no skips": _without_skips,
     "prior bias": _prior_bias,
     "output stride 8": _output_stride_8,

@@ -184,12 +184,12 @@ def test_faster_means_epochs_until_an_iou_that_all_runs_of_an_arm_reach(tmp_path
     chosen = {"folder": tmp_path, "grid": "toy", "mixed": "depends on it"}
     verdict = RULES["faster"](**chosen, comparisons=[["AdamW", "SGD"]])
     assert verdict.word == "right"
-    assert "35 % in 5.0 epochs fewer" in verdict.because
+    assert "AdamW against SGD: -5.0 epochs until 35 %" in verdict.because
     assert RULES["faster"](**chosen, comparisons=[["AdamW", "Adam"]]).word == "wrong"
     assert RULES["faster"](**chosen, comparisons=[["AdamW", "SGD"], ["AdamW", "Adam"]]).word == "depends on it"
     # Never to get there counts as one epoch longer than the run.
     write_rows(tmp_path, "toy", arms, **columns | {"epochs_to_35": needed | {"SGD": np.nan}})
-    assert "17.0 epochs fewer" in RULES["faster"](**chosen, comparisons=[["AdamW", "SGD"]]).because
+    assert "-17.0 epochs until 35 %" in RULES["faster"](**chosen, comparisons=[["AdamW", "SGD"]]).because
 
 
 def test_the_gradient_vanishes_by_a_threshold(tmp_path):
@@ -216,6 +216,13 @@ def test_overfitting_is_controlled_where_the_loss_would_have_risen(tmp_path, end
     assert RULES["overfitting"](folder=tmp_path, grid="toy", arm="few", patience=2).word == word
 
 
+def test_runs_that_never_stop_say_nothing_of_early_stopping(tmp_path):
+    rows = write_rows(tmp_path, "toy", {"few": 0.5 + NOISE})
+    write_histories(tmp_path, "toy", rows, iou=[0.2, 0.3, 0.4], val_loss=[1.5, 1.0, 1.2])
+    verdict = RULES["overfitting"](folder=tmp_path, grid="toy", arm="few", patience=2)
+    assert verdict == Verdict(TOO_SMALL, "with patience 2 none of 5 runs stopped before its end")
+
+
 @pytest.mark.parametrize(
     ("late", "batch_8", "word"),
     [(0.405, 0.4, "right"), (0.5, 0.4, "half right"), (0.405, 0.6, "half right"), (0.5, 0.6, "wrong")],
@@ -226,6 +233,7 @@ def test_the_recipe_is_right_if_patience_costs_little_and_no_batch_is_better(tmp
     write_rows(tmp_path, "sizes", {"batch 4": 0.5 + NOISE, "batch 8": batch_8 - NOISE})
     verdict = RULES["recipe"](tmp_path, "waits", "long", 2, "sizes", "batch 4")
     assert verdict.word == word
+    assert f"patience 2 loses {100 * (max(late, 0.4) - 0.4):+.1f} percentage points" in verdict.because
 
 
 def test_a_first_epoch_is_half_right_if_only_some_classes_are_learned(tmp_path):

@@ -4,6 +4,7 @@ from itertools import pairwise
 
 import pytest
 
+from cs_utils.experiments import plan
 from cs_utils.experiments.grids import GRIDS, TUNING_SEEDS, Arm, Grid, rate_on_ladder
 from cs_utils.experiments.plan import MOST_EXTENSIONS, Job, make_plan
 from cs_utils.experiments.recipes import CHANGES, LOSSES
@@ -104,11 +105,20 @@ def test_a_run_is_named_for_what_it_computes():
 
 
 def test_another_version_of_the_scenes_makes_other_runs(monkeypatch):
-    from cs_utils.experiments import plan
-
     before = Job("toy", "one", "full", "test", 1e-3, 0).key
     monkeypatch.setitem(plan.DATA_VERSIONS, "minicity", "next")
     assert Job("toy", "one", "full", "test", 1e-3, 0).key != before
+
+
+def test_other_weights_to_start_from_make_other_runs(monkeypatch, tmp_path):
+    started, plain = (Job("recipe", arm, "full", "test", 1e-3, 0) for arm in ("best", "without MiniCity"))
+    before = started.key, plain.key
+    (tmp_path / "other.safetensors").write_bytes(b"other weights")
+    monkeypatch.setattr(plan, "COURSE_WEIGHTS", tmp_path / "other.safetensors")
+    plan._course_weights.cache_clear()
+    assert started.key != before[0]
+    assert plain.key == before[1]
+    plan._course_weights.cache_clear()
 
 
 @pytest.mark.parametrize("budget", ["small", "full"])
