@@ -67,7 +67,7 @@ def page(browser, address):
 class Links(HTMLParser):
     def __init__(self, path):
         super().__init__()
-        self.ids, self.links, self.images = set(), [], []
+        self.ids, self.links, self.images, self.parts = set(), [], [], []
         self.feed(path.read_text(encoding="utf-8"))
 
     def handle_starttag(self, tag, attributes):
@@ -77,6 +77,9 @@ class Links(HTMLParser):
             self.links.append(given["href"])
         if tag == "img":
             self.images.append(given)
+        loaded = given.get("src") if tag in ("img", "script") else given.get("href") if tag == "link" else None
+        if loaded and given.get("rel", "stylesheet") in ("stylesheet", "icon"):
+            self.parts.append(urlsplit(loaded).path)
 
 
 def test_every_link_and_anchor_leads_somewhere():
@@ -105,10 +108,9 @@ def test_every_picture_says_in_words_what_it_shows():
 
 def test_the_pages_are_small_enough():
     def weight(page):
-        files = {SITE / page} | {
-            (SITE / page).parent / image["src"] for image in Links(SITE / page).images if "src" in image
-        }
-        return sum(file.stat().st_size for file in files if file.exists())
+        """A page with its pictures, scripts (MathJax takes 2.1 MB) and style sheets."""
+        files = {SITE / page} | {((SITE / page).parent / part).resolve() for part in Links(SITE / page).parts}
+        return sum(file.stat().st_size for file in files)
 
     assert weight("index.html") < 1e6
     assert {page: weight(page) for page in LESSONS if weight(page) > 4e6} == {}
