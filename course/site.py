@@ -63,7 +63,7 @@ def shrink_pictures(site: Path) -> None:
     """Store the JPEG pictures of Sphinx's pages as WebP, which takes less than half. The notebooks keep their own."""
     for picture in (site / "_images").glob("*.jpg"):
         with Image.open(picture) as image:
-            image.save(picture.with_suffix(".webp"), quality=80)
+            image.save(picture.with_suffix(".webp"), quality=76, method=6)
         picture.unlink()
     for page in site.rglob("*.html"):
         text = page.read_text(encoding="utf-8")
