@@ -15,7 +15,7 @@ from course.readme import MARKS, README, fill_marks, list_changes
 from course.sections import list_notebooks, list_solutions, read_sections
 from cs_utils.settings import ROOT
 
-TAGS = re.compile(r"setup|nbval-ignore-output|figure-[a-z0-9]+(-[a-z0-9]+)*")
+TAGS = re.compile(r"setup|remove-cell|nbval-ignore-output|figure-[a-z0-9]+(-[a-z0-9]+)*")
 PATHS = re.compile(r"(?<![\w.])(/(home|Users|root|tmp|work|mnt|opt|usr|var)/|[A-Z]:\\\\?)\w")
 MAX_BYTES = 5_000_000  # pictures at 160 dpi, for a projector; a page of the site may hold four million
 MAX_LINES = 25
