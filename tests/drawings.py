@@ -167,8 +167,6 @@ def all_drawings():
         "windows": lambda: models.plot_windows(image, {"A": (0, 0), "B": (30, 60)}, (4, 16, 32)),
         "reach": lambda: models.plot_reach(dict.fromkeys(MANY[:3], np.eye(9))),
         "same budget": lambda: models.plot_same_budget(runs(MANY)),
-        "recorded models": lambda: models.plot_recorded_models({"steps": leads, "seconds": leads}, {"blindfold": 0.1}),
-        "no recorded models": lambda: models.plot_recorded_models({}),
         "published": lambda: models.plot_published(published()),
         "channels": lambda: preprocessing.plot_channels(one_hot(train_id_to_slide(mask))),
         "ceiling of IoU": lambda: preprocessing.plot_iou_ceiling(ceiling, marked=256),

@@ -148,21 +148,6 @@ def replay_all(rows: pd.DataFrame, histories: pd.DataFrame, arm: str, patiences:
     return pd.DataFrame(found, columns=["patience", "seed", "epochs", "loss"])
 
 
-def at_equal_seconds(rows: pd.DataFrame, histories: pd.DataFrame) -> tuple[float, pd.DataFrame]:
-    """What each run had reached when the fastest run of all was over.
-
-    The learning rates of slower networks had not yet fallen then, so this is a little unkind to them.
-
-    Returns:
-        The seconds, and the mean IoU by seed (index) and arm (column); 0 where not one epoch was over.
-    """
-    runs = histories.assign(clock=histories.groupby("run")["seconds"].cumsum())
-    limit = float(runs.groupby("run")["clock"].max().reindex(rows["run"]).min())
-    reached = runs[runs["clock"] <= limit].groupby("run")["iou_score"].last()
-    scores = rows.assign(reached=rows["run"].map(reached).fillna(0.0))
-    return limit, scores.pivot(index="seed", columns="arm", values="reached")
-
-
 def final_score(folder: Path = RESULTS) -> Interval | None:
     """Mean IoU of the recorded recipe on scenes that chose nothing, over images and seeds; None if not recorded."""
     rows, path = read_rows("final", folder), folder / "final-images.csv"

@@ -36,13 +36,13 @@ KNOWN = {
     "SegFormer": THIRD,
     "U-Net 64": ACCENT,
     "U-Net": ACCENT,
-    "U-Net 16": "#e8a58f",
+    "U-Net 16": "#946200",
     "U-Net 32": ACCENT,
-    "U-Net 8": "#e8a58f",
+    "U-Net 8": "#946200",
     "DeepLabv3+, stride 16": FOURTH,
-    "DeepLabv3+, stride 8": "#b99ccc",
+    "DeepLabv3+, stride 8": "#4f2d6b",
 }
-"""One colour for each network of the course, in all figures."""
+"""One colour for each network of the course, in all figures; dark enough to write its name in it."""
 
 
 def network_colors(names: Iterable[str]) -> dict[str, str]:
@@ -149,7 +149,7 @@ def plot_costs(
 
 @styled
 def plot_same_budget(table: pd.DataFrame, baselines: Mapping[str, float] | None = None, title: str = "") -> Figure:
-    """Validation IoU of each network, by epochs and by seconds of training; the table of `experiments.compare`.
+    """Validation IoU of each network, by epochs and by seconds of training; live runs or recorded ones.
 
     Several seeds are drawn as a line each. The seconds are those of training alone, without the validation.
 
@@ -181,40 +181,6 @@ def plot_same_budget(table: pd.DataFrame, baselines: Mapping[str, float] | None 
                 place = (0.02, 100 * score)
                 axes.text(*place, name, va="bottom", transform=axes.get_yaxis_transform(), bbox=BEHIND_TEXT, zorder=1)
     headline(figure, title or "Mean IoU of each network on the same budget")
-    return figure
-
-
-@styled
-def plot_recorded_models(
-    scores: Mapping[str, pd.DataFrame], baselines: Mapping[str, float] | None = None, title: str = ""
-) -> Figure:
-    """Mean IoU of recorded runs, a dot for each seed and a bar for their mean; without runs, how to record them.
-
-    Args:
-        scores: by what was equal for all, a table of mean IoU 0..1: a row for each seed, a column for each network. All
-            tables have the same columns.
-        baselines: mean IoU, 0..1, of predictors that do not look at the photo, by name: a dashed line each.
-        title: what it shows.
-    """
-    names = list(next(iter(scores.values()))) if scores else []
-    highest = max([1e-3, *(table.max(axis=None) for table in scores.values()), *(baselines or {}).values()])
-    figure = new_figure(0.5 * len(names) + 2)
-    colors = network_colors(names)
-    for axes, (heading, table) in zip(
-        np.atleast_1d(figure.subplots(1, max(len(scores), 1), sharey=True, sharex=True)), scores.items(), strict=False
-    ):
-        for place, name in enumerate(names):
-            axes.plot(100 * table[name], [place] * len(table), "o", color=colors[name], markersize=9, alpha=0.7)
-            axes.plot([100 * table[name].mean()] * 2, [place - 0.3, place + 0.3], color=colors[name], linewidth=3)
-        for name, score in (baselines or {}).items():
-            axes.axvline(100 * score, color=INK, linestyle="--", linewidth=1.5, zorder=1)
-            axes.text(100 * score, -0.6, f" {name}", va="bottom", bbox=BEHIND_TEXT, zorder=1)
-        axes.set(title=heading, xlabel="mean IoU [%]", xlim=(0, 112 * highest), ylim=(len(names) - 0.5, -1.1))
-        axes.set_yticks(range(len(names)), names)
-    if not scores:
-        figure.axes[0].set(xticks=[], yticks=[])
-        figure.axes[0].text(0.5, 0.5, "To record them:  python -m cs_utils experiment models", ha="center", va="center")
-    headline(figure, title or "Mean IoU of recorded runs")
     return figure
 
 

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from cs_utils.experiments.evidence import (
-    at_equal_seconds,
     budget_of,
     describe_rows,
     final_score,
@@ -56,15 +55,6 @@ def test_every_patience_is_replayed_on_every_run(tmp_path):
     table = replay_all(read_rows("models", tmp_path), read_histories("models", tmp_path), "net", (2, 3))
     assert table["epochs"].tolist() == [4, 5, 5, 5]
     assert table["loss"].tolist() == pytest.approx([0.6, 0.0, 0.0, 0.0])
-
-
-def test_equal_seconds_end_when_the_fastest_run_is_over(tmp_path):
-    add(tmp_path, "fast", 0, [0.2, 0.3, 0.4], 2.0)
-    add(tmp_path, "slow", 0, [0.3, 0.5, 0.8], 2.5)
-    add(tmp_path, "slowest", 0, [0.9], 60.0)
-    seconds, scores = at_equal_seconds(read_rows("models", tmp_path), read_histories("models", tmp_path))
-    assert seconds == 6
-    assert scores.loc[0].to_dict() == {"fast": 0.4, "slow": 0.5, "slowest": 0.0}
 
 
 def test_the_final_score_has_an_interval_over_images_and_seeds(tmp_path):

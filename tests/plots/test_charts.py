@@ -42,7 +42,6 @@ from cs_utils.plots.models import (
     network_colors,
     plot_costs,
     plot_published,
-    plot_recorded_models,
     plot_same_budget,
     plot_where_costs_lie,
     plot_windows,
@@ -172,14 +171,6 @@ def test_the_same_budget_counts_seconds_of_training_alone():
     axes = plot_same_budget(table.assign(train_seconds=1.5, seconds=4.0), {"blindfold": 0.12}).axes
     assert axes[1].lines[0].get_xdata().tolist() == [1.5, 3.0]
     assert [line.get_ydata()[0] for panel in axes for line in panel.lines[1:]] == [12.0, 12.0]
-
-
-def test_recorded_models_show_each_seed_and_the_mean_of_a_network():
-    scores = pd.DataFrame({"FCN": [0.2, 0.4], "U-Net 64": [0.3, 0.3]})
-    axes = plot_recorded_models({"steps": scores}).axes[0]
-    assert axes.lines[0].get_xdata().tolist() == pytest.approx([20, 40])
-    assert axes.lines[1].get_xdata() == pytest.approx([30, 30])
-    assert rows_of(axes) == ["FCN", "U-Net 64"]
 
 
 def test_activations_are_drawn_with_their_true_derivatives_and_their_lowest_point():

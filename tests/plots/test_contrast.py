@@ -16,6 +16,7 @@ from matplotlib.text import Text
 
 from cs_utils.labels import CLASS_NAMES, PALETTE
 from cs_utils.plots import style
+from cs_utils.plots.models import KNOWN
 from helpers import contrast
 
 NAMES = list(all_drawings())
@@ -93,6 +94,10 @@ def test_named_lines_stand_out_from_the_paper(figures, name):
 @pytest.mark.parametrize("count", [1, 6, 7, 12])
 def test_names_may_be_written_in_the_colours_of_series(count):
     assert min(contrast(to_rgb(color), (1, 1, 1)) for color in style.colors_for(count)) >= 4.5
+
+
+def test_names_of_networks_may_be_written_in_their_colours():
+    assert min(contrast(to_rgb(color), (1, 1, 1)) for color in KNOWN.values()) >= 4.5
 
 
 @pytest.mark.parametrize("name", CLASS_NAMES)
