@@ -1,7 +1,7 @@
 """The order of the house, and the picture of it, drawn from what its modules import."""
 
+import ast
 import io
-import re
 
 import matplotlib.pyplot as plt
 import networkx as nx
@@ -38,10 +38,20 @@ def import_graph() -> nx.DiGraph:
     for door in FLOORS:
         place = ROOT / door.replace(".", "/")
         for path in sorted(place.glob("*.py")) or [place.with_suffix(".py")]:
-            text = path.read_text(encoding="utf-8")
-            found = re.findall(r"^\s*(?:from|import) (cs_utils\.\w+|minicity|course)\b", text, flags=re.MULTILINE)
+            found = imported_doors(path.read_text(encoding="utf-8"))
             graph.add_edges_from((door, other) for other in found if other != door)
     return graph
+
+
+def imported_doors(source: str) -> set[str]:
+    """The doors that a module's imports open, wherever in it they stand, from its source."""
+    names: list[str] = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names += [f"{node.module}.{alias.name}" for alias in node.names]
+    return {door for door in FLOORS for name in names if f"{name}.".startswith(f"{door}.")}
 
 
 def draw_architecture() -> bytes:

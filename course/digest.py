@@ -3,7 +3,8 @@
 It is taken over what a notebook reaches: its cells, the definitions that these name, those that these name in turn.
 Comments, docstrings, formatting and prose are not in it, and neither is what a notebook does not use: they change no
 output. MiniCity enters by its version, recorded results by their bytes: those of a folder where any reached code says
-its name, the rows of a grid where the notebook says the grid's name, or the words of a claim that they decide.
+its name, the rows of a grid where the notebook says the grid's name, or the words of a claim that they decide. With
+such words the claim's entry and the rules are in it too, because the notebook prints the verdict.
 """
 
 import ast
@@ -25,6 +26,8 @@ RESULTS = ROOT / "results"
 READERS = "experiments/evidence.py"
 """The module that reads recorded rows, some of them of a grid that it names itself."""
 CLAIMS = Path(__file__).with_name("claims.toml")
+RULES = Path(__file__).with_name("claims.py")
+"""The module that judges a claim and writes the sentence that a lesson prints."""
 
 
 @dataclass(frozen=True)
@@ -75,23 +78,31 @@ def digest_notebook(path: Path) -> str:
     cells = [part.code for part in code.parts]
     codes = cells + [name + reached[name, number].code for name, number in sorted(reached)]
     readers = [part.code for (name, _), part in reached.items() if name == READERS]
-    recorded = [file.read_bytes() for file in said_results(codes, cells + readers)]
+    claims = decided_claims(cells + readers)
+    recorded = [file.read_bytes() for file in said_results(codes, cells + readers, claims)]
+    if claims:
+        codes += [json.dumps(claims), *(part.code for part in read_module(RULES.read_text(encoding="utf-8")).parts)]
     parts = [*(text.encode() for text in codes), minicity.VERSION.encode(), *recorded]
     return hashlib.sha256(b"\0".join(parts)).hexdigest()
 
 
-def said_results(codes: list[str], cells: list[str]) -> Iterator[Path]:
+def decided_claims(cells: list[str]) -> list[dict[str, Any]]:
+    """The claims of the talk whose words a notebook's code holds, or all of them where it lists them."""
+    claims = tomllib.loads(CLAIMS.read_text(encoding="utf-8"))["claims"]
+    every = any("Name(id='list_claims'" in code for code in cells)
+    return [claim for claim in claims if every or hold(cells, claim["quote"])]
+
+
+def said_results(codes: list[str], cells: list[str], claims: list[dict[str, Any]]) -> Iterator[Path]:
     """Files of recorded results that a notebook needs. Cards and other prose are not among them.
 
     Args:
         codes: all code that it reaches: it says the names of folders.
         cells: its own, and what reads rows for it: they say the names of grids, which are such words as "void" that
-            much other code says too, and the words of claims.
+            much other code says too.
+        claims: those that it decides, by the rows of their grids.
     """
-    claims = tomllib.loads(CLAIMS.read_text(encoding="utf-8"))["claims"]
-    every = any("Name(id='list_claims'" in code for code in cells)
-    decided = [claim for claim in claims if every or hold(cells, claim["quote"])]
-    grids = {value for claim in decided for name, value in claim.items() if name.endswith("grid")}
+    grids = {value for claim in claims for name, value in claim.items() if name.endswith("grid")}
     for file in sorted(RESULTS.rglob("*.*")):
         if file.parent == RESULTS:
             grid = file.stem.partition("-")[0]

@@ -154,7 +154,7 @@ def evaluate(
     """Score weights on labelled photos, at the full size of their ground truth, by the official rules.
 
     Args:
-        weights: weights file, or a run's folder; None: the weights that come with the course.
+        weights: weights file, or a run's folder; None: minicity.safetensors of the course, which has seen no photo.
         data: folder in the Cityscapes layout.
         split: which of its splits.
         images: score a fixed subset of this many images; None: all.
@@ -271,7 +271,7 @@ def export(*, weights: Path | None = None, out: Path = Path("net.onnx")) -> int:
     Its input "image" is (1, 3, H, W) float32 RGB from 0 to 255, its output "logits" (1, C, H, W).
 
     Args:
-        weights: weights file, or a run's folder; None: the weights that come with the course.
+        weights: weights file, or a run's folder; None: minicity.safetensors of the course, which has seen no photo.
         out: file to write.
     """
     from cs_utils.models.export import export_onnx

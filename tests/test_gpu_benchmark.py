@@ -1,12 +1,16 @@
+import subprocess
+import sys
 import time
+from functools import partial
 
 import pandas as pd
 import pytest
 import torch
 
+from benchmarks.gpu import correctness
 from benchmarks.gpu.clock import measure
 from benchmarks.gpu.needs import NEEDED, find_missing
-from benchmarks.gpu.parts import Part, run_parts
+from benchmarks.gpu.parts import PARTS, Part, run_parts
 from benchmarks.gpu.plan import Plan, record
 from cs_utils.exceptions import CourseError
 
@@ -51,10 +55,36 @@ def test_a_part_gets_its_share_of_the_time_and_leaves_what_it_does_not_use(tmp_p
     assert [round(seconds) for seconds in given.values()] == [15, 40, 60]
 
 
-def test_no_part_is_begun_when_the_time_is_over(tmp_path):
+@pytest.mark.parametrize("minutes", [-1, 1 / 6])
+def test_no_part_is_begun_when_the_time_is_nearly_over(tmp_path, minutes):
     begun = []
-    assert run_parts(make_plan(tmp_path, -1), {"one": Part(begun.append, 1)}, make_scenes=lambda: None) == 0
+    assert run_parts(make_plan(tmp_path, minutes), {"one": Part(begun.append, 1)}, make_scenes=lambda: None) == 0
     assert begun == []
+
+
+def test_scenes_are_waited_for_before_anything_is_timed(tmp_path):
+    code = f"import pathlib, time; time.sleep(1); pathlib.Path({str(tmp_path / 'scenes')!r}).touch()"
+    make_scenes = partial(subprocess.run, [sys.executable, "-c", code], check=True)
+    found = {}
+
+    def look(name):
+        return lambda plan: found.update({name: (tmp_path / "scenes").exists()})
+
+    parts = {
+        "correctness": Part(look("correctness"), 1),
+        "step": Part(look("step"), 1),
+        "best": Part(look("best"), 1, scenes=True),
+    }
+    assert run_parts(make_plan(tmp_path), parts, make_scenes) == 0
+    assert found == {"correctness": False, "step": True, "best": True}
+
+
+def test_a_check_that_does_not_hold_is_a_failure(tmp_path, monkeypatch, capsys):
+    rows = [correctness.verdict("good", 0.0, 1.0), correctness.verdict("bad", 2.0, 1.0)]
+    monkeypatch.setattr(correctness, "check_results", lambda plan: iter(rows))
+    assert run_parts(make_plan(tmp_path), {"correctness": PARTS["correctness"]}, make_scenes=lambda: None) == 1
+    assert "does not hold: bad" in capsys.readouterr().err
+    assert pd.read_csv(tmp_path / "correctness.csv")["holds"].tolist() == [True, False]
 
 
 def test_what_is_too_large_for_the_card_costs_its_own_row_only():

@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader
 
 from benchmarks import losses, metric
 from benchmarks.gpu.clock import free_memory
-from benchmarks.gpu.plan import Plan, Row
+from benchmarks.gpu.plan import Plan, Row, record
 from benchmarks.gpu.speed import Unit, use
 from benchmarks.step import find_device, make_batch
 from cs_utils.data.loaders import loaders
@@ -58,6 +58,24 @@ def check_results(plan: Plan) -> Iterator[Row]:
         return
     words = ["evaluate", "--official", "--data", str(tiny(plan).data)]
     yield verdict("evaluation against the official one: 1 if a score differs", start_command(*words).wait(), 0)
+
+
+def run_checks(plan: Plan) -> None:
+    """Record all checks.
+
+    Raises:
+        CourseError: some do not hold.
+    """
+    rows = []
+
+    def noted() -> Iterator[Row]:
+        for row in check_results(plan):
+            rows.append(row)
+            yield row
+
+    record(plan, "correctness", noted())
+    if wrong := [row["what"] for row in rows if not row["holds"]]:
+        raise CourseError(f"does not hold: {'; '.join(map(str, wrong))}")
 
 
 def verdict(what: str, value: float, limit: float) -> Row:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tyro.conf import Positional
 
-from benchmarks.gpu.correctness import check_results
+from benchmarks.gpu.correctness import run_checks
 from benchmarks.gpu.plan import Plan, record
 from benchmarks.gpu.speed import PREDICTIONS, STEPS, time_pieces, time_ways
 from benchmarks.gpu.training import make_all_scenes, run_evidence, time_loading, time_recipe, train_best
@@ -39,7 +39,7 @@ class Part:
 
 
 PARTS: dict[str, Part] = {
-    "correctness": Part(lambda plan: record(plan, "correctness", check_results(plan)), 3),
+    "correctness": Part(run_checks, 3),
     "step": Part(lambda plan: record(plan, "step", time_ways(plan, STEPS)), 5),
     "prediction": Part(lambda plan: record(plan, "prediction", time_ways(plan, PREDICTIONS)), 2),
     "pieces": Part(lambda plan: record(plan, "pieces", time_pieces(plan)), 0.5),

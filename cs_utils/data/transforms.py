@@ -34,12 +34,14 @@ def check_image(image: np.ndarray) -> None:
     """Refuse what is not an image, in one line; OpenCV would do so in its own words, or compute nonsense.
 
     Raises:
-        CourseError: it is not a NumPy array (H, W, 3) of uint8.
+        CourseError: it is not a NumPy array (H, W, 3) of uint8, or it has no pixel.
     """
-    shape, dtype = tuple(getattr(image, "shape", ())), getattr(image, "dtype", type(image).__name__)
-    if not isinstance(image, np.ndarray) or dtype != np.uint8 or len(shape) != 3 or shape[2] != 3:
-        what = f"{type(image).__name__} {shape} of {dtype}"
-        raise CourseError(f"an image is a NumPy array (H, W, 3) of uint8, 0 to 255, and this is {what}: convert it")
+    wanted, kind = "an image is a NumPy array (H, W, 3) of uint8, 0 to 255", type(image).__name__
+    if not hasattr(image, "shape"):
+        raise CourseError(f"{wanted}, and this is a value of type {kind}: read_upright reads a file")
+    shape = tuple(image.shape)
+    if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or len(shape) != 3 or shape[2] != 3 or 0 in shape:
+        raise CourseError(f"{wanted}, and this is {kind} {shape} of {image.dtype}: convert it")
 
 
 def resize_image(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:

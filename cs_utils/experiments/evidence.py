@@ -30,15 +30,19 @@ TARGETS = tuple(range(5, 65, 5))
 
 
 def read_rows(grid: str, folder: Path = RESULTS) -> pd.DataFrame:
-    """The rows of a grid's runs that arms are compared by, of the largest budget that has any; none if none is there.
+    """The rows of a grid's runs that arms are compared by; none if none is there.
 
-    Runs that only tuned a rate are left out. A run that diverged has an IoU of 0 in ``last_iou`` and ``best_iou``.
+    They are of the largest budget in which every arm has a run that has one in any budget: a larger budget that is only
+    begun hides nothing. Runs that only tuned a rate are left out. A run that diverged has an IoU of 0 in ``last_iou``
+    and ``best_iou``.
     """
     path = folder / f"{grid}.csv"
     if not path.is_file():
         return pd.DataFrame(columns=["arm", "seed", "budget", "role"])
     rows = pd.read_csv(path).query("role == 'test'")
-    rows = rows[rows["budget"] == next((name for name in BUDGETS if name in set(rows["budget"])), None)]
+    arms = {name: set(rows[rows["budget"] == name]["arm"]) for name in BUDGETS}
+    complete = [name for name in BUDGETS if arms[name] == set(rows["arm"])]
+    rows = rows[rows["budget"] == next(iter([*complete, *(name for name in BUDGETS if arms[name])]), None)]
     failed = rows["status"] == DIVERGED
     scores = rows.reindex(columns=["last_iou", "best_iou"])  # a run that diverged in its first epoch has none
     return rows.assign(**{name: scores[name].mask(failed, 0.0) for name in scores})

@@ -107,7 +107,7 @@ def _ladder(first: float, count: int) -> tuple[float, ...]:
 
 
 START = "MiniCity's weights"
-"""The change that gives a network the weights that come with the course."""
+"""The change that gives a network the weights that the course has trained on MiniCity."""
 
 
 def _on_photos(settings: Mapping[str, Any], start: str | None = START, rate: float = 3e-3) -> Arm:

@@ -3,6 +3,7 @@
 import inspect
 import sys
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 from matplotlib.figure import Figure
@@ -75,7 +76,7 @@ def _show(
             max=high,
             step=step,
             description=name.replace("_", " "),
-            readout_format=f".{len(f'{step:g}'.partition('.')[2])}f",  # as many decimals as the step has
+            readout_format=f".{max(0, -Decimal(str(step)).normalize().as_tuple().exponent)}f",  # the step's decimals
             style={"description_width": "initial"},
             layout={"width": "min(100%, 40rem)"},
         )

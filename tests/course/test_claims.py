@@ -130,6 +130,22 @@ def test_a_short_run_cannot_tell_whatever_its_lead(tmp_path, fault):
     assert RULES["leads"](folder=tmp_path, grid="toy", **PAIR).word == TOO_SMALL
 
 
+@pytest.mark.parametrize(
+    ("rule", "columns", "arguments"),
+    [
+        ("first_epoch", {"alive_first": 5, "alive_last": 12}, {"arm": "old"}),
+        ("slowest", {"seconds_to_30": {"old": 30.0, "new": 20.0}}, {"arm": "old", "others": ["new"]}),
+        ("failure", {}, {"sound": ["old", "new"], "broken": ["ruined"]}),
+    ],
+)
+@pytest.mark.parametrize(("pole", "open_"), [(0.3, False), (0.05, True)])
+def test_every_rule_is_silent_where_small_things_are_not_learned(tmp_path, rule, columns, arguments, pole, open_):
+    arms = {"new": 0.5 + NOISE, "old": 0.5 - NOISE} | ({"ruined": 0.1 + NOISE} if rule == "failure" else {})
+    columns = {f"seconds_to_{goal}": np.nan for goal in TARGETS} | columns
+    write_rows(tmp_path, "toy", arms, iou_pole=pole, **columns)
+    assert (RULES[rule](folder=tmp_path, grid="toy", **arguments).word == TOO_SMALL) == open_
+
+
 def test_runs_of_the_small_budget_say_their_numbers_and_carry_no_verdict(tmp_path):
     claim = Claim("", "", "", "", None, "leads", {"grid": "toy", **PAIR})
     arms = {"new": 0.52 + NOISE, "old": np.full(5, 0.5)}
@@ -233,6 +249,8 @@ def test_the_recipe_is_right_if_patience_costs_little_and_no_batch_is_better(tmp
     write_rows(tmp_path, "sizes", {"batch 4": 0.5 + NOISE, "batch 8": batch_8 - NOISE})
     verdict = RULES["recipe"](tmp_path, "waits", "long", 2, "sizes", "batch 4")
     assert verdict.word == word
+    write_rows(tmp_path, "sizes", {"batch 4": 0.5 + NOISE, "batch 8": batch_8 - NOISE}, iou_pole=0.05)
+    assert RULES["recipe"](tmp_path, "waits", "long", 2, "sizes", "batch 4").word == TOO_SMALL
     assert f"patience 2 loses {100 * (max(late, 0.4) - 0.4):+.1f} percentage points" in verdict.because
 
 

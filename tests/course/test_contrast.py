@@ -65,5 +65,7 @@ def test_a_quotation_in_the_deck_is_read_on_its_grey():
 def test_links_stand_out_from_the_theme(theme):
     text = (DOCS / "conf.py").read_text(encoding="utf-8")
     colors = re.findall(rf'"{theme}_css_variables": \{{([^}}]*)\}}', text)[0]
-    for color in re.findall(r"#\w+", colors):
+    found = re.findall(r"#\w+", colors)
+    assert len(found) == colors.count(":")
+    for color in found:
         assert contrast(to_rgb(color), to_rgb(FURO[theme])) >= LETTERS

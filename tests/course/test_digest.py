@@ -156,6 +156,35 @@ def test_the_rows_of_a_grid_are_in_it_where_a_claim_is_judged_by_them(package, m
     assert make(other) == before[2]
 
 
+def test_the_rows_that_a_reader_names_by_itself_are_in_it(package, make, tmp_path):
+    (package / "experiments").mkdir()
+    (package / "experiments" / "__init__.py").touch()
+    (package / "experiments" / "evidence.py").write_text("def final_score():\n    return open('final')\n")
+    reads, other = "from cs_utils.experiments.evidence import final_score\nfinal_score()", USE
+    before = make(reads), make(other)
+    (tmp_path / "results" / "final-images.csv").write_text("iou\n0.6\n")
+    assert make(reads) != before[0]
+    assert make(other) == before[1]
+
+
+@pytest.mark.parametrize("name", ["CLAIMS", "RULES"])
+def test_the_entry_of_a_claim_and_the_rules_are_in_it_where_its_verdict_is_printed(
+    make, package, tmp_path, monkeypatch, name
+):
+    judged, other = 'find_claim("Random Horizontal Flips.")', USE
+    before = make(judged), make(other)
+    text = getattr(digest, name).read_text(encoding="utf-8")
+    changed = {
+        "CLAIMS": text.replace("Does the flip help", "Is the flip good"),
+        "RULES": text.replace("right", "true"),
+    }[name]
+    assert changed != text
+    (tmp_path / "changed").write_text(changed, encoding="utf-8")
+    monkeypatch.setattr(digest, name, tmp_path / "changed")
+    assert make(judged) != before[0]
+    assert make(other) == before[1]
+
+
 def test_a_grid_that_is_called_like_a_word_of_the_package_makes_no_lesson_stale(monkeypatch, tmp_path):
     monkeypatch.setattr(digest, "RESULTS", tmp_path)
     introduction = list_notebooks()[0]

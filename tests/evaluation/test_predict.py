@@ -39,17 +39,21 @@ def test_a_prediction_has_the_photos_own_size(settings):
 @pytest.mark.parametrize(
     ("wrong", "what"),
     [
-        (np.zeros((4, 6, 3), np.float32), "ndarray (4, 6, 3) of float32"),
-        (np.zeros((4, 6, 3), np.int64), "ndarray (4, 6, 3) of int64"),
-        (np.zeros((4, 6), np.uint8), "ndarray (4, 6) of uint8"),  # of which it made three channels, two never written
-        (np.zeros((4, 6, 4), np.uint8), "ndarray (4, 6, 4) of uint8"),
-        (torch.zeros(3, 4, 6), "Tensor (3, 4, 6) of torch.float32"),
-        ([[0]], "list () of list"),
+        (np.zeros((4, 6, 3), np.float32), "ndarray (4, 6, 3) of float32: convert it"),
+        (np.zeros((4, 6, 3), np.int64), "ndarray (4, 6, 3) of int64: convert it"),
+        # Of this OpenCV makes three channels, two of them never written.
+        (np.zeros((4, 6), np.uint8), "ndarray (4, 6) of uint8: convert it"),
+        (np.zeros((4, 6, 4), np.uint8), "ndarray (4, 6, 4) of uint8: convert it"),
+        (np.zeros((0, 6, 3), np.uint8), "ndarray (0, 6, 3) of uint8: convert it"),
+        (torch.zeros(3, 4, 6), "Tensor (3, 4, 6) of torch.float32: convert it"),
+        ([[0]], "a value of type list: read_upright reads a file"),
+        ("photo.jpg", "a value of type str: read_upright reads a file"),
+        (None, "a value of type NoneType: read_upright reads a file"),
     ],
 )
 def test_what_is_not_an_image_is_said_in_one_line(wrong, what):
     for act in (normalize, lambda wrong: predict(ByColour(), wrong, (32, 64)), lay_over):
-        with pytest.raises(CourseError, match=re.escape(f"and this is {what}: convert it")):
+        with pytest.raises(CourseError, match=re.escape(f"and this is {what}")):
             act(wrong)
 
 

@@ -49,6 +49,16 @@ def test_the_largest_budget_that_is_recorded_counts(tmp_path):
     assert (budget_of(rows), rows["last_iou"].tolist()) == ("full", [0.5])
 
 
+def test_a_larger_budget_that_is_only_begun_hides_nothing(tmp_path):
+    for arm in ("net", "rival"):
+        add(tmp_path, arm, 0, [0.3], 1.0, budget="small")
+    add(tmp_path, "net", 0, [0.5], 1.0)
+    assert budget_of(read_rows("models", tmp_path)) == "small"
+    add(tmp_path, "rival", 0, [0.6], 1.0)
+    rows = read_rows("models", tmp_path)
+    assert (budget_of(rows), rows["last_iou"].tolist()) == ("full", [0.5, 0.6])
+
+
 def test_every_patience_is_replayed_on_every_run(tmp_path):
     add(tmp_path, "net", 0, [0.1, 0.3, 0.2, 0.3, 0.9], 1.0)
     add(tmp_path, "net", 1, [0.1, 0.2, 0.3, 0.4, 0.5], 1.0)

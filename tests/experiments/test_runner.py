@@ -144,6 +144,23 @@ def test_a_run_is_also_scored_at_full_size_and_on_scenes_that_chose_nothing(plac
     ].tolist()
 
 
+def test_the_score_at_full_size_is_the_one_that_counts_where_the_network_sees_less(place, monkeypatch):
+    monkeypatch.setattr("helpers.SIZE", (64, 128))
+    for number, city in enumerate(["alpha"] * 6 + ["gamma"] * 2):
+        draw_frame(place / "large", "train" if city == "alpha" else "val", city, number)
+    monkeypatch.setattr(runs, "folder_of", lambda data, budget: place / "large")
+    monkeypatch.setitem(
+        GRIDS, "halved", Grid("At half the size?", {"all": Arm({"epochs": 12}, also=("full size",))}, seeds=1)
+    )
+    row, tables = runs.run_job(Job("halved", "all", "small", "test", 1e-2, 0))
+    assert 0.3 < row["ceiling"] < 1
+    small = tables["histories"][-1]["iou_score"]
+    assert row["last_iou"] != pytest.approx(small, rel=1e-3)
+    assert row["last_iou"] == pytest.approx(small, abs=0.1)
+    scores = [row[name] for name in row if name.startswith("iou_") and row[name] == row[name]]
+    assert sum(scores) / len(scores) == pytest.approx(row["last_iou"], rel=1e-3)
+
+
 def test_what_is_recorded_is_not_done_again(recorded, monkeypatch):
     before = {path.name: path.read_bytes() for path in recorded.glob("*.csv")}
     monkeypatch.setattr(runs, "run_job", lambda *_: pytest.fail("done again"))
