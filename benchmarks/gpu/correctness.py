@@ -66,14 +66,7 @@ def run_checks(plan: Plan) -> None:
     Raises:
         CourseError: some do not hold.
     """
-    rows = []
-
-    def noted() -> Iterator[Row]:
-        for row in check_results(plan):
-            rows.append(row)
-            yield row
-
-    record(plan, "correctness", noted())
+    rows = record(plan, "correctness", check_results(plan))
     if wrong := [row["what"] for row in rows if not row["holds"]]:
         raise CourseError(f"does not hold: {'; '.join(map(str, wrong))}")
 

@@ -39,8 +39,8 @@ class Plan:
         return dataclasses.replace(self, deadline=time.monotonic() + share * self.seconds_left)
 
 
-def record(plan: Plan, table: str, rows: Iterator[Row]) -> None:
-    """Write each row of a table as it comes, and stop when the time is over."""
+def record(plan: Plan, table: str, rows: Iterator[Row]) -> list[Row]:
+    """Write each row of a table as it comes, and stop when the time is over; give those that were written."""
     done: list[Row] = []
     for row in rows:
         done.append(row)
@@ -49,4 +49,5 @@ def record(plan: Plan, table: str, rows: Iterator[Row]) -> None:
         print(table, {name: f"{x:.5g}" if isinstance(x, float) else x for name, x in row.items()}, flush=True)
         if plan.seconds_left < 0:
             print(f"{table}: stopped, the time is over", flush=True)
-            return
+            break
+    return done

@@ -38,7 +38,8 @@ def check_image(image: np.ndarray) -> None:
     """
     wanted, kind = "an image is a NumPy array (H, W, 3) of uint8, 0 to 255", type(image).__name__
     if not hasattr(image, "shape"):
-        raise CourseError(f"{wanted}, and this is a value of type {kind}: read_upright reads a file")
+        how = "read_upright reads one from a file, np.array makes one of a picture"
+        raise CourseError(f"{wanted}, and this is a value of type {kind}: {how}")
     shape = tuple(image.shape)
     if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or len(shape) != 3 or shape[2] != 3 or 0 in shape:
         raise CourseError(f"{wanted}, and this is {kind} {shape} of {image.dtype}: convert it")

@@ -14,6 +14,7 @@ from cs_utils.plots.masks import show
 from cs_utils.plots.style import (
     ACCENT,
     BEHIND_TEXT,
+    COLORS,
     FOURTH,
     INK,
     PALE,
@@ -36,9 +37,9 @@ KNOWN = {
     "SegFormer": THIRD,
     "U-Net 64": ACCENT,
     "U-Net": ACCENT,
-    "U-Net 16": "#946200",
+    "U-Net 16": COLORS[4],
     "U-Net 32": ACCENT,
-    "U-Net 8": "#946200",
+    "U-Net 8": COLORS[4],
     "DeepLabv3+, stride 16": FOURTH,
     "DeepLabv3+, stride 8": "#4f2d6b",
 }

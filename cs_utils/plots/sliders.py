@@ -29,19 +29,26 @@ def sliders(draw: Callable[..., Figure], **ranges: tuple[float, float, float]) -
         The figure of the defaults.
 
     Raises:
-        CourseError: ``draw`` has no such parameter, or its default is not in the range.
+        CourseError: ``draw`` has no such parameter, its default is not in the range, or a step is not above 0.
     """
     starts = {}
-    for name, (low, high, _) in ranges.items():
+    for name, (low, high, step) in ranges.items():
         parameter = inspect.signature(draw).parameters.get(name)
         starts[name] = parameter.default if parameter else inspect.Parameter.empty
         if starts[name] is inspect.Parameter.empty or not low <= starts[name] <= high:
             raise CourseError(f"a slider needs a parameter {name!r} with a default from {low} to {high}")
+        if step <= 0:
+            raise CourseError(f"the step of {name!r} is {step}: give one above 0")
     figure = draw()
     if somebody_is_there():
         # IPython asks an object for this method before it asks for pictures of it.
         figure._ipython_display_ = lambda: _show(figure, draw, ranges, starts)
     return figure
+
+
+def count_decimals(number: float) -> int:
+    """Digits behind the point of a number as it is usually written: 2 for 0.25, none for 10."""
+    return max(0, -Decimal(str(number)).normalize().as_tuple().exponent)
 
 
 def somebody_is_there() -> bool:
@@ -76,7 +83,7 @@ def _show(
             max=high,
             step=step,
             description=name.replace("_", " "),
-            readout_format=f".{max(0, -Decimal(str(step)).normalize().as_tuple().exponent)}f",  # the step's decimals
+            readout_format=f".{count_decimals(step)}f",
             style={"description_width": "initial"},
             layout={"width": "min(100%, 40rem)"},
         )

@@ -73,7 +73,9 @@ def test_on_colab_it_fetches_the_course_once_and_stands_in_its_folder_of_noteboo
     assert Path.cwd() == course / "notebooks"
     assert sys.path[0] == str(course)
     assert len(asked) == 1
-    assert (tmp_path / "pip.txt").read_text(encoding="utf-8").splitlines() == ["install -q -e streets"]
+    assert (tmp_path / "pip.txt").read_text(encoding="utf-8").splitlines() == [
+        "install -q -e streets cityscapesscripts"
+    ]
 
 
 def test_elsewhere_it_does_nothing(colab, tmp_path, monkeypatch):

@@ -46,9 +46,9 @@ def test_a_prediction_has_the_photos_own_size(settings):
         (np.zeros((4, 6, 4), np.uint8), "ndarray (4, 6, 4) of uint8: convert it"),
         (np.zeros((0, 6, 3), np.uint8), "ndarray (0, 6, 3) of uint8: convert it"),
         (torch.zeros(3, 4, 6), "Tensor (3, 4, 6) of torch.float32: convert it"),
-        ([[0]], "a value of type list: read_upright reads a file"),
-        ("photo.jpg", "a value of type str: read_upright reads a file"),
-        (None, "a value of type NoneType: read_upright reads a file"),
+        ([[0]], "a value of type list: read_upright reads one from a file"),
+        ("photo.jpg", "a value of type str: read_upright reads one from a file"),
+        (None, "a value of type NoneType: read_upright reads one from a file"),
     ],
 )
 def test_what_is_not_an_image_is_said_in_one_line(wrong, what):

@@ -61,6 +61,8 @@ def test_a_person_gets_a_slider_and_moving_it_draws_again(kernel):
     said = answers(kernel, kernel.execute(CELL, allow_stdin=True))
     controls, figure = shown(said)
     assert VIEW in controls
+    states = [content["data"]["state"] for kind, content in said if kind == "comm_open"]
+    assert [state["readout_format"] for state in states if "readout_format" in state] == [".1f"]
     assert figure == {"image/png", "text/plain"}  # a picture of its own, which stays when the notebook is saved
     (comm,) = [
         content["comm_id"]
@@ -87,10 +89,15 @@ def test_outside_of_a_notebook_it_is_the_figure_of_the_defaults():
     assert not hasattr(figure, "_ipython_display_")
 
 
-@pytest.mark.parametrize("ranges", [{"gamma": (0, 5, 1)}, {"steepness": (2, 10, 1)}])
+@pytest.mark.parametrize("ranges", [{"gamma": (0, 5, 1)}, {"steepness": (2, 10, 1)}, {"steepness": (0, 10, 0)}])
 def test_a_slider_that_cannot_start_is_refused(ranges):
     with pytest.raises(CourseError, match=next(iter(ranges))):
         sliders(draw, **ranges)
+
+
+@pytest.mark.parametrize(("step", "decimals"), [(0.5, 1), (0.25, 2), (1, 0), (1.0, 0), (10, 0), (1e-5, 5)])
+def test_a_slider_shows_the_decimals_of_its_step(step, decimals):
+    assert module.count_decimals(step) == decimals
 
 
 def test_without_the_package_of_widgets_nobody_is_there(monkeypatch):
