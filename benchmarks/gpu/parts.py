@@ -45,7 +45,8 @@ PARTS: dict[str, Part] = {
     "pieces": Part(lambda plan: record(plan, "pieces", time_pieces(plan)), 0.5),
     "loading": Part(lambda plan: record(plan, "loading", time_loading(plan)), 2, scenes=True),
     "recipe": Part(lambda plan: record(plan, "recipe", time_recipe(plan)), 2, scenes=True),
-    "best": Part(lambda plan: record(plan, "best", train_best(plan)), 3, scenes=True),
+    "best": Part(lambda plan: record(plan, "best", train_best(plan, 64, plan.scratch)), 3, scenes=True),
+    "shipped": Part(lambda plan: record(plan, "shipped", train_best(plan, 16, plan.out)), 2, scenes=True),
     "evidence": Part(run_evidence, 3, scenes=True),
 }
 
@@ -60,7 +61,7 @@ def main(
     """Measure on a GPU.
 
     Args:
-        parts: correctness, step, prediction, pieces, loading, recipe, best, evidence; none: all, in this order.
+        parts: correctness, step, prediction, pieces, loading, recipe, best, shipped, evidence; none: all.
         minutes: after so many nothing is begun.
         small: try everything at a small size.
         jobs: processes side by side for the evidence.

@@ -32,6 +32,8 @@ class Way:
     unit: Unit
     """What its products are computed in. PyTorch's own choice is TF32 in convolutions."""
     network: str = "U-Net"
+    search: bool = False
+    """Whether cuDNN tries all its kernels first and keeps the fastest."""
     on_cpu: bool = True
     """Whether a CPU can do it too."""
 
@@ -81,6 +83,7 @@ def _ways(textbook: Callable[..., Action], course: Callable[..., Action], graph:
         "course, bf16": Way(_course(course, **FAST | {"memory_format": "contiguous"}), "bfloat16"),
         "course, bf16, channels_last": Way(_course(course, **FAST), "bfloat16"),
     }
+    ways["course, bf16, channels_last, kernels searched"] = Way(_course(course, **FAST), "bfloat16", search=True)
     ways["bf16, channels_last, CUDA graph"] = Way(graph, "bfloat16", on_cpu=False)
     others = {f"{name}, TF32 loop": Way(_textbook(textbook, name), "tf32", name) for name in OTHERS}
     late = {"course, bf16, channels_last, compiled": Way(_course(course, **FAST, compile=True), "bfloat16")}
@@ -105,6 +108,7 @@ def time_ways(plan: Plan, ways: Ways) -> Iterator[Row]:
     first: dict[tuple, float] = {}
     for size, batch, width, name, way in cases(plan, ways):
         use(way.unit)
+        torch.backends.cudnn.benchmark = way.search
         torch.manual_seed(0)
         measured = measure(lambda way=way, case=(width, size, batch): way.make(*case), 1 if plan.small else 5)
         row = {"way": name, "width": width, "size": f"{size[1]}x{size[0]}", "batch": batch} | measured
@@ -116,6 +120,7 @@ def time_ways(plan: Plan, ways: Ways) -> Iterator[Row]:
                 row["share_of_matrix_rate"] = operations / seconds / 1e12 / rate
         yield row
     use("tf32")
+    torch.backends.cudnn.benchmark = False
 
 
 def cases(plan: Plan, ways: Ways) -> Iterator[tuple[Size, int, int, str, Way]]:

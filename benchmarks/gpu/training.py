@@ -1,8 +1,10 @@
 """Real training: the loader beside a step, epochs of the talk's recipe, the recipe `best` on photos, the evidence."""
 
+import math
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
@@ -27,10 +29,10 @@ from cs_utils.training.setup import prepare
 
 CAMVID = folder_of("camvid", "full")
 """CamVid in the Cityscapes layout; without it the photos are left out."""
-LARGE_BATCH, LARGE_RATE = 16, 2.0
-"""Four times the talk's batch, and the root of that times its learning rate, as is usual with Adam."""
-SCORED = 100
-"""Scenes that a network is scored on, at the most."""
+LARGE_BATCH, PHOTO_BATCH = 16, 8
+"""Scenes in a batch that fills a GPU, and photos of CamVid, of which there are few."""
+SCORED = 200
+"""Images that a network is scored on, at the most: all of CamVid's."""
 SLACK = 0.85
 """The share of the time that a training is planned for: its validation, its start and its scores need some too."""
 
@@ -51,6 +53,12 @@ def talk_settings(plan: Plan, **changes: Any) -> Settings:
 def budget_of(plan: Plan) -> Budget:
     """The budget of the evidence."""
     return "small" if plan.small else "full"
+
+
+def with_batch(settings: Settings, batch_size: int) -> Settings:
+    """The same with another batch, and a learning rate that grows as its root does, as is usual with Adam."""
+    rate = settings.learning_rate * math.sqrt(batch_size / settings.batch_size)
+    return settings.replace(batch_size=batch_size, learning_rate=rate)
 
 
 def make_scenes(settings: Settings, processes: int | None = None) -> None:
@@ -98,7 +106,7 @@ def time_recipe(plan: Plan) -> Iterator[Row]:
     """Epochs of the talk's recipe as they are done, with what 100 of them take; then with a larger batch."""
     make_scenes(talk_settings(plan))
     talk = talk_settings(plan)
-    large = talk.replace(batch_size=LARGE_BATCH, learning_rate=LARGE_RATE * talk.learning_rate)
+    large = with_batch(talk, LARGE_BATCH)
     for settings, share in ((talk, 0.5), (large, 1.0)):
         part = plan.share(share)
         for row in epochs(prepare(build(settings), *loaders(settings), settings)):
@@ -110,27 +118,36 @@ def time_recipe(plan: Plan) -> Iterator[Row]:
         free_memory()
 
 
-def train_best(plan: Plan) -> Iterator[Row]:
-    """The recipe `best` on MiniCity and from there on CamVid; a row for each epoch, and scores in ``scores.csv``."""
-    changes = {"recipe": "best", "void": "ignore"}
-    scenes = talk_settings(plan, **changes, train_images=8) if plan.small else talk_settings(plan, **changes)
+def train_best(plan: Plan, width: int, kept: Path) -> Iterator[Row]:
+    """The recipe `best` on MiniCity and from there on CamVid; a row for each epoch, and scores in ``scores.csv``.
+
+    Args:
+        plan: what there is time for.
+        width: of the U-Net; its learning rate falls as the width grows, from the recipe's own at the width 16.
+        kept: folder for the weights.
+    """
+    scenes = talk_settings(plan, recipe="best", void="ignore", width=4 if plan.small else width)
+    most = 2 if plan.small else 1000  # epochs, where there is time for them
+    scenes = scenes.replace(epochs=most, learning_rate=scenes.learning_rate * 16 / width)
     make_scenes(scenes)
-    photos = CAMVID.is_dir()
-    weights = plan.scratch / "best-minicity.safetensors"
-    network = build(scenes)
-    yield from fit_in_time(plan.share(0.4 if photos else SLACK), "best-minicity", network, scenes)
-    save_weights(network, weights, scenes)
+    minicity, photos = f"minicity-{width}", f"camvid-{width}"
+    network, weights = build(scenes), kept / f"{minicity}.safetensors"
+    large = scenes if plan.small else with_batch(scenes, LARGE_BATCH)
+    yield from fit_in_time(plan.share(0.4 if CAMVID.is_dir() else SLACK), minicity, network, large)
+    save_weights(network, weights, large)
     tests = {"MiniCity": (find_frames(scenes.data, "val")[: scenes.val_images], scenes.image_size)}
-    if photos:
-        size, counts = ((36, 48), (8, 4)) if plan.small else ((360, 480), (None, None))
-        streets = scenes.replace(data=CAMVID, image_size=size, train_images=counts[0], val_images=counts[1])
-        streets = streets.replace(start=weights, batch_size=2 if plan.small else 8)
-        tests["CamVid"] = (find_frames(CAMVID, "val")[: counts[1]], size)
-    score(plan, network, "best-minicity", tests)
-    if photos:
-        network = build(streets)
-        yield from fit_in_time(plan.share(SLACK), "best-camvid", network, streets)
-        score(plan, network, "best-camvid", tests)
+    if not CAMVID.is_dir():
+        score(plan, network, minicity, tests)
+        return
+    size, counts = ((36, 48), (8, 4)) if plan.small else ((360, 480), (None, None))
+    streets = scenes.replace(data=CAMVID, image_size=size, train_images=counts[0], val_images=counts[1], start=weights)
+    streets = streets if plan.small else with_batch(streets, PHOTO_BATCH)
+    tests["CamVid"] = (find_frames(CAMVID, "val")[: counts[1]], size)
+    score(plan, network, minicity, tests)
+    network = build(streets)
+    yield from fit_in_time(plan.share(SLACK), photos, network, streets)
+    save_weights(network, kept / f"{photos}.safetensors", streets)
+    score(plan, network, photos, tests)
 
 
 def fit_in_time(plan: Plan, name: str, network: nn.Module, settings: Settings) -> Iterator[Row]:
