@@ -39,8 +39,8 @@ class Part:
 
 
 PARTS: dict[str, Part] = {
-    "correctness": Part(run_checks, 3),
-    "step": Part(lambda plan: record(plan, "step", time_ways(plan, STEPS)), 5),
+    "correctness": Part(run_checks, 6),
+    "step": Part(lambda plan: record(plan, "step", time_ways(plan, STEPS)), 6),
     "prediction": Part(lambda plan: record(plan, "prediction", time_ways(plan, PREDICTIONS)), 2),
     "pieces": Part(lambda plan: record(plan, "pieces", time_pieces(plan)), 0.5),
     "loading": Part(lambda plan: record(plan, "loading", time_loading(plan)), 2, scenes=True),

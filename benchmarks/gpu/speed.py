@@ -34,8 +34,6 @@ class Way:
     network: str = "U-Net"
     search: bool = False
     """Whether cuDNN tries all its kernels first and keeps the fastest."""
-    on_cpu: bool = True
-    """Whether a CPU can do it too."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +45,7 @@ class Ways:
     main: tuple[str, ...]
     """Tried at every size."""
     late: Mapping[str, Way]
-    """Tried last, for they take long to start; not at the small size."""
+    """Tried last, for they take long to start, or need a GPU; not at the small size."""
     operations: int
     """For each multiplication of a prediction with its addition."""
 
@@ -84,9 +82,11 @@ def _ways(textbook: Callable[..., Action], course: Callable[..., Action], graph:
         "course, bf16, channels_last": Way(_course(course, **FAST), "bfloat16"),
     }
     ways["course, bf16, channels_last, kernels searched"] = Way(_course(course, **FAST), "bfloat16", search=True)
-    ways["bf16, channels_last, CUDA graph"] = Way(graph, "bfloat16", on_cpu=False)
     others = {f"{name}, TF32 loop": Way(_textbook(textbook, name), "tf32", name) for name in OTHERS}
-    late = {"course, bf16, channels_last, compiled": Way(_course(course, **FAST, compile=True), "bfloat16")}
+    late = {
+        "bf16, channels_last, CUDA graph": Way(graph, "bfloat16"),
+        "course, bf16, channels_last, compiled": Way(_course(course, **FAST, compile=True), "bfloat16"),
+    }
     return Ways(ways | others, ("float32 loop", "TF32 loop", "course, bf16, channels_last"), late, operations)
 
 
@@ -127,8 +127,7 @@ def cases(plan: Plan, ways: Ways) -> Iterator[tuple[Size, int, int, str, Way]]:
     """Size, batch, width and way; the talk's own come first."""
     if plan.small:
         for name, way in ways.all.items():
-            if way.on_cpu:
-                yield (32, 64), 2, 4, name, way
+            yield (32, 64), 2, 4, name, way
         return
     talk, large = (256, 512), (512, 1024)
     for width in (64, 16):

@@ -92,7 +92,7 @@ def time_loading(plan: Plan) -> Iterator[Row]:
     settings, seconds = talk_settings(plan), 0.2 if plan.small else 2
     make_scenes(settings)
     step = make_course_step(settings)
-    for workers in (0, 2) if plan.small else (0, 1, 2, 4, 8, 16):
+    for workers in (0, 2) if plan.small else (0, 2, 4, 8, 16):
         loader = split_loader(settings.replace(workers=workers), "train", settings.train_images)
         alone = images_per_second(loader, lambda image, target: None, seconds)
         yield {
