@@ -188,7 +188,9 @@ def test_the_pixels_of_each_class_are_counted_on_the_masks_before_augmentation(d
         counts = dataset.count_pixels()
         assert counts.shape == (6, 19)
         mask = read_frame(frames[2])[1]
-        assert counts[2].tolist() == [int((mask == value).sum()) for value in range(19)]
+        expected = [int((mask == value).sum()) for value in range(19)]
+        assert counts[2].tolist() == expected
+        assert dataset.count_pixels(21, 20)[2].tolist() == [*expected, 0, int((mask == 255).sum())]
 
 
 def test_to_import_the_package_leaves_the_threads_of_a_kernel_as_they_are():
