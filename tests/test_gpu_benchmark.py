@@ -12,7 +12,9 @@ from benchmarks.gpu.clock import measure
 from benchmarks.gpu.needs import NEEDED, find_missing
 from benchmarks.gpu.parts import PARTS, Part, run_parts
 from benchmarks.gpu.plan import Plan, record
+from course.claims import find_claim
 from cs_utils.exceptions import CourseError
+from cs_utils.settings import ROOT
 
 
 def make_plan(folder, minutes=1.0):
@@ -108,3 +110,21 @@ def test_all_that_the_project_needs_is_looked_for():
 
     needed = {canonicalize_name(Requirement(line).name) for line in PROJECT["dependencies"]}
     assert needed <= {canonicalize_name(name) for name in NEEDED}
+
+
+def test_what_the_texts_say_of_a_gpu_is_what_was_recorded():
+    """A table that is measured again must not leave old numbers behind."""
+    folder, speed = ROOT / "results" / "speed-gpu", (ROOT / "docs" / "speed.md").read_text(encoding="utf-8")
+    steps = pd.read_csv(folder / "step.csv").set_index(["way", "width", "size", "batch"])
+    ours = steps.loc["course, bf16, channels_last"]
+    assert len(ours) == 6
+    for (width, size, batch), row in ours.iterrows():
+        for way in ("float32 loop", "TF32 loop"):
+            assert f"{1000 * steps.loc[way, width, size, batch]['seconds']:.3g} ms" in speed
+        assert f"{1000 * row['seconds']:.1f} ms" in speed
+        assert f" {row['ratio']:.1f}" in speed
+    recipe = pd.read_csv(folder / "recipe.csv").groupby("batch")["minutes_for_100_epochs"].last()
+    assert f"a hundred take {recipe[4]:.0f} minutes; with batches of 16 and twice the rate" in " ".join(speed.split())
+    assert f"{recipe[16]:.0f} minutes. Nobody ran the hundred." in speed
+    assert f"one H100 needs {recipe[4]:.0f} minutes" in find_claim("How long? { 4 Days }").verdict().because
+    assert pd.read_csv(folder / "correctness.csv")["holds"].all()
