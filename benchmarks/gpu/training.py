@@ -130,24 +130,26 @@ def train_best(plan: Plan, width: int, kept: Path) -> Iterator[Row]:
     most = 2 if plan.small else 1000  # epochs, where there is time for them
     scenes = scenes.replace(epochs=most, learning_rate=scenes.learning_rate * 16 / width)
     make_scenes(scenes)
-    minicity, photos = f"minicity-{width}", f"camvid-{width}"
-    network, weights = build(scenes), kept / f"{minicity}.safetensors"
-    large = scenes if plan.small else with_batch(scenes, LARGE_BATCH)
-    yield from fit_in_time(plan.share(0.4 if CAMVID.is_dir() else SLACK), minicity, network, large)
-    save_weights(network, weights, large)
     tests = {"MiniCity": (find_frames(scenes.data, "val")[: scenes.val_images], scenes.image_size)}
-    if not CAMVID.is_dir():
-        score(plan, network, minicity, tests)
-        return
     size, counts = ((36, 48), (8, 4)) if plan.small else ((360, 480), (None, None))
-    streets = scenes.replace(data=CAMVID, image_size=size, train_images=counts[0], val_images=counts[1], start=weights)
+    if CAMVID.is_dir():
+        tests["CamVid"] = (find_frames(CAMVID, "val")[: counts[1]], size)
+
+    network, name = build(scenes), f"minicity-{width}"
+    large = scenes if plan.small else with_batch(scenes, LARGE_BATCH)
+    yield from fit_in_time(plan.share(0.4 if CAMVID.is_dir() else SLACK), name, network, large)
+    save_weights(network, kept / f"{name}.safetensors", large)
+    score(plan, network, name, tests)
+    if not CAMVID.is_dir():
+        return
+
+    start = kept / f"{name}.safetensors"
+    streets = scenes.replace(data=CAMVID, image_size=size, train_images=counts[0], val_images=counts[1], start=start)
     streets = streets if plan.small else with_batch(streets, PHOTO_BATCH)
-    tests["CamVid"] = (find_frames(CAMVID, "val")[: counts[1]], size)
-    score(plan, network, minicity, tests)
-    network = build(streets)
-    yield from fit_in_time(plan.share(SLACK), photos, network, streets)
-    save_weights(network, kept / f"{photos}.safetensors", streets)
-    score(plan, network, photos, tests)
+    network, name = build(streets), f"camvid-{width}"
+    yield from fit_in_time(plan.share(SLACK), name, network, streets)
+    save_weights(network, kept / f"{name}.safetensors", streets)
+    score(plan, network, name, tests)
 
 
 def fit_in_time(plan: Plan, name: str, network: nn.Module, settings: Settings) -> Iterator[Row]:
