@@ -106,21 +106,23 @@ def time_ways(plan: Plan, ways: Ways) -> Iterator[Row]:
     rates = machine_limits(1 if plan.small else 3)
     record(plan, "limits", iter([rates.to_dict()]))
     first: dict[tuple, float] = {}
-    for size, batch, width, name, way in cases(plan, ways):
-        use(way.unit)
-        torch.backends.cudnn.benchmark = way.search
-        torch.manual_seed(0)
-        measured = measure(lambda way=way, case=(width, size, batch): way.make(*case), 1 if plan.small else 5)
-        row = {"way": name, "width": width, "size": f"{size[1]}x{size[0]}", "batch": batch} | measured
-        if seconds := measured.get("seconds"):
-            row["ratio"] = first.setdefault((size, batch, width), seconds) / seconds
-            rate = rates.get(f"{way.unit}_tflops")
-            if way.network == "U-Net" and rate:
-                operations = ways.operations * multiply_adds(meta_model(Settings(width=width)), size) * batch
-                row["share_of_matrix_rate"] = operations / seconds / 1e12 / rate
-        yield row
-    use("tf32")
-    torch.backends.cudnn.benchmark = False
+    try:
+        for size, batch, width, name, way in cases(plan, ways):
+            use(way.unit)
+            torch.backends.cudnn.benchmark = way.search
+            torch.manual_seed(0)
+            measured = measure(lambda way=way, case=(width, size, batch): way.make(*case), 1 if plan.small else 5)
+            row = {"way": name, "width": width, "size": f"{size[1]}x{size[0]}", "batch": batch} | measured
+            if seconds := measured.get("seconds"):
+                row["ratio"] = first.setdefault((size, batch, width), seconds) / seconds
+                rate = rates.get(f"{way.unit}_tflops")
+                if way.network == "U-Net" and rate:
+                    operations = ways.operations * multiply_adds(meta_model(Settings(width=width)), size) * batch
+                    row["share_of_matrix_rate"] = operations / seconds / 1e12 / rate
+            yield row
+    finally:  # also where the time is over and no further row is asked for
+        use("tf32")
+        torch.backends.cudnn.benchmark = False
 
 
 def cases(plan: Plan, ways: Ways) -> Iterator[tuple[Size, int, int, str, Way]]:

@@ -19,7 +19,7 @@ from cs_utils.data.cache import ResizedFrames, resize_frames
 from cs_utils.data.cityscapes import Frame, find_frames, read_frame, read_mask, read_polygons
 from cs_utils.data.files import stamp
 from cs_utils.data.sources import scene_number
-from cs_utils.data.transforms import Augmentation, Preprocessing
+from cs_utils.data.transforms import Augmentation, Preprocessing, encode
 from cs_utils.exceptions import CourseError
 from cs_utils.labels import BY_ID, CLASSES, NUM_CLASSES, VOID, find_label
 from cs_utils.settings import Settings
@@ -61,13 +61,12 @@ class StreetScenes(Dataset):
 
         Void is counted where it is a class too: with 21 channels and ``void_value`` = 20.
         """
-        # By NumPy: PyTorch's threads would wait for each other at each of thousands of masks.
-        counts = np.stack(
-            [np.bincount(self.read(index)[1].ravel(), minlength=VOID + 1) for index in range(len(self))]
-        )  # (frames, 256)
-        if void_value < channels:
-            counts[:, void_value] = counts[:, VOID]
-        return torch.from_numpy(counts[:, :channels])
+        counts = []
+        for index in range(len(self)):
+            target = encode(self.read(index)[1], void_value)  # (H, W)
+            # With NumPy: PyTorch would start its threads for each of thousands of small masks.
+            counts.append(np.bincount(target.numpy().ravel(), minlength=VOID + 1)[:channels])
+        return torch.from_numpy(np.stack(counts))
 
     def __len__(self) -> int:
         return len(self.frames)
