@@ -14,9 +14,10 @@ from benchmarks.gpu.needs import NEEDED, find_missing
 from benchmarks.gpu.parts import PARTS, Part, run_parts
 from benchmarks.gpu.plan import Plan, record
 from benchmarks.gpu.speed import STEPS, time_ways
+from benchmarks.gpu.training import with_batch
 from course.claims import find_claim
 from cs_utils.exceptions import CourseError
-from cs_utils.settings import ROOT
+from cs_utils.settings import ROOT, Settings
 
 
 def make_plan(folder, minutes=1.0):
@@ -122,9 +123,9 @@ def test_what_the_texts_say_of_a_gpu_is_what_was_recorded():
     assert len(ours) == 6
     for (width, size, batch), row in ours.iterrows():
         loops = [1000 * steps.loc[(way, width, size, batch), "seconds"] for way in ("float32 loop", "TF32 loop")]
-        said = [f"{loops[0]:.3g} ms", f"{loops[1]:.3g} ms", f"{1000 * row['seconds']:.1f} ms", f"{row['ratio']:.1f}"]
-        assert f"images of {size}" in speed
-        assert f"| {' | '.join(said)} |" in speed
+        said = f"| {loops[0]:.3g} ms | {loops[1]:.3g} ms | {1000 * row['seconds']:.1f} ms | {row['ratio']:.1f} |"
+        start = f"| width {width}, {batch} images of {size}"
+        assert any(line.startswith(start) and line.endswith(said) for line in speed.splitlines())
     recipe = pd.read_csv(folder / "recipe.csv").groupby("batch")["minutes_for_100_epochs"].last()
     assert f"a hundred take {recipe[4]:.0f} minutes; with batches of 16 and twice the rate" in " ".join(speed.split())
     assert f"{recipe[16]:.0f} minutes. Nobody ran the hundred." in speed
@@ -133,6 +134,11 @@ def test_what_the_texts_say_of_a_gpu_is_what_was_recorded():
         in find_claim("How long? { 4 Days }").verdict().because
     )
     assert pd.read_csv(folder / "correctness.csv")["holds"].all()
+
+
+def test_four_times_the_batch_has_twice_the_learning_rate():
+    large = with_batch(Settings(batch_size=4, learning_rate=1e-3), 16)
+    assert (large.batch_size, large.learning_rate) == (16, pytest.approx(2e-3))
 
 
 def test_a_table_that_is_cut_off_leaves_no_way_of_computing_behind(tmp_path):
