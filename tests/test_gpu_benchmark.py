@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import torch
 
-from benchmarks.gpu import correctness
+from benchmarks.gpu import correctness, parts
 from benchmarks.gpu.clock import measure
 from benchmarks.gpu.needs import NEEDED, find_missing
 from benchmarks.gpu.parts import PARTS, Part, run_parts
@@ -143,7 +143,24 @@ def test_four_times_the_batch_has_twice_the_learning_rate():
 
 def test_a_table_that_is_cut_off_leaves_no_way_of_computing_behind(tmp_path):
     ways = dataclasses.replace(STEPS, all={"searched": dataclasses.replace(STEPS.all["float32 loop"], search=True)})
-    rows = record(make_plan(tmp_path, minutes=-1), "step", time_ways(make_plan(tmp_path), ways))
+    rows = record(make_plan(tmp_path, minutes=-1), "step", time_ways(make_plan(tmp_path), "step", ways))
     assert [row["way"] for row in rows] == ["searched"]
     assert not torch.backends.cudnn.benchmark
     assert torch.backends.cudnn.allow_tf32
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_rows_of_an_earlier_call_are_kept_where_the_machine_is_the_same(tmp_path, monkeypatch, same):
+    """What was measured need not be again, and a new row is compared with the old first one; but never across cards."""
+    machine = {"device": "a card", "commit": "old"}
+    monkeypatch.setattr(parts, "describe_machine", lambda: machine)
+    assert not parts.describe(tmp_path / "machine.json")
+    machine = {"device": "a card" if same else "another", "commit": "new"}
+    plan = dataclasses.replace(make_plan(tmp_path), goes_on=parts.describe(tmp_path / "machine.json"))
+    assert plan.goes_on == same
+    old = {"way": "float32 loop", "width": 4, "size": "64x32", "batch": 2, "seconds": 1000.0, "ratio": 1.0}
+    pd.DataFrame([old]).to_csv(tmp_path / "step.csv", index=False)
+    ways = dataclasses.replace(STEPS, all={name: STEPS.all["float32 loop"] for name in ("float32 loop", "again")})
+    first, second = time_ways(plan, "step", ways)
+    assert (first["seconds"] == 1000.0) == same
+    assert (second["ratio"] > 1000) == same

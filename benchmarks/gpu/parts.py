@@ -1,5 +1,6 @@
 """The parts of the command, and how the minutes are shared out among them."""
 
+import dataclasses
 import json
 import os
 import signal
@@ -17,12 +18,14 @@ from tyro.conf import Positional
 
 from benchmarks.gpu.correctness import run_checks
 from benchmarks.gpu.plan import Plan, record
-from benchmarks.gpu.speed import PREDICTIONS, STEPS, time_pieces, time_ways
+from benchmarks.gpu.speed import PREDICTIONS, STEPS, time_few_launches, time_pieces, time_ways
 from benchmarks.gpu.training import make_all_scenes, run_evidence, time_loading, time_recipe, train_best
 from cs_utils.exceptions import CourseError
 from cs_utils.experiments.runs import describe_machine
 from cs_utils.settings import ROOT
 
+BESIDE_SCENES = ("correctness", "launches")
+"""Parts that run while scenes are made: they need no more than the two cores that are left."""
 LEAST_SECONDS = 20.0
 """With less time than this no part is begun: its processes would only just have started."""
 
@@ -40,12 +43,13 @@ class Part:
 
 PARTS: dict[str, Part] = {
     "correctness": Part(run_checks, 6),
-    "step": Part(lambda plan: record(plan, "step", time_ways(plan, STEPS)), 6),
-    "prediction": Part(lambda plan: record(plan, "prediction", time_ways(plan, PREDICTIONS)), 2),
+    "launches": Part(lambda plan: record(plan, "launches", time_few_launches(plan)), 3),
+    "step": Part(lambda plan: record(plan, "step", time_ways(plan, "step", STEPS)), 6),
+    "prediction": Part(lambda plan: record(plan, "prediction", time_ways(plan, "prediction", PREDICTIONS)), 2),
     "pieces": Part(lambda plan: record(plan, "pieces", time_pieces(plan)), 0.5),
     "loading": Part(lambda plan: record(plan, "loading", time_loading(plan)), 2, scenes=True),
-    "recipe": Part(lambda plan: record(plan, "recipe", time_recipe(plan)), 2, scenes=True),
-    "best": Part(lambda plan: record(plan, "best", train_best(plan, 64, plan.scratch)), 3, scenes=True),
+    "recipe": Part(lambda plan: record(plan, "recipe", time_recipe(plan)), 3, scenes=True),
+    "best": Part(lambda plan: record(plan, "best", train_best(plan, 64, plan.scratch)), 4.5, scenes=True),
     "shipped": Part(lambda plan: record(plan, "shipped", train_best(plan, 16, plan.out)), 2, scenes=True),
     "evidence": Part(run_evidence, 3, scenes=True),
 }
@@ -61,7 +65,7 @@ def main(
     """Measure on a GPU.
 
     Args:
-        parts: correctness, step, prediction, pieces, loading, recipe, best, shipped, evidence; none: all.
+        parts: correctness, launches, step, prediction, pieces, loading, recipe, best, shipped, evidence; none: all.
         minutes: after so many nothing is begun.
         small: try everything at a small size.
         jobs: processes side by side for the evidence.
@@ -75,14 +79,22 @@ def main(
     with tempfile.TemporaryDirectory(prefix="gpu-", ignore_cleanup_errors=True) as scratch:
         plan = Plan(out.resolve(), Path(scratch), deadline, small, min(jobs, 2) if small else jobs)
         plan.out.mkdir(parents=True, exist_ok=True)
-        (plan.out / "machine.json").write_text(json.dumps(describe_machine(), indent=1) + "\n", encoding="utf-8")
+        plan = dataclasses.replace(plan, goes_on=describe(plan.out / "machine.json"))
         return run_parts(plan, {name: PARTS[name] for name in PARTS if name in parts}, partial(make_all_scenes, plan))
+
+
+def describe(file: Path) -> bool:
+    """Write down the machine; give whether the file has told of one like it, device and versions alike."""
+    machine = describe_machine()
+    before = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    file.write_text(json.dumps(machine, indent=1) + "\n", encoding="utf-8")
+    return machine | {"commit": ""} == before | {"commit": ""}
 
 
 def run_parts(plan: Plan, parts: dict[str, Part], make_scenes: Callable[[], None]) -> int:
     """Run some parts in turn, each with its share of the time that is left; give 1 if one has failed.
 
-    Scenes are made while the correctness is checked, and are waited for before anything is timed.
+    Scenes are made while the first parts run, with two cores left to these, and are waited for before all others.
     """
     failed = []
     makers = []
@@ -93,7 +105,7 @@ def run_parts(plan: Plan, parts: dict[str, Part], make_scenes: Callable[[], None
     try:
         for number, (name, part) in enumerate(parts.items()):
             start = time.monotonic()
-            if name != "correctness":
+            if name not in BESIDE_SCENES:
                 for maker in makers:
                     maker.join(max(0.0, plan.seconds_left))
             if plan.seconds_left < LEAST_SECONDS:

@@ -28,6 +28,8 @@ class Plan:
     """Try everything at a size that a CPU does in seconds."""
     jobs: int
     """Processes side by side for the evidence."""
+    goes_on: bool = False
+    """Whether the tables in ``out`` were measured on a machine like this one, so that their rows need not be again."""
 
     @property
     def seconds_left(self) -> float:
@@ -37,6 +39,15 @@ class Plan:
     def share(self, share: float) -> "Plan":
         """The same with a share of the time that is left."""
         return dataclasses.replace(self, deadline=time.monotonic() + share * self.seconds_left)
+
+
+def known_rows(plan: Plan, table: str, key: tuple[str, ...]) -> dict[tuple, Row]:
+    """The rows of a table that an earlier call has measured, by the values that name them; none without `goes_on`."""
+    path = plan.out / f"{table}.csv"
+    if not plan.goes_on or not path.is_file():
+        return {}
+    rows = pd.read_csv(path).to_dict("records")
+    return {tuple(row[name] for name in key): {x: y for x, y in row.items() if not pd.isna(y)} for row in rows}
 
 
 def record(plan: Plan, table: str, rows: Iterator[Row]) -> list[Row]:

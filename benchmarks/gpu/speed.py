@@ -12,7 +12,7 @@ import torch
 from benchmarks import limits, losses, metric
 from benchmarks.gpu.clock import measure
 from benchmarks.gpu.graphs import graph_prediction, graph_step
-from benchmarks.gpu.plan import Plan, Row, record
+from benchmarks.gpu.plan import Plan, Row, known_rows, record
 from benchmarks.step import course_prediction, course_step, textbook_prediction, textbook_step
 from benchmarks.turns import Action
 from cs_utils.models.inspect import meta_model, multiply_adds
@@ -44,8 +44,8 @@ class Ways:
     """Tried at the talk's own size; the first is what others are compared with."""
     main: tuple[str, ...]
     """Tried at every size."""
-    late: Mapping[str, Way]
-    """Tried last, for they take long to start, or need a GPU; not at the small size."""
+    few_launches: Mapping[str, Way]
+    """Those that spare the processor's time; they take long to start, or need a GPU."""
     operations: int
     """For each multiplication of a prediction with its addition."""
 
@@ -69,6 +69,8 @@ def _course(make: Callable[..., Action], **changes: Any) -> Callable[[int, Size,
     return prepare
 
 
+Case = tuple[Size, int, int, str, Way]
+"""Size, batch, width, and a way with its name."""
 FAST = {"precision": "bf16-mixed", "memory_format": "channels_last"}
 
 
@@ -83,11 +85,11 @@ def _ways(textbook: Callable[..., Action], course: Callable[..., Action], graph:
     }
     ways["course, bf16, channels_last, kernels searched"] = Way(_course(course, **FAST), "bfloat16", search=True)
     others = {f"{name}, TF32 loop": Way(_textbook(textbook, name), "tf32", name) for name in OTHERS}
-    late = {
+    few_launches = {
         "bf16, channels_last, CUDA graph": Way(graph, "bfloat16"),
         "course, bf16, channels_last, compiled": Way(_course(course, **FAST, compile=True), "bfloat16"),
     }
-    return Ways(ways | others, ("float32 loop", "TF32 loop", "course, bf16, channels_last"), late, operations)
+    return Ways(ways | others, ("float32 loop", "TF32 loop", "course, bf16, channels_last"), few_launches, operations)
 
 
 OTHERS = ("smp U-Net", "torchvision FCN")
@@ -101,32 +103,65 @@ def machine_limits(rounds: int) -> pd.Series:
     return limits.run(rounds)
 
 
-def time_ways(plan: Plan, ways: Ways) -> Iterator[Row]:
-    """A row for each: seconds, memory, how many times as fast as the first way, share of the measured matrix rate."""
+def time_ways(plan: Plan, table: str, ways: Ways) -> Iterator[Row]:
+    """A row for each: seconds, memory, how many times as fast as the first way, share of the measured matrix rate.
+
+    Rows that an earlier call has left in the table are given as they are.
+    """
+    known = known_rows(plan, table, ("way", "width", "size", "batch"))
+    yield from _time_cases(plan, ways.operations, cases(plan, ways), known)
+
+
+def time_few_launches(plan: Plan) -> Iterator[Row]:
+    """CUDA graphs and compiled kernels beside the course's own choice, for steps and predictions.
+
+    Small networks on few pixels wait for the processor, which launches each kernel. Their first size is the one of
+    the evidence.
+    """
+    sizes: tuple[tuple[Size, int], ...] = (((128, 256), 16), ((256, 512), 16), ((256, 512), 64))
+    for what, ways in (("step", STEPS), ("prediction", PREDICTIONS)):
+        names = dict.fromkeys(("TF32 loop", "course, bf16, channels_last"))
+        tried = {name: ways.all[name] for name in names} | ways.few_launches
+        if plan.small:
+            sizes, tried = (((32, 64), 4),), {name: ways.all[name] for name in names}  # a CPU has no graphs
+        rows = (
+            (size, 2 if plan.small else 4, width, name, way) for size, width in sizes for name, way in tried.items()
+        )
+        for row in _time_cases(plan, ways.operations, rows, {}):
+            yield {"what": what} | row
+
+
+def _time_cases(plan: Plan, operations: int, todo: Iterator[Case], known: dict[tuple, Row]) -> Iterator[Row]:
     rates = machine_limits(1 if plan.small else 3)
     record(plan, "limits", iter([rates.to_dict()]))
     first: dict[tuple, float] = {}
     try:
-        for size, batch, width, name, way in cases(plan, ways):
+        for size, batch, width, name, way in todo:
+            shown = f"{size[1]}x{size[0]}"
+            if row := known.get((name, width, shown, batch)):
+                if "seconds" in row:
+                    first.setdefault((size, batch, width), row["seconds"])
+                yield row
+                continue
             use(way.unit)
             torch.backends.cudnn.benchmark = way.search
             torch.manual_seed(0)
             measured = measure(lambda way=way, case=(width, size, batch): way.make(*case), 1 if plan.small else 5)
-            row = {"way": name, "width": width, "size": f"{size[1]}x{size[0]}", "batch": batch} | measured
+            row = {"way": name, "width": width, "size": shown, "batch": batch} | measured
             if seconds := measured.get("seconds"):
                 row["ratio"] = first.setdefault((size, batch, width), seconds) / seconds
                 rate = rates.get(f"{way.unit}_tflops")
                 if way.network == "U-Net" and rate:
-                    operations = ways.operations * multiply_adds(meta_model(Settings(width=width)), size) * batch
-                    row["share_of_matrix_rate"] = operations / seconds / 1e12 / rate
+                    products = multiply_adds(meta_model(Settings(width=width)), size) * batch
+                    row["share_of_matrix_rate"] = operations * products / seconds / 1e12 / rate
             yield row
     finally:  # also where the time is over and no further row is asked for
         use("tf32")
         torch.backends.cudnn.benchmark = False
 
 
-def cases(plan: Plan, ways: Ways) -> Iterator[tuple[Size, int, int, str, Way]]:
-    """Size, batch, width and way; the talk's own come first."""
+def cases(plan: Plan, ways: Ways) -> Iterator[Case]:
+    """The talk's own come first."""
     if plan.small:
         for name, way in ways.all.items():
             yield (32, 64), 2, 4, name, way
@@ -139,8 +174,6 @@ def cases(plan: Plan, ways: Ways) -> Iterator[tuple[Size, int, int, str, Way]]:
     for (size, batch), width in product(((talk, 16), (large, 4), (large, 16)), (64, 16)):
         for name in ways.main:
             yield size, batch, width, name, ways.all[name]
-    for (name, way), width in product(ways.late.items(), (64, 16)):
-        yield talk, 4, width, name, way
 
 
 def time_pieces(plan: Plan) -> Iterator[Row]:
