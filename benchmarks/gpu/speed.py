@@ -1,7 +1,7 @@
 """How fast: a training step, a prediction, and the single pieces of a step, by the ways to do them."""
 
 import functools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
 from typing import Any, Literal
@@ -115,23 +115,26 @@ def time_ways(plan: Plan, table: str, ways: Ways) -> Iterator[Row]:
 def time_few_launches(plan: Plan) -> Iterator[Row]:
     """CUDA graphs and compiled kernels beside the course's own choice, for steps and predictions.
 
-    Small networks on few pixels wait for the processor, which launches each kernel. Their first size is the one of
-    the evidence.
+    Small networks on few pixels wait for the processor, which launches each kernel. The evidence has the last size.
     """
-    sizes: tuple[tuple[Size, int], ...] = (((128, 256), 16), ((256, 512), 16), ((256, 512), 64))
+    known = known_rows(plan, "launches", ("what", "way", "width", "size", "batch"))
     for what, ways in (("step", STEPS), ("prediction", PREDICTIONS)):
-        names = dict.fromkeys(("TF32 loop", "course, bf16, channels_last"))
-        tried = {name: ways.all[name] for name in names} | ways.few_launches
-        if plan.small:
-            sizes, tried = (((32, 64), 4),), {name: ways.all[name] for name in names}  # a CPU has no graphs
-        rows = (
-            (size, 2 if plan.small else 4, width, name, way) for size, width in sizes for name, way in tried.items()
-        )
-        for row in _time_cases(plan, ways.operations, rows, {}):
+        tried = {name: ways.all[name] for name in ("TF32 loop", "course, bf16, channels_last")}
+        if plan.small:  # a CPU has no graphs
+            todo = [((32, 64), 2, 4, name, way) for name, way in tried.items()]
+        else:
+            networks = (((256, 512), 64), ((256, 512), 16), ((128, 256), 16))
+            todo = [
+                (size, 4, width, name, way)
+                for size, width in networks
+                for name, way in (tried | ways.few_launches).items()
+            ]
+        ours = {key[1:]: row for key, row in known.items() if key[0] == what}
+        for row in _time_cases(plan, ways.operations, todo, ours):
             yield {"what": what} | row
 
 
-def _time_cases(plan: Plan, operations: int, todo: Iterator[Case], known: dict[tuple, Row]) -> Iterator[Row]:
+def _time_cases(plan: Plan, operations: int, todo: Iterable[Case], known: dict[tuple, Row]) -> Iterator[Row]:
     rates = machine_limits(1 if plan.small else 3)
     record(plan, "limits", iter([rates.to_dict()]))
     first: dict[tuple, float] = {}
