@@ -152,10 +152,12 @@ def _run_workers(work: Work) -> None:
 
 def do_runs(work: Work, on_run: Callable[[Job], None] = lambda job: None) -> None:
     """Do one open run after the other until there is none, or the time is over."""
+    import cv2
     import torch
 
     if work.threads is not None:
         torch.set_num_threads(work.threads)
+        cv2.setNumThreads(work.threads)  # or each worker would use all cores to draw and to resize
     while True:
         busy = False
         for job in _open_jobs(work):

@@ -1,6 +1,7 @@
 """The long runs on a toy: whole rows, a kill costs the run in hand, processes side by side, stopping in time."""
 
 import json
+import math
 import os
 import shutil
 import subprocess
@@ -8,9 +9,11 @@ import sys
 import time
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 import toy
 from cs_utils.cli import main
@@ -21,7 +24,7 @@ from cs_utils.experiments import runner, runs
 from cs_utils.experiments.evidence import TARGETS, read_histories, read_rows
 from cs_utils.experiments.grids import GRIDS, Arm, Grid
 from cs_utils.experiments.plan import Job
-from cs_utils.experiments.runner import list_experiments, run_experiments
+from cs_utils.experiments.runner import Work, do_runs, list_experiments, run_experiments
 from cs_utils.experiments.store import read_table
 from cs_utils.labels import CLASS_NAMES, NUM_CLASSES
 from cs_utils.settings import ROOT
@@ -84,6 +87,18 @@ def test_a_grid_tunes_each_arm_and_compares_on_other_seeds(recorded):
         (rate,) = set(tests["rate"])
         assert tuning.set_index("rate").loc[rate, "last_iou"] == tuning["last_iou"].max()
     assert list(read_rows("toy", recorded)["arm"].value_counts().sort_index()) == [2, 1, 2, 2]
+
+
+def test_a_worker_leaves_the_other_cores_to_the_others(tmp_path):
+    before = cv2.getNumThreads(), torch.get_num_threads()
+    cv2.setNumThreads(3)
+    torch.set_num_threads(3)
+    try:
+        do_runs(Work((), "small", tmp_path, deadline=math.inf, threads=1))
+        assert (cv2.getNumThreads(), torch.get_num_threads()) == (1, 1)
+    finally:
+        cv2.setNumThreads(before[0])
+        torch.set_num_threads(before[1])
 
 
 def test_a_row_says_all_that_the_run_depends_on_and_what_came_of_it(recorded):
