@@ -112,7 +112,7 @@ def make_plan(
         if not usable(arm):
             continue
         rate, needed = tune(grid, name, budget, known)
-        seeds = GRIDS[grid].test_seeds(arm, budget)
+        seeds = GRIDS[grid].test_seeds(arm)
         jobs = [] if rate is None else [Job(grid, name, budget, "test", rate, seed) for seed in seeds]
         tuning += needed
         tests += jobs
