@@ -207,6 +207,28 @@ def score_interval(counts: np.ndarray, resamples: int = 2000, seed: int = 0, lev
     return Interval(mean, mean - half, mean + half, seeds * images)
 
 
+def paired_score_interval(
+    first: np.ndarray, second: np.ndarray, resamples: int = 2000, seed: int = 0, level: float = LEVEL
+) -> Interval:
+    """By how much one mean IoU leads another on the same images, with the interval over other images.
+
+    Args:
+        first: (images, C, 3) as in `iou_of_counts`.
+        second: the same images in the same order.
+        resamples: how many bootstrap samples of the images; both are counted on each.
+        seed: of the resampling.
+        level: how often the interval holds the truth.
+
+    Raises:
+        ValueError: as in `resample_images`.
+    """
+    pairs = np.stack([first, second], axis=1)  # (images, 2, C, 3)
+    one, other = mean_iou_of_counts(pairs.sum(axis=0))
+    samples = mean_iou_of_counts(resample_images(pairs, resamples, seed))  # (resamples, 2)
+    half = _half_width((samples[:, 0] - samples[:, 1]).std(ddof=1), len(pairs) - 1, level)
+    return Interval(float(one - other), float(one - other) - half, float(one - other) + half, len(pairs))
+
+
 def _half_width(error: float, freedom: int, level: float) -> float:
     """Half an interval by Student's t: the standard error of a mean, and its degrees of freedom."""
     return float(stats.t.ppf((1 + level) / 2, freedom) * error)
