@@ -5,6 +5,7 @@ killed gives its lock back, so that what it had in hand is done again, and nothi
 may run at the same time, on one machine or on several that share the folder.
 """
 
+import math
 import os
 import statistics
 import sys
@@ -12,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing import get_context
+from multiprocessing.connection import wait
 from pathlib import Path
 
 from filelock import Timeout
@@ -139,8 +141,8 @@ def _run_workers(work: Work) -> None:
             os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
     try:
         with _progress(work) as bar:
-            while any(worker.is_alive() for worker in workers):
-                workers[0].join(LOOK)
+            while alive := [worker.sentinel for worker in workers if worker.is_alive()]:
+                wait(alive, LOOK)
                 _update(bar, work)
     finally:
         for worker in workers:
@@ -161,6 +163,8 @@ def do_runs(work: Work, on_run: Callable[[Job], None] = lambda job: None) -> Non
     while True:
         busy = False
         for job in _open_jobs(work):
+            if time.time() + _expected_seconds(job, work) > work.deadline:
+                continue  # a shorter one may still fit
             try:
                 # Tried, not waited for: what another worker has in hand is left to it.
                 with lock_of(work.folder, f"run-{job.key}").acquire(timeout=0):
@@ -193,8 +197,6 @@ def _do(job: Job, work: Work) -> bool:
         row, tables = known
         add_run(work.folder, job.grid, row | {"arm": job.arm, "role": job.role}, tables)
         return True
-    if time.time() + _expected_seconds(job, table) > work.deadline:
-        return False
     try:
         row, tables = run_job(job, work.check)
     except OutOfTime:
@@ -203,9 +205,15 @@ def _do(job: Job, work: Work) -> bool:
     return True
 
 
-def _expected_seconds(job: Job, rows: list[dict[str, str]]) -> float:
-    """How long a run will take: as long as others of its arm did, else of its grid; 0 where none is known."""
-    for wanted in ({"budget": job.budget, "arm": job.arm}, {"budget": job.budget}):
+def _expected_seconds(job: Job, work: Work) -> float:
+    """How long a run will take: as long as others of its arm did here, else of its grid; 0 where none is known."""
+    from cs_utils.experiments.runs import describe_machine
+
+    if math.isinf(work.deadline):
+        return 0.0
+    rows = read_table(work.folder / f"{job.grid}.csv")
+    here = {"budget": job.budget, "device": describe_machine()["device"]}
+    for wanted in (here | {"arm": job.arm}, here):
         seconds = [float(row["wall_seconds"]) for row in rows if wanted.items() <= row.items()]
         if seconds:
             return statistics.median(seconds)

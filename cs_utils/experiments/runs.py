@@ -5,8 +5,10 @@ import platform
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -28,6 +30,7 @@ from cs_utils.labels import CLASS_NAMES, NUM_CLASSES
 from cs_utils.metrics.confusion import confusion_matrix, iou_per_class, mean_iou
 from cs_utils.models.inspect import probe_activations
 from cs_utils.models.signals import trace_signals
+from cs_utils.models.zoo import choose_device
 from cs_utils.settings import ROOT, Settings
 from cs_utils.training.loop import epochs, validate
 from cs_utils.training.setup import Training, prepare
@@ -50,8 +53,7 @@ def run_job(job: Job, before_step: Callable[[], None] = lambda: None) -> tuple[R
     """
     settings = job.settings.replace(data=folder_of(job.spec.data, job.budget))
     start = time.perf_counter()
-    if torch.cuda.is_available():
-        torch.cuda.reset_peak_memory_stats()
+    _forget_peak()
     measured, tables = {"train": _train, "probe": _probe, "blindfold": _blindfold}[job.spec.kind](
         job, settings, before_step
     )
@@ -84,7 +86,7 @@ def describe_machine() -> Row:
         "python": platform.python_version(),
         "torch": torch.__version__,
         "machine": f"{platform.system()} {platform.machine()}",
-        "device": torch.cuda.get_device_name() if cuda else "cpu",
+        "device": torch.cuda.get_device_name() if cuda else choose_device("auto").type,
         "threads": torch.get_num_threads(),
     }
 
@@ -99,8 +101,18 @@ def _commit() -> str:
         return ""
 
 
+def _forget_peak() -> None:
+    if torch.cuda.is_available():
+        torch.cuda.reset_peak_memory_stats()
+    with suppress(OSError):  # Linux alone has it
+        Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")
+
+
 def _peak_megabytes() -> float:
-    """The most memory so far: of the GPU for this run, else of this process for all its runs; NaN on Windows."""
+    """The most memory of this run: on the GPU, else of this process; where it cannot forget, of all its runs.
+
+    NaN on Windows.
+    """
     if torch.cuda.is_available():
         return torch.cuda.max_memory_allocated() / 1e6
     try:

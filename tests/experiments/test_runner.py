@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -202,6 +203,35 @@ def test_a_loss_that_is_no_number_ends_the_run_and_not_the_grid(results, monkeyp
     rows = read_rows("toy", results)
     assert rows["status"].tolist() == ["diverged"] * 2
     assert rows["last_iou"].tolist() == [0.0] * 2
+
+
+def test_the_command_does_an_experiment_and_says_what_is_done(results, monkeypatch, capsys):
+    monkeypatch.setattr(runner, "run_experiments", partial(run_experiments, folder=results))
+    assert main(["experiment", "toy", "--budget", "small"]) == 0
+    rows = read_table(results / "toy.csv")
+    assert f"toy: {len(rows)} of {len(rows)} runs, budget small" in capsys.readouterr().out
+    assert {row["arm"] for row in rows} == set(toy.ARMS)
+
+
+def test_what_does_not_fit_into_the_time_makes_way_for_what_does(results, monkeypatch):
+    expected = runner._expected_seconds
+    monkeypatch.setattr(
+        runner, "_expected_seconds", lambda job, work: 1e9 if job.arm == "relu" else expected(job, work)
+    )
+    plan = run_experiments(["toy"], "small", minutes=5, folder=results)["toy"]
+    assert {job.arm for job in plan.open} == {"relu"}
+    assert {row["arm"] for row in read_table(results / "toy.csv")} == set(toy.ARMS) - {"relu"}
+
+
+def test_how_long_a_run_takes_is_learned_from_runs_on_this_kind_of_device(recorded):
+    rows = read_table(recorded / "toy.csv")
+    job, work = Job("toy", "plain", "small", "test", 1e-3, 0), Work(("toy",), "small", recorded, time.time() + 60)
+    mine = [float(row["wall_seconds"]) for row in rows if row["arm"] == "plain"]
+    assert min(mine) <= runner._expected_seconds(job, work) <= max(mine)
+    other = [row | {"device": "a card"} for row in rows]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runner, "read_table", lambda path: other)
+        assert runner._expected_seconds(job, work) == 0
 
 
 def test_time_that_is_over_stops_before_a_run_and_within_one(results, monkeypatch):
