@@ -76,9 +76,10 @@ class Grid:
         """The settings of one run; the folders are the caller's."""
         values = BASE[budget] | {"schedule": "cosine", "learning_rate": rate, "seed": seed}
         if arm.data == "camvid":  # 480x360
-            values |= {"train_images": None, "val_images": None}
             values["image_size"] = (values["image_size"][0] * 3 // 2, values["image_size"][1])
         values |= {"full": self.full, "small": self.small}[budget]
+        if arm.data == "camvid":  # has few photos: all of them, in any budget
+            values |= {"train_images": None, "val_images": None}
         values |= {name: _multiplied(values[name], factor) for name, factor in arm.times.items()}
         return Settings(**values).replace(**arm.settings)
 

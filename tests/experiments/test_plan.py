@@ -133,6 +133,6 @@ def test_every_grid_is_declared_with_names_that_exist(name, budget):
         rates = sorted(arm.first_rates)
         assert len(rates) == 1 or len(rates) >= 3
         assert all(rate_on_ladder(low, 1) == high for low, high in pairwise(rates))
-        assert set(grid.test_seeds(arm, budget)).isdisjoint(grid.tuning_seeds(budget))
+        assert set(grid.test_seeds(arm)).isdisjoint(grid.tuning_seeds(budget))
     trained = [arm for arm in grid.arms.values() if arm.kind == "train"]
     assert len({len(arm.first_rates) > 1 for arm in trained}) <= 1
