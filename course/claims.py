@@ -18,13 +18,14 @@ from cs_utils.experiments.evidence import (
     budget_is_enough,
     budget_of,
     by_seed,
+    is_finished,
     judge_arms,
     read_histories,
     read_rows,
     replay,
     speed_lead,
 )
-from cs_utils.experiments.statistics import MARGIN, judge, mean_interval
+from cs_utils.experiments.statistics import MARGIN, Judgement, judge, mean_interval
 
 CLAIMS = Path(__file__).with_name("claims.toml")
 TALK = Path(__file__).with_name("talk.md")
@@ -74,9 +75,12 @@ class Claim:
         if self.rule is None:
             return Verdict(self.arguments["verdict"], self.arguments["because"])
         found = RULES[self.rule](folder=folder, **self.arguments)
-        grids = [value for name, value in self.arguments.items() if name.endswith("grid")]
-        if any(budget_of(read_rows(grid, folder)) == "small" for grid in grids):
-            return Verdict(TOO_SMALL, f"{found.because} (small budget)")
+        for rows in (read_rows(value, folder) for name, value in self.arguments.items() if name.endswith("grid")):
+            if budget_of(rows) == "small":
+                return Verdict(TOO_SMALL, f"{found.because} (small budget)")
+            # A look after each seed would take a chance lead for a true one sooner or later.
+            if len(rows) and not is_finished(rows):
+                return Verdict(TOO_SMALL, f"{found.because} (not all seeds yet)")
         return found
 
     def sentence(self, folder: Path = RESULTS) -> str:
@@ -124,11 +128,22 @@ def find_claim(quote: str, under: str | None = None) -> Claim:
     return found[0]
 
 
-def leads(folder: Path, grid: str, comparisons: Iterable[tuple[str, str]], words: dict[str, str]) -> Verdict:
-    """Compare arms in pairs by their last mean IoU; ``words`` says what better, equal and worse mean for the claim."""
+def leads(
+    folder: Path,
+    grid: str,
+    comparisons: Iterable[tuple[str, str]],
+    words: dict[str, str],
+    decides: Judgement | None = None,
+) -> Verdict:
+    """Compare arms in pairs by their last mean IoU; ``words`` says what better, equal and worse mean for the claim.
+
+    One comparison that comes out as ``decides`` is enough, whatever the others say.
+    """
     rows = read_rows(grid, folder)
     judged = [judge_arms(rows, *pair) for pair in comparisons]
     because = "; ".join(text for _, text in judged) if len(rows) else MISSING
+    if decides and any(judgement == decides for judgement, _ in judged):
+        return Verdict(words[decides], because)
     found = {None if judgement is None else words.get(judgement, UNDECIDED) for judgement, _ in judged}
     return Verdict(_joined(found, words.get("mixed", UNDECIDED)), because)
 
@@ -167,15 +182,19 @@ def slowest(folder: Path, grid: str, arm: str, others: list[str]) -> Verdict:
     """Whether an arm needs more seconds than each of the others until a mean IoU; half right if than some."""
     rows = read_rows(grid, folder)
     words: set[str | None] = set()
-    slower = []
+    texts = []
     for other in others:
         found = speed_lead(rows, other, arm, "seconds")
         judgement = judge(found[1], margin=0.0) if found else None
-        slower += [other] if judgement == "better" else []
+        if found:
+            goal, gain = found
+            numbers = f"{gain.mean:+.0f} s until {goal} % ({gain.low:+.0f} to {gain.high:+.0f}), {gain.count} seeds"
+            texts.append(f"{arm} against {other}: {numbers}")
+        else:
+            texts.append(f"{arm} against {other}: no IoU that all runs reach")
         enough = budget_is_enough(rows, (arm, other), until_the_end=False)
         words.add({"better": "right", "worse": "wrong"}.get(judgement, UNDECIDED) if found and enough else None)
-    because = f"in seconds to the same IoU, {arm} is behind {', '.join(slower) or 'none'}"
-    return Verdict(_joined(words, "half right"), because if len(rows) else MISSING)
+    return Verdict(_joined(words, "half right"), "; ".join(texts) if len(rows) else MISSING)
 
 
 def first_epoch(folder: Path, grid: str, arm: str) -> Verdict:
@@ -269,7 +288,8 @@ def recipe(
         f"patience {patience} loses {cost.in_points()}, compared with the best of all epochs ({min(bests)} to "
         f"{max(bests)}); better than {batch_arm}: {', '.join(better) or 'none'}"
     )
-    if any(judgement is None for judgement, _ in judged):
+    long_enough = budget_is_enough(read_rows(patience_grid, folder), (patience_arm,))
+    if not long_enough or any(judgement is None for judgement, _ in judged):
         return Verdict(TOO_SMALL, because)
     if None in (patient, batch):
         return Verdict(UNDECIDED, because)

@@ -10,8 +10,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cs_utils.experiments.grids import BUDGETS, Budget
-from cs_utils.experiments.statistics import MARGIN, Interval, Judgement, judge, paired_difference, score_interval
+from cs_utils.experiments.grids import BUDGETS, GRIDS, Budget
+from cs_utils.experiments.statistics import (
+    MARGIN,
+    Interval,
+    Judgement,
+    judge,
+    noticeable_lead,
+    paired_difference,
+    score_interval,
+)
 from cs_utils.labels import NUM_CLASSES
 from cs_utils.settings import ROOT
 
@@ -32,17 +40,20 @@ TARGETS = tuple(range(5, 65, 5))
 def read_rows(grid: str, folder: Path = RESULTS) -> pd.DataFrame:
     """The rows of a grid's runs that arms are compared by; none if none is there.
 
-    They are of the largest budget in which every arm has a run that has one in any budget: a larger budget that is only
-    begun hides nothing. Runs that only tuned a rate are left out. A run that diverged has an IoU of 0 in ``last_iou``
-    and ``best_iou``.
+    They are of the largest budget in which every arm that is recorded has all its seeds, so that a larger one that is
+    only begun hides nothing; where no budget is finished, of the largest in which every arm has a run. Runs that only
+    tuned a rate are left out. A run that diverged has an IoU of 0 in ``last_iou`` and ``best_iou``. The column ``grid``
+    is added.
     """
     path = folder / f"{grid}.csv"
     if not path.is_file():
-        return pd.DataFrame(columns=["arm", "seed", "budget", "role"])
-    rows = pd.read_csv(path).query("role == 'test'")
-    arms = {name: set(rows[rows["budget"] == name]["arm"]) for name in BUDGETS}
-    complete = [name for name in BUDGETS if arms[name] == set(rows["arm"])]
-    rows = rows[rows["budget"] == next(iter([*complete, *(name for name in BUDGETS if arms[name])]), None)]
+        return pd.DataFrame(columns=["arm", "seed", "budget", "role", "grid"])
+    rows = pd.read_csv(path).query("role == 'test'").assign(grid=grid)
+    budgets = {name: rows[rows["budget"] == name] for name in BUDGETS}
+    begun = [name for name in BUDGETS if len(budgets[name])]
+    complete = [name for name in begun if set(budgets[name]["arm"]) == set(rows["arm"])]
+    finished = [name for name in complete if is_finished(budgets[name])]
+    rows = budgets[next(iter([*finished, *complete, *begun]), "full")]
     failed = rows["status"] == DIVERGED
     scores = rows.reindex(columns=["last_iou", "best_iou"])  # a run that diverged in its first epoch has none
     return rows.assign(**{name: scores[name].mask(failed, 0.0) for name in scores})
@@ -53,12 +64,32 @@ def budget_of(rows: pd.DataFrame) -> Budget | None:
     return rows["budget"].iloc[0] if len(rows) else None
 
 
+def is_finished(rows: pd.DataFrame) -> bool:
+    """Whether each arm of some rows from `read_rows` has all the seeds that its grid declares."""
+    return not _unfinished(rows)
+
+
+def _unfinished(rows: pd.DataFrame) -> list[tuple[int, int]]:
+    # How many seeds an arm has, and how many it should have, for each that lacks some. One that is no longer declared
+    # is as complete as it will ever be.
+    found = []
+    for (grid, arm), count in rows.groupby(["grid", "arm"])["seed"].nunique().items():
+        if grid in GRIDS and arm in GRIDS[grid].arms:
+            planned = len(GRIDS[grid].test_seeds(GRIDS[grid].arms[arm]))
+            found += [(count, planned)] if count < planned else []
+    return found
+
+
 def describe_rows(rows: pd.DataFrame) -> str:
-    """Where rows from `read_rows` come from, for a title or a line of text: "recorded, small budget, 3 seeds"."""
+    """Where rows from `read_rows` come from, for a title or a line of text: "recorded, small budget, 3 of 5 seeds"."""
     if rows.empty:
         return "not recorded yet"
     seeds = rows["seed"].nunique()
-    return f"recorded, {budget_of(rows)} budget, {seeds} seed{'s' * (seeds != 1)}"
+    counted = f"{seeds} seed{'s' * (seeds != 1)}"
+    if lacking := _unfinished(rows):
+        least, planned = min(lacking)
+        counted = f"{least} of {planned} seeds"
+    return f"recorded, {budget_of(rows)} budget, {counted}"
 
 
 def read_histories(grid: str, folder: Path = RESULTS) -> pd.DataFrame:
@@ -74,37 +105,51 @@ def by_seed(rows: pd.DataFrame, arm: str, column: str = "last_iou") -> pd.Series
 
 def lead(rows: pd.DataFrame, arm: str, against: str, column: str = "last_iou") -> Interval | None:
     """By how much an arm leads another, over the seeds that both have; None where there are none."""
-    pairs = pd.concat([by_seed(rows, arm, column), by_seed(rows, against, column)], axis=1, join="inner").dropna()
+    pairs = _pairs(rows, arm, against, column)
     return paired_difference(*pairs.to_numpy().T) if len(pairs) else None
+
+
+def _pairs(rows: pd.DataFrame, arm: str, against: str, column: str) -> pd.DataFrame:
+    return pd.concat([by_seed(rows, arm, column), by_seed(rows, against, column)], axis=1, join="inner").dropna()
 
 
 def speed_lead(rows: pd.DataFrame, arm: str, against: str, unit: str = "epochs") -> tuple[int, Interval] | None:
     """How much sooner an arm reaches a mean IoU than another, in ``epochs`` or ``seconds``.
 
-    The IoU is the highest of `TARGETS` that all runs of at least one of the two arms reach. A run that never does
-    counts as one epoch longer than it lasted.
+    The IoU is the highest of `TARGETS` that all runs of both arms reach: a higher one would count the height of the
+    last epoch. Where they have none in common, it is the highest that all runs of one arm reach; a run that never does
+    counts as one epoch longer than it lasted, one that diverged as long as the longest.
 
     Returns:
-        The IoU in points, and the interval of the difference: above 0 where the arm is faster. None without such rows.
+        The IoU in points, and the interval of the difference: above 0 where the arm is faster. None without such rows,
+        and for seconds on several kinds of device.
     """
     arms = [rows[rows["arm"] == name] for name in (arm, against)]
-    reached = [goal for goal in TARGETS if any(len(one) and one[f"{unit}_to_{goal}"].notna().all() for one in arms)]
-    if not reached or any(one.empty for one in arms):
+    both = pd.concat(arms)
+    if any(one.empty for one in arms) or (unit == "seconds" and both["device"].nunique() > 1):
         return None
-    column = f"{unit}_to_{reached[-1]}"
-    longest = rows["epochs"] + 1 if unit == "epochs" else rows["seconds"] * (rows["epochs"] + 1) / rows["epochs"]
-    filled = rows.assign(**{column: rows[column].fillna(longest)})
+    reached = [[goal for goal in TARGETS if one[f"{unit}_to_{goal}"].notna().all()] for one in arms]
+    goals = [goal for goal in reached[0] if goal in reached[1]] or max(reached, key=len)
+    if not goals:
+        return None
+    column = f"{unit}_to_{goals[-1]}"
+    longest = both["epochs"] + 1
+    if unit == "seconds":
+        longest = both["seconds"] * longest / both["epochs"]
+        longest = longest.mask(both["status"] == DIVERGED, longest.max())  # it has spent few seconds, and got nowhere
+    filled = both.assign(**{column: both[column].fillna(longest)})
     found = lead(filled, against, arm, column)
-    return None if found is None else (reached[-1], found)
+    return None if found is None else (goals[-1], found)
 
 
 def budget_is_enough(rows: pd.DataFrame, arms: Sequence[str], until_the_end: bool = True) -> bool:
     """Whether the runs of these arms are long enough for a verdict.
 
     Pole and person must be learned by the best of the arms. And, ``until_the_end``, no arm may still gain a point in
-    ten epochs: arms that were still rising had not shown where they would end.
+    ten epochs: arms that were still rising had not shown where they would end. Runs that diverged do not count here:
+    longer, they would have come to nothing as well.
     """
-    chosen = rows[rows["arm"].isin(arms)]
+    chosen = rows[rows["arm"].isin(arms) & (rows["status"] != DIVERGED)] if len(rows) else rows
     if chosen.empty:
         return False
     means = chosen.groupby("arm")[[*(f"iou_{name}" for name in SMALL_CLASSES), "slope"]].mean()
@@ -116,14 +161,17 @@ def judge_arms(rows: pd.DataFrame, arm: str, against: str, margin: float = MARGI
     """How an arm's last mean IoU compares with another's, and a sentence with the numbers.
 
     The judgement is None where the budget is not enough: nothing recorded, classes not learned, arms still rising.
+    Where it is neither better nor worse, the sentence says which lead these seeds would have noticed.
     """
     found = lead(rows, arm, against)
     if found is None:
         return None, f"{arm} against {against}: not recorded yet"
     text = f"{arm} against {against}: {found.in_points()}, {found.count} seeds"
-    if not budget_is_enough(rows, (arm, against)):
-        return None, text
-    return judge(found, margin), text
+    judgement = judge(found, margin)
+    if judgement in ("equal", "cannot tell"):
+        first, second = _pairs(rows, arm, against, "last_iou").to_numpy().T
+        text += f", which would have noticed {100 * noticeable_lead(first - second):.1f}"
+    return judgement if budget_is_enough(rows, (arm, against)) else None, text
 
 
 def replay(iou: Iterable[float], patience: int) -> tuple[int, int]:

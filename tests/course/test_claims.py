@@ -6,7 +6,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from course.claims import MISSING, RULES, TALK, TOO_SMALL, Claim, Verdict, claims_table, find_claim, list_claims
+from course.claims import (
+    MISSING,
+    RULES,
+    TALK,
+    TOO_SMALL,
+    UNDECIDED,
+    Claim,
+    Verdict,
+    claims_table,
+    find_claim,
+    list_claims,
+)
 from course.sections import list_notebooks, read_sections
 from cs_utils.exceptions import CourseError
 from cs_utils.experiments.evidence import TARGETS
@@ -98,6 +109,7 @@ def write_rows(folder, grid, arms, **columns):
             "status": "done",
             "epochs": 20,
             "seconds": 100.0,
+            "device": "cpu",
             "last_iou": iou,
             "best_iou": iou,
             "slope": 0.001,
@@ -169,16 +181,52 @@ def test_two_comparisons_that_differ_are_mixed(tmp_path):
     assert RULES["leads"](folder=tmp_path, grid="toy", comparisons=pairs, words=words).word == "depends on the data"
 
 
-def test_a_run_that_diverged_counts_as_nothing_learned(tmp_path):
-    write_rows(
-        tmp_path,
-        "toy",
-        {"new": 0.5 + NOISE, "old": np.full(5, 0.5)},
-        status={"new": "done", "old": "diverged"},
-    )
-    verdict = RULES["leads"](folder=tmp_path, grid="toy", **PAIR)
-    assert verdict.word == "right"
-    assert "+50.0" in verdict.because
+def test_one_comparison_can_decide_whatever_the_others_say(tmp_path):
+    """That no other is better is refuted by a single one that is."""
+    write_rows(tmp_path, "toy", {"new": 0.6 + NOISE, "old": 0.5 - NOISE, "noisy": 0.5 + 100 * NOISE})
+    pairs = [["new", "old"], ["noisy", "old"]]
+    words = {"better": "wrong", "equal": "right", "worse": "right"}
+    assert RULES["leads"](folder=tmp_path, grid="toy", comparisons=pairs, words=words).word == UNDECIDED
+    assert RULES["leads"](tmp_path, "toy", pairs, words, decides="better").word == "wrong"
+    assert RULES["leads"](tmp_path, "toy", pairs[1:], words, decides="better").word == UNDECIDED
+
+
+@pytest.mark.parametrize(("seeds", "word"), [(4, TOO_SMALL), (5, "right")])
+def test_a_verdict_waits_for_all_seeds(tmp_path, seeds, word):
+    """To look after each seed and stop at the first lead would find one where there is none."""
+    claim = Claim("", "", "", "", None, "leads", {"grid": "skips", **PAIR | {"comparisons": [["with skips", "none"]]}})
+    write_rows(tmp_path, "skips", {"with skips": (0.6 + NOISE)[:seeds], "none": (0.5 - NOISE)[:seeds]})
+    assert claim.verdict(tmp_path).word == word
+
+
+@pytest.mark.parametrize("diverged", [[True] * 5, [True, False, False, False, False]])
+def test_a_run_that_diverged_counts_as_nothing_learned(tmp_path, diverged):
+    """It has no classes and no slope, and one that was long enough."""
+    rows = pd.DataFrame(write_rows(tmp_path, "toy", {"new": 0.5 + NOISE, "old": np.full(5, 0.5)}))
+    lost = (rows["arm"] == "old") & np.array([False] * 5 + diverged)
+    rows.loc[lost, ["iou_pole", "iou_person"]] = np.nan
+    rows.loc[lost, "slope"] = 0.6
+    rows.assign(status=np.where(lost, "diverged", "done")).to_csv(tmp_path / "toy.csv", index=False)
+    found = RULES["leads"](folder=tmp_path, grid="toy", **PAIR)
+    assert found.word == ("right" if all(diverged) else UNDECIDED)  # one of five makes a wide interval
+    assert f"+{10 * sum(diverged)}.0 percentage points" in found.because
+
+
+def test_a_run_that_diverged_at_once_has_not_been_fast(tmp_path):
+    columns = {f"seconds_to_{goal}": {"good": 50.0 if goal <= 30 else np.nan, "bad": np.nan} for goal in TARGETS}
+    columns |= {"seconds": {"good": 200.0, "bad": 10.0}, "status": {"good": "done", "bad": "diverged"}}
+    write_rows(tmp_path, "toy", {"good": 0.5 + NOISE, "bad": NOISE}, **columns)
+    verdict = RULES["slowest"](tmp_path, "toy", "bad", ["good"])
+    assert verdict == Verdict("right", "bad against good: +160 s until 30 % (+160 to +160), 5 seeds")
+
+
+def test_seconds_of_two_kinds_of_device_are_not_compared(tmp_path):
+    columns = {f"seconds_to_{goal}": {"old": 30.0, "new": 20.0} for goal in TARGETS}
+    arms = {"old": 0.5 + NOISE, "new": 0.5 - NOISE}
+    write_rows(tmp_path, "toy", arms, **columns)
+    assert RULES["slowest"](tmp_path, "toy", "old", ["new"]).word == "right"
+    write_rows(tmp_path, "toy", arms, **columns, device={"old": "cpu", "new": "a card"})
+    assert RULES["slowest"](tmp_path, "toy", "old", ["new"]).word == TOO_SMALL
 
 
 def test_a_failure_depends_on_the_implementation_only_if_a_mistake_does_worse(tmp_path):
@@ -203,8 +251,14 @@ def test_faster_means_epochs_until_an_iou_that_all_runs_of_an_arm_reach(tmp_path
     assert "AdamW against SGD: -5.0 epochs until 35 %" in verdict.because
     assert RULES["faster"](**chosen, comparisons=[["AdamW", "Adam"]]).word == "wrong"
     assert RULES["faster"](**chosen, comparisons=[["AdamW", "SGD"], ["AdamW", "Adam"]]).word == "depends on it"
-    # Never to get there counts as one epoch longer than the run.
-    write_rows(tmp_path, "toy", arms, **columns | {"epochs_to_35": needed | {"SGD": np.nan}})
+    # An IoU that only one of them reaches would count the height of the last epoch, not the speed.
+    slow = {f"epochs_to_{goal}": {"AdamW": 4, "SGD": 3} for goal in TARGETS}
+    higher = slow | {"epochs_to_60": {"AdamW": 20, "SGD": np.nan}}
+    write_rows(tmp_path, "toy", {name: arms[name] for name in ("AdamW", "SGD")}, **higher)
+    assert "+1.0 epochs until 55 %" in RULES["faster"](**chosen, comparisons=[["AdamW", "SGD"]]).because
+    # Where there is no other: never to get there counts as one epoch longer than the run.
+    never = {name: needed | {"SGD": np.nan} if name <= "epochs_to_35" else np.nan for name in columns}
+    write_rows(tmp_path, "toy", arms, **never)
     assert "-17.0 epochs until 35 %" in RULES["faster"](**chosen, comparisons=[["AdamW", "SGD"]]).because
 
 
@@ -252,6 +306,9 @@ def test_the_recipe_is_right_if_patience_costs_little_and_no_batch_is_better(tmp
     write_rows(tmp_path, "sizes", {"batch 4": 0.5 + NOISE, "batch 8": batch_8 - NOISE}, iou_pole=0.05)
     assert RULES["recipe"](tmp_path, "waits", "long", 2, "sizes", "batch 4").word == TOO_SMALL
     assert f"patience 2 loses {100 * (max(late, 0.4) - 0.4):+.1f} percentage points" in verdict.because
+    write_rows(tmp_path, "sizes", {"batch 4": 0.5 + NOISE, "batch 8": batch_8 - NOISE})
+    write_rows(tmp_path, "waits", {"long": 0.5 + NOISE}, slope=0.02)  # the best epoch had not come yet
+    assert RULES["recipe"](tmp_path, "waits", "long", 2, "sizes", "batch 4").word == TOO_SMALL
 
 
 def test_a_first_epoch_is_half_right_if_only_some_classes_are_learned(tmp_path):
@@ -274,4 +331,6 @@ def test_the_sentence_gives_the_number_of_seeds_and_the_interval(tmp_path):
     write_rows(tmp_path, "toy", {"new": 0.52 + NOISE, "old": np.full(5, 0.5)})
     because = RULES["leads"](folder=tmp_path, grid="toy", **PAIR).because
     assert because == "new against old: +2.0 percentage points (+1.8 to +2.2), 5 seeds"
-    assert noticeable_lead(NOISE) < 0.01
+    write_rows(tmp_path, "toy", {"new": 0.5 + 10 * NOISE, "old": np.full(5, 0.5)})
+    because = RULES["leads"](folder=tmp_path, grid="toy", **PAIR).because
+    assert because.endswith(f"5 seeds, which would have noticed {1000 * noticeable_lead(NOISE):.1f}")

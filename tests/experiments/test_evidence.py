@@ -59,6 +59,20 @@ def test_a_larger_budget_that_is_only_begun_hides_nothing(tmp_path):
     assert (budget_of(rows), rows["last_iou"].tolist()) == ("full", [0.5, 0.6])
 
 
+def test_a_larger_budget_counts_from_all_its_seeds_on(tmp_path):
+    """Until then the smaller one that is finished stands; and what is not finished says so."""
+    for seed in range(5):
+        add(tmp_path, "with skips", seed, [0.3], 1.0, grid="skips", budget="small")
+    assert describe_rows(read_rows("skips", tmp_path)) == "recorded, small budget, 5 seeds"
+    for seed in range(4):
+        add(tmp_path, "with skips", seed, [0.5], 1.0, grid="skips")
+    assert budget_of(read_rows("skips", tmp_path)) == "small"
+    add(tmp_path, "with skips", 4, [0.5], 1.0, grid="skips")
+    assert describe_rows(read_rows("skips", tmp_path)) == "recorded, full budget, 5 seeds"
+    add(tmp_path, "without skips", 0, [0.2], 1.0, grid="skips")
+    assert describe_rows(read_rows("skips", tmp_path)) == "recorded, full budget, 1 of 5 seeds"
+
+
 def test_every_patience_is_replayed_on_every_run(tmp_path):
     add(tmp_path, "net", 0, [0.1, 0.3, 0.2, 0.3, 0.9], 1.0)
     add(tmp_path, "net", 1, [0.1, 0.2, 0.3, 0.4, 0.5], 1.0)
