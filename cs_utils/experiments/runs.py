@@ -94,11 +94,16 @@ def describe_machine() -> Row:
 @cache
 def _commit() -> str:
     try:
-        command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--exclude", "*"]
-        # A fixed command.
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603
+        # The rows that these runs have added themselves change nothing in what is computed.
+        changed = _git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!results")
+        return _git("rev-parse", "--short", "HEAD") + ("-dirty" if changed else "")
     except (OSError, subprocess.CalledProcessError):
         return ""
+
+
+def _git(*words: str) -> str:
+    # Fixed commands.
+    return subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603, S607
 
 
 def _forget_peak() -> None:
