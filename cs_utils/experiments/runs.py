@@ -1,5 +1,6 @@
 """One run of a grid: train an arm, measure what its row needs, and give the row with its tables."""
 
+import copy
 import json
 import platform
 import subprocess
@@ -138,7 +139,7 @@ def _train(job: Job, settings: Settings, before_step: Callable[[], None]) -> tup
     network = make_network(job.spec, settings)
     row: Row = {}
     if "dead units" in job.spec.also:
-        row["dead_birth"] = _dead_share(network, val)
+        row["dead_birth"] = _dead_share(network, val, at_birth=True)
     optimizer = make_optimizer_of(job.spec, network.parameters(), settings)
     training = prepare(network, train, val, settings, loss=make_loss(job.spec), optimizer=optimizer)
     seen = _plain_loader(train, settings) if "train iou" in job.spec.also else None
@@ -197,18 +198,24 @@ def _plain_loader(train: DataLoader, settings: Settings) -> DataLoader:
     return DataLoader(dataset, batch_size=settings.batch_size)
 
 
-def _dead_share(network: nn.Module, val: DataLoader) -> float:
+def _dead_share(network: nn.Module, val: DataLoader, at_birth: bool = False) -> float:
     """The share of the channels that are dead on some validation images, with the network in evaluation mode.
 
-    That is right for a trained network, and for one without batch norm. The batch norm of an untrained network has no
-    statistics yet: in evaluation mode it changes nothing, and ``dead_birth`` is the count without batch norm. The first
-    training step sees fewer dead channels, because it uses the batch's own statistics. Lesson 05 counts in that way.
+    Batch norm ``at_birth`` has no statistics yet, and would change nothing. It gets those of the same images, in a
+    copy, which is what the first training step sees.
     """
     images: list[Tensor] = []
     for image, _ in val:
         images.append(image)
         if sum(map(len, images)) >= PROBED_IMAGES:
             break
+    if at_birth:
+        network = copy.deepcopy(network).train()
+        for layer in network.modules():
+            if isinstance(layer, nn.BatchNorm2d):
+                layer.momentum = 1.0  # of what was there before, nothing
+        with torch.no_grad():
+            network(torch.cat(images))
     table = probe_activations(network, images)
     return float(table["dead"].sum() / table["channels"].sum())
 
@@ -260,7 +267,7 @@ def _probe(job: Job, settings: Settings, before_step: Callable[[], None]) -> tup
     """Signal and gradient by layer in a network that has learned nothing, and its dead units."""
     train, val = loaders(settings)
     network = make_network(job.spec, settings)
-    dead = _dead_share(network, val)
+    dead = _dead_share(network, val, at_birth=True)
     layers = trace_signals(network, *next(iter(train)))
     ratios = {f"{name}_ratio": float(layers[name].min() / layers[name].max()) for name in layers}
     return {"dead_birth": dead} | ratios, {"layers": layers.reset_index().to_dict("records")}

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from torch import nn
 
 import toy
 from cs_utils.cli import main
@@ -125,6 +126,17 @@ def test_a_row_says_all_that_the_run_depends_on_and_what_came_of_it(recorded):
     scores = [float(row[name]) for name in row if name.startswith("iou_") and row[name]]
     assert 3 <= len(scores) < len(CLASS_NAMES)
     assert sum(scores) / len(scores) == pytest.approx(float(row["last_iou"]), rel=1e-3)
+
+
+def test_units_at_birth_are_counted_as_the_first_step_sees_them():
+    """An untrained batch norm has no statistics: in evaluation mode it would change nothing."""
+    network = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4), nn.ReLU())
+    nn.init.constant_(network[0].bias, -100.0)
+    images = [(torch.randn(8, 3, 6, 6, generator=torch.manual_seed(0)), None)] * 2
+    assert runs._dead_share(network, images) == 1
+    assert runs._dead_share(network, images, at_birth=True) == 0
+    assert network.training
+    assert not network[1].running_mean.any()
 
 
 def test_the_layers_of_an_untrained_network_are_a_table_of_their_own(recorded):
