@@ -170,7 +170,7 @@ def judge_arms(rows: pd.DataFrame, arm: str, against: str, margin: float = MARGI
     judgement = judge(found, margin)
     if judgement in ("equal", "cannot tell"):
         first, second = _pairs(rows, arm, against, "last_iou").to_numpy().T
-        text += f", which would have noticed {100 * noticeable_lead(first - second):.1f}"
+        text += f", which would have noticed a lead of {100 * noticeable_lead(first - second):.1f}"
     return judgement if budget_is_enough(rows, (arm, against)) else None, text
 
 

@@ -333,4 +333,4 @@ def test_the_sentence_gives_the_number_of_seeds_and_the_interval(tmp_path):
     assert because == "new against old: +2.0 percentage points (+1.8 to +2.2), 5 seeds"
     write_rows(tmp_path, "toy", {"new": 0.5 + 10 * NOISE, "old": np.full(5, 0.5)})
     because = RULES["leads"](folder=tmp_path, grid="toy", **PAIR).because
-    assert because.endswith(f"5 seeds, which would have noticed {1000 * noticeable_lead(NOISE):.1f}")
+    assert because.endswith(f"5 seeds, which would have noticed a lead of {1000 * noticeable_lead(NOISE):.1f}")
