@@ -127,6 +127,9 @@ def test_every_grid_is_declared_with_names_that_exist(name, budget):
     grid = GRIDS[name]
     for arm in grid.arms.values():
         assert isinstance(grid.settings(arm, budget, arm.first_rates[0], 0), Settings)
+        if arm.data == "camvid":  # has few photos: a budget must not leave some out
+            settings = grid.settings(arm, budget, arm.first_rates[0], 0)
+            assert (settings.train_images, settings.val_images) == (None, None)
         assert arm.loss is None or arm.loss in LOSSES
         assert set(arm.network) <= set(CHANGES)
         # Compared arms are tuned over three rates or more, a factor of about three apart; or none of them is.
