@@ -76,11 +76,14 @@ class Claim:
             return Verdict(self.arguments["verdict"], self.arguments["because"])
         found = RULES[self.rule](folder=folder, **self.arguments)
         for rows in (read_rows(value, folder) for name, value in self.arguments.items() if name.endswith("grid")):
-            if budget_of(rows) == "small":
+            budget = budget_of(rows)
+            if budget == "small":
                 return Verdict(TOO_SMALL, f"{found.because} (small budget)")
             # A look after each seed would take a chance lead for a true one sooner or later.
             if len(rows) and not is_finished(rows):
                 return Verdict(TOO_SMALL, f"{found.because} (not all seeds yet)")
+            if budget == "medium":
+                return Verdict(found.word, f"{found.because} (medium budget)")
         return found
 
     def sentence(self, folder: Path = RESULTS) -> str:

@@ -289,7 +289,7 @@ def experiment(
     *,
     list_all: Annotated[bool, tyro.conf.arg(name="list")] = False,
     run_all: Annotated[bool, tyro.conf.arg(name="all")] = False,
-    budget: Literal["small", "full"] = "full",
+    budget: Literal["small", "medium", "full"] = "full",
     jobs: int = 1,
     minutes: float | None = None,
 ) -> int:
@@ -301,7 +301,7 @@ def experiment(
         names: which experiments, in this order.
         list_all: list the experiments, and how much of each is done.
         run_all: all of them, the most valuable first.
-        budget: full, what a verdict needs; small, what two cores can do in minutes.
+        budget: full, for a GPU; medium, for two cores in hours; small, to try one in minutes, for no verdict.
         jobs: processes side by side, on the cores of a CPU or on one GPU.
         minutes: stop in time; None: when all is done.
     """

@@ -11,21 +11,30 @@ from typing import Any, Literal
 
 from cs_utils.settings import RECIPES, Settings
 
-Budget = Literal["full", "small"]
-BUDGETS: tuple[Budget, ...] = ("full", "small")
-"""What a verdict needs, and what two cores can do in minutes a grid."""
+Budget = Literal["full", "medium", "small"]
+BUDGETS: tuple[Budget, ...] = ("full", "medium", "small")
+"""For a GPU; for two cores in hours a grid, with poles and persons learned; for a trial in minutes, and no verdict."""
 TUNING_SEEDS = (100, 101)
 """A rate is chosen on these seeds, and arms are compared on others: 0, 1, 2, …"""
 BASE: dict[Budget, dict[str, Any]] = {
     "full": {"train_images": 500, "val_images": 200, "image_size": (128, 256), "width": 16, "epochs": 40},
+    # Few pixels but many steps: small things are learned late. At this size a blur would wipe out the poles.
+    "medium": {
+        "train_images": 500,
+        "val_images": 100,
+        "image_size": (64, 128),
+        "width": 16,
+        "epochs": 30,
+        "rotation": 0.0,
+        "blur": 0.0,
+        "precision": "bf16-mixed",
+    },
     "small": {"train_images": 100, "val_images": 40, "image_size": (64, 128), "width": 8, "epochs": 10},
 }
 """The base run of each budget."""
-SMALL_TUNING_SEEDS = 1
-"""Seeds that the budget ``small`` tunes on; it compares on as many as the budget ``full``."""
 RATES = {"adamw": (1e-3, 3e-3, 1e-2), "adam": (1e-3, 3e-3, 1e-2), "sgd": (3e-2, 1e-1, 3e-1)}
 """The first rates to try with an optimizer: three steps of `rate_on_ladder`."""
-FRESH_SCENES = {"full": 500, "small": 20}
+FRESH_SCENES = {"full": 500, "medium": 200, "small": 20}
 """MiniCity scenes beyond the validation ones, which have chosen nothing: what a final score is taken on."""
 
 
@@ -69,15 +78,19 @@ class Grid:
     seeds: int
     full: Mapping[str, Any] = field(default_factory=dict)
     """What differs from the base run in the budget ``full``."""
+    medium: Mapping[str, Any] = field(default_factory=dict)
+    """The same for ``medium``."""
     small: Mapping[str, Any] = field(default_factory=dict)
     """The same for ``small``."""
+    tuned_on: int = 1
+    """Seeds that the rates are chosen on; in the budget ``full`` always all of `TUNING_SEEDS`."""
 
     def settings(self, arm: Arm, budget: Budget, rate: float, seed: int) -> Settings:
         """The settings of one run; the folders are the caller's."""
         values = BASE[budget] | {"schedule": "cosine", "learning_rate": rate, "seed": seed}
         if arm.data == "camvid":  # 480x360
             values["image_size"] = (values["image_size"][0] * 3 // 2, values["image_size"][1])
-        values |= {"full": self.full, "small": self.small}[budget]
+        values |= {"full": self.full, "medium": self.medium, "small": self.small}[budget]
         if arm.data == "camvid":  # has few photos: all of them, in any budget
             values |= {"train_images": None, "val_images": None}
         values |= {name: _multiplied(values[name], factor) for name, factor in arm.times.items()}
@@ -89,7 +102,7 @@ class Grid:
 
     def tuning_seeds(self, budget: Budget) -> tuple[int, ...]:
         """The seeds that a rate is chosen on."""
-        return TUNING_SEEDS if budget == "full" else TUNING_SEEDS[:SMALL_TUNING_SEEDS]
+        return TUNING_SEEDS if budget == "full" else TUNING_SEEDS[: self.tuned_on]
 
 
 def _multiplied(value: Any, factor: float) -> Any:
@@ -149,6 +162,7 @@ GRIDS: dict[str, Grid] = {
         },
         seeds=10,
         full={"image_size": (64, 128), "train_images": 200, "epochs": 20},
+        medium={"train_images": 200, "epochs": 20},
         small={"train_images": 60, "epochs": 6},
     ),
     "patience": Grid(
@@ -160,6 +174,7 @@ GRIDS: dict[str, Grid] = {
         },
         seeds=10,
         full={"epochs": 100, "train_images": 200},
+        medium={"epochs": 100, "train_images": 200},
         small={"epochs": 20},
     ),
     "final": Grid(
@@ -191,7 +206,9 @@ GRIDS: dict[str, Grid] = {
         },
         seeds=8,
         full={"epochs": 20},
+        medium={"epochs": 20},
         small={"epochs": 8},
+        tuned_on=2,
     ),
     "losses": Grid(
         "Which loss trains the best network, and which mistake ruins it?",
@@ -227,6 +244,7 @@ GRIDS: dict[str, Grid] = {
         {f"batch {size}": Arm({"batch_size": size}) for size in (1, 2, 4, 8, 16)},
         seeds=4,
         full={"epochs": 20},
+        medium={"epochs": 20},
         small={"epochs": 6},
     ),
     "augmentation": Grid(
@@ -246,6 +264,7 @@ GRIDS: dict[str, Grid] = {
         },
         seeds=4,
         full={"train_images": 80, "epochs": 150},
+        medium={"train_images": 80, "epochs": 100},
         small={"train_images": 24, "epochs": 20},
     ),
     "pairs": Grid(

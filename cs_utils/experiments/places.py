@@ -8,7 +8,7 @@ from cs_utils.experiments.grids import BASE, FRESH_SCENES, GRIDS, Arm, Budget
 from cs_utils.settings import ROOT
 
 DATA = ROOT / "data"
-SCENE_SIZES: dict[Budget, tuple[int, int]] = {"full": (512, 1024), "small": (256, 512)}
+SCENE_SIZES: dict[Budget, tuple[int, int]] = {"full": (512, 1024), "medium": (256, 512), "small": (256, 512)}
 """Height and width of the scenes."""
 
 

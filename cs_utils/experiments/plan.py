@@ -100,7 +100,7 @@ def make_plan(
 
     Args:
         grid: its name.
-        budget: ``full`` or ``small``.
+        budget: one of `BUDGETS`.
         rows: what is recorded of it, as `store.read_table` gives it.
         usable: whether an arm's data are there; the others are left out.
     """

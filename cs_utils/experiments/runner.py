@@ -80,7 +80,7 @@ def run_experiments(
 
     Args:
         grids: names of `GRIDS`.
-        budget: ``full`` for verdicts, ``small`` to try.
+        budget: one of `BUDGETS`.
         jobs: processes side by side, on a CPU's cores or on one GPU.
         minutes: stop in time; None: when all is done.
         folder: where the rows are.

@@ -169,6 +169,16 @@ def test_runs_of_the_small_budget_say_their_numbers_and_carry_no_verdict(tmp_pat
     )
 
 
+def test_runs_of_the_medium_budget_carry_a_verdict_and_say_their_budget(tmp_path):
+    claim = Claim("", "", "", "", None, "leads", {"grid": "toy", **PAIR})
+    arms = {"new": 0.52 + NOISE, "old": np.full(5, 0.5)}
+    write_rows(tmp_path, "toy", arms, budget="medium")
+    because = "new against old: +2.0 percentage points (+1.8 to +2.2), 5 seeds (medium budget)"
+    assert claim.verdict(tmp_path) == Verdict("right", because)
+    write_rows(tmp_path, "toy", arms, budget="medium", iou_pole=0.05)
+    assert claim.verdict(tmp_path) == Verdict(TOO_SMALL, because)
+
+
 def test_runs_of_the_tuning_carry_no_verdict(tmp_path):
     write_rows(tmp_path, "toy", {"new": 0.6 + NOISE, "old": 0.5 + NOISE}, role="tuning")
     assert RULES["leads"](folder=tmp_path, grid="toy", **PAIR) == Verdict(TOO_SMALL, MISSING)

@@ -67,6 +67,9 @@ def test_a_larger_budget_counts_from_all_its_seeds_on(tmp_path):
     for seed in range(4):
         add(tmp_path, "with skips", seed, [0.5], 1.0, grid="skips")
     assert budget_of(read_rows("skips", tmp_path)) == "small"
+    for seed in range(5):
+        add(tmp_path, "with skips", seed, [0.4], 1.0, grid="skips", budget="medium")
+    assert describe_rows(read_rows("skips", tmp_path)) == "recorded, medium budget, 5 seeds"
     add(tmp_path, "with skips", 4, [0.5], 1.0, grid="skips")
     assert describe_rows(read_rows("skips", tmp_path)) == "recorded, full budget, 5 seeds"
     add(tmp_path, "without skips", 0, [0.2], 1.0, grid="skips")

@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 
 from cs_utils.experiments import plan
-from cs_utils.experiments.grids import GRIDS, TUNING_SEEDS, Arm, Grid, rate_on_ladder
+from cs_utils.experiments.grids import BUDGETS, GRIDS, TUNING_SEEDS, Arm, Grid, rate_on_ladder
 from cs_utils.experiments.plan import MOST_EXTENSIONS, Job, make_plan
 from cs_utils.experiments.recipes import CHANGES, LOSSES
 from cs_utils.settings import Settings
@@ -121,7 +121,7 @@ def test_other_weights_to_start_from_make_other_runs(monkeypatch, tmp_path):
     plan._course_weights.cache_clear()
 
 
-@pytest.mark.parametrize("budget", ["small", "full"])
+@pytest.mark.parametrize("budget", BUDGETS)
 @pytest.mark.parametrize("name", [name for name in GRIDS if name != "toy"])
 def test_every_grid_is_declared_with_names_that_exist(name, budget):
     grid = GRIDS[name]
