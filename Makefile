@@ -61,8 +61,9 @@ gpu: $(READY)  ## all that is to be measured on a GPU, in nine minutes; tables g
 
 JOBS ?= 2
 MINUTES ?= 600
-evidence: $(READY)  ## the long runs behind the verdicts that are missing in results/, the most valuable first; JOBS= MINUTES=
-	$(BIN)/python -m cs_utils experiment --all --jobs $(JOBS) --minutes $(MINUTES)
+BUDGET ?= medium
+evidence: $(READY)  ## the long runs behind the verdicts that are missing in results/, the most valuable first; BUDGET= JOBS= MINUTES=
+	$(BIN)/python -m cs_utils experiment --all --budget $(BUDGET) --jobs $(JOBS) --minutes $(MINUTES)
 
 audit: $(READY)  ## known weaknesses of the packages that are installed; asks PyPI
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet pip-audit

@@ -300,18 +300,17 @@ def experiment(
     Args:
         names: which experiments, in this order.
         list_all: list the experiments, and how much of each is done.
-        run_all: all of them, the most valuable first.
+        run_all: all that no larger budget has finished, the most valuable first.
         budget: full, for a GPU; medium, for two cores in hours; small, to try one in minutes, for no verdict.
         jobs: processes side by side, on the cores of a CPU or on one GPU.
         minutes: stop in time; None: when all is done.
     """
-    from cs_utils.experiments.grids import GRIDS
-    from cs_utils.experiments.runner import list_experiments, run_experiments
+    from cs_utils.experiments.runner import choose_experiments, list_experiments, run_experiments
 
     if list_all or not (names or run_all):
         print(list_experiments(budget))
         return 0
-    plans = run_experiments(list(GRIDS) if run_all else names, budget, jobs, minutes)
+    plans = run_experiments(choose_experiments(budget) if run_all else names, budget, jobs, minutes)
     for name, plan in plans.items():
         print(f"{name}: {plan.done} of {plan.total} runs, budget {budget}")
     return 0

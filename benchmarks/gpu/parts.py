@@ -51,7 +51,7 @@ PARTS: dict[str, Part] = {
     "recipe": Part(lambda plan: record(plan, "recipe", time_recipe(plan)), 3, scenes=True),
     "best": Part(lambda plan: record(plan, "best", train_best(plan, 64, plan.scratch)), 4.5, scenes=True),
     "shipped": Part(lambda plan: record(plan, "shipped", train_best(plan, 16, plan.out)), 2, scenes=True),
-    "evidence": Part(run_evidence, 3, scenes=True),
+    "evidence": Part(run_evidence, 3),
 }
 
 

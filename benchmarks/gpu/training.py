@@ -18,9 +18,9 @@ from cs_utils.data.loaders import loaders, split_loader, spread
 from cs_utils.data.sources import make_minicity
 from cs_utils.evaluation.predict import evaluate
 from cs_utils.experiments.evidence import RESULTS
-from cs_utils.experiments.grids import GRIDS, Budget
-from cs_utils.experiments.places import SCENE_SIZES, folder_of, make_data
-from cs_utils.experiments.runner import run_experiments
+from cs_utils.experiments.grids import Budget
+from cs_utils.experiments.places import SCENE_SIZES, folder_of
+from cs_utils.experiments.runner import choose_experiments, run_experiments
 from cs_utils.experiments.scores import record_scores
 from cs_utils.models.zoo import build, save_weights
 from cs_utils.settings import Settings
@@ -42,17 +42,12 @@ def talk_settings(plan: Plan, **changes: Any) -> Settings:
 
     The scenes are half as large as the talk's photos, for the time it takes to make them; the network sees its size.
     """
-    budget = budget_of(plan)
+    budget = "small" if plan.small else "full"
     counts = (16, 4) if plan.small else (2975, 500)
     chosen = {"data": folder_of("minicity", budget), "scene_size": SCENE_SIZES[budget], "runs": plan.scratch / "runs"}
     chosen |= {"train_images": counts[0], "val_images": counts[1], "workers": min(8, os.cpu_count() or 1)}
     chosen |= {"width": 4, "epochs": 2, "image_size": (32, 64), "workers": 2} if plan.small else {}
     return Settings.of_profile("slides", **{**chosen, **changes})
-
-
-def budget_of(plan: Plan) -> Budget:
-    """The budget of the evidence."""
-    return "small" if plan.small else "full"
 
 
 def with_batch(settings: Settings, batch_size: int) -> Settings:
@@ -67,9 +62,8 @@ def make_scenes(settings: Settings, processes: int | None = None) -> None:
 
 
 def make_all_scenes(plan: Plan) -> None:
-    """Make what all trainings here need, as a process of its own; two cores are left to what runs beside it."""
+    """Make what the talk's recipe needs, as a process of its own; two cores are left to what runs beside it."""
     make_scenes(talk_settings(plan), max(1, (os.cpu_count() or 1) - 2))
-    make_data(GRIDS, budget_of(plan))
 
 
 def images_per_second(loader: DataLoader, use: Callable[[Tensor, Tensor], object], seconds: float) -> float:
@@ -192,8 +186,16 @@ def score(plan: Plan, network: nn.Module, name: str, tests: dict[str, tuple[Sequ
 
 
 def run_evidence(plan: Plan) -> None:
-    """Do what there is time for of the runs behind the verdicts; ``results/`` gets their rows."""
+    """Do what there is time for of the runs behind the verdicts; ``results/`` gets their rows.
+
+    First in the budget that is the shortest way to verdicts, then in the longest.
+    """
     folder = plan.out / "evidence" if plan.small else RESULTS
-    done = run_experiments(list(GRIDS), budget_of(plan), plan.jobs, max(0.0, plan.seconds_left / 60), folder)
-    for name, grid in done.items():
-        print(f"{name}: {grid.done} of {grid.total} runs", flush=True)
+    budgets: tuple[Budget, ...] = ("small",) if plan.small else ("medium", "full")
+    for budget in budgets:
+        if plan.seconds_left <= 0:
+            break  # its scenes alone take minutes
+        grids = choose_experiments(budget, folder)
+        done = run_experiments(grids, budget, plan.jobs, max(0.0, plan.seconds_left / 60), folder)
+        for name, grid in done.items():
+            print(f"{name}, {budget}: {grid.done} of {grid.total} runs", flush=True)

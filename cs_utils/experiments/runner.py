@@ -20,8 +20,8 @@ from filelock import Timeout
 from tqdm import tqdm
 
 from cs_utils.exceptions import CourseError, unknown
-from cs_utils.experiments.evidence import RESULTS
-from cs_utils.experiments.grids import GRIDS, Budget
+from cs_utils.experiments.evidence import RESULTS, budget_of, is_finished, read_rows
+from cs_utils.experiments.grids import BUDGETS, GRIDS, Budget
 from cs_utils.experiments.places import is_there, make_data
 from cs_utils.experiments.plan import Job, Plan, make_plan
 from cs_utils.experiments.store import add_run, find_run, lock_of, read_table
@@ -218,6 +218,13 @@ def _expected_seconds(job: Job, work: Work) -> float:
         if seconds:
             return statistics.median(seconds)
     return 0.0
+
+
+def choose_experiments(budget: Budget, folder: Path = RESULTS) -> list[str]:
+    """The grids that no larger budget has finished, the most valuable first."""
+    larger = BUDGETS[: BUDGETS.index(budget)]
+    recorded = {name: read_rows(name, folder) for name in GRIDS}
+    return [name for name, rows in recorded.items() if budget_of(rows) not in larger or not is_finished(rows)]
 
 
 def list_experiments(budget: Budget = "full", folder: Path = RESULTS) -> str:

@@ -26,7 +26,7 @@ from cs_utils.experiments import runner, runs
 from cs_utils.experiments.evidence import TARGETS, read_histories, read_rows
 from cs_utils.experiments.grids import GRIDS, Arm, Grid
 from cs_utils.experiments.plan import Job
-from cs_utils.experiments.runner import Work, do_runs, list_experiments, run_experiments
+from cs_utils.experiments.runner import Work, choose_experiments, do_runs, list_experiments, run_experiments
 from cs_utils.experiments.store import read_table
 from cs_utils.labels import CLASS_NAMES, NUM_CLASSES
 from cs_utils.settings import ROOT
@@ -304,6 +304,15 @@ def test_the_list_names_every_experiment_and_what_is_done(recorded, capsys):
     assert f"{count} of {count:4} runs  Does the toy run?" in list_experiments("small", recorded)
     assert main(["experiment", "--list", "--budget", "small"]) == 0
     assert "Does the toy run?" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("recorded_in", "chosen"), [("full", []), ("medium", ["toy"]), ("small", ["toy"])])
+def test_what_a_larger_budget_has_finished_is_not_chosen_again(tmp_path, recorded, recorded_in, chosen):
+    rows = pd.read_csv(recorded / "toy.csv").assign(budget=recorded_in)
+    rows.to_csv(tmp_path / "toy.csv", index=False)
+    assert choose_experiments("medium", tmp_path) == chosen
+    rows[rows["seed"] != 1].to_csv(tmp_path / "toy.csv", index=False)  # not all of its seeds
+    assert choose_experiments("medium", tmp_path) == ["toy"]
 
 
 def test_an_unknown_experiment_is_refused_and_the_nearest_named(capsys, results):
