@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from cs_utils.data.loaders import loaders
+from cs_utils.data.loaders import Transform, loaders
 from cs_utils.experiments.statistics import Interval, paired_difference
 from cs_utils.models.zoo import build
 from cs_utils.settings import Settings
@@ -33,6 +33,8 @@ class Variant:
     """Takes the parameters; None: AdamW of the settings."""
     network: Callable[[Settings], nn.Module] | None = None
     """Builds the network; None: ``settings.model``. To compare fairly, let it depend on ``settings.seed`` alone."""
+    transform: Callable[[Transform], Transform] | None = None
+    """Takes what a training frame goes through, gives what it goes through instead; None: that of ``settings``."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,10 @@ def compare(variants: Mapping[str, Variant], seeds: Iterable[int] = (0,)) -> Com
         settings = variant.settings.replace(seed=seed)
         network = (variant.network or (lambda settings: build(settings)))(settings)
         optimizer = variant.optimizer(network.parameters()) if variant.optimizer else None
-        training = prepare(network, *loaders(settings), settings, loss=variant.loss, optimizer=optimizer)
+        train, val = loaders(settings)
+        if variant.transform:
+            train.dataset.transform = variant.transform(train.dataset.transform)
+        training = prepare(network, train, val, settings, loss=variant.loss, optimizer=optimizer)
         rows += [{"variant": name, "seed": seed} | row for row in epochs(training)]
         models[name, seed] = training.scored.eval()
     return Comparison(pd.DataFrame(rows), models)

@@ -71,3 +71,18 @@ def test_two_variants_are_compared_in_pairs_after_the_last_epoch():
     lead = Comparison(pd.DataFrame(rows), {}).difference("a", "b")
     # The leads are 1, 2 and 3 points: 2 -+ 4.3027 / sqrt(3).
     assert (lead.mean, lead.low, lead.high) == pytest.approx((0.02, -0.004841, 0.044841), abs=1e-5)
+
+
+def test_what_training_frames_go_through_can_be_given(settings):
+    seen = {True: set(), False: set()}
+
+    def watch(logits, target):
+        seen[logits.requires_grad] |= set(target.unique().tolist())
+        return dice_loss(logits, target)
+
+    def all_road(transform):
+        return lambda image, mask, rng: transform(image, np.zeros_like(mask), rng)
+
+    compare({"road": Variant(settings.replace(rotation=0.0), loss=watch, transform=all_road)})
+    assert seen[True] == {0}
+    assert len(seen[False]) > 2  # validation keeps its own
