@@ -158,7 +158,6 @@ GRIDS: dict[str, Grid] = {
         | {
             name: Arm(network=changes, also=("dead units",), rates=(1e-3,), seeds=5)
             for name, changes in INITIAL.items()
-            if name.startswith(("ReLU", "SiLU"))
         },
         seeds=10,
         full={"image_size": (64, 128), "train_images": 200, "epochs": 20},
