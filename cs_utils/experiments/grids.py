@@ -18,13 +18,13 @@ TUNING_SEEDS = (100, 101)
 """A rate is chosen on these seeds, and arms are compared on others: 0, 1, 2, …"""
 BASE: dict[Budget, dict[str, Any]] = {
     "full": {"train_images": 500, "val_images": 200, "image_size": (128, 256), "width": 16, "epochs": 40},
-    # Few pixels but many steps: small things are learned late. At this size a blur would wipe out the poles.
+    # Fewer pixels but as many steps: small things are learned late. At this size a blur would wipe out the poles.
     "medium": {
         "train_images": 500,
         "val_images": 100,
         "image_size": (64, 128),
         "width": 16,
-        "epochs": 30,
+        "epochs": 40,
         "rotation": 0.0,
         "blur": 0.0,
         "precision": "bf16-mixed",
@@ -205,7 +205,6 @@ GRIDS: dict[str, Grid] = {
         },
         seeds=8,
         full={"epochs": 20},
-        medium={"epochs": 20},
         small={"epochs": 8},
         tuned_on=2,
     ),
@@ -243,7 +242,6 @@ GRIDS: dict[str, Grid] = {
         {f"batch {size}": Arm({"batch_size": size}) for size in (1, 2, 4, 8, 16)},
         seeds=4,
         full={"epochs": 20},
-        medium={"epochs": 20},
         small={"epochs": 6},
     ),
     "augmentation": Grid(
@@ -263,7 +261,7 @@ GRIDS: dict[str, Grid] = {
         },
         seeds=4,
         full={"train_images": 80, "epochs": 150},
-        medium={"train_images": 80, "epochs": 100},
+        medium={"train_images": 80, "epochs": 150},
         small={"train_images": 24, "epochs": 20},
     ),
     "pairs": Grid(
