@@ -75,16 +75,14 @@ class Claim:
         if self.rule is None:
             return Verdict(self.arguments["verdict"], self.arguments["because"])
         found = RULES[self.rule](folder=folder, **self.arguments)
-        for rows in (read_rows(value, folder) for name, value in self.arguments.items() if name.endswith("grid")):
-            budget = budget_of(rows)
-            if budget == "small":
-                return Verdict(TOO_SMALL, f"{found.because} (small budget)")
-            # A look after each seed would take a chance lead for a true one sooner or later.
-            if len(rows) and not is_finished(rows):
-                return Verdict(TOO_SMALL, f"{found.because} (not all seeds yet)")
-            if budget == "medium":
-                return Verdict(found.word, f"{found.because} (medium budget)")
-        return found
+        tables = [read_rows(value, folder) for name, value in self.arguments.items() if name.endswith("grid")]
+        budgets = {budget_of(rows) for rows in tables}
+        if "small" in budgets:
+            return Verdict(TOO_SMALL, f"{found.because} (small budget)")
+        # A look after each seed would take a chance lead for a true one sooner or later.
+        if any(len(rows) and not is_finished(rows) for rows in tables):
+            return Verdict(TOO_SMALL, f"{found.because} (not all seeds yet)")
+        return Verdict(found.word, f"{found.because} (medium budget)") if "medium" in budgets else found
 
     def sentence(self, folder: Path = RESULTS) -> str:
         """The verdict as the lessons print it."""
@@ -252,7 +250,10 @@ def _histories(folder: Path, grid: str, arm: str) -> list[Any]:
 
 
 def overfitting(folder: Path, grid: str, arm: str, patience: int) -> Verdict:
-    """Right if the validation loss at the end is higher than where early stopping stops; wrong if it is lower."""
+    """Right if the validation loss at the end is higher than where early stopping stops; wrong if it is lower.
+
+    The question is about the loss of networks that overfit, so no class has to be learned for it.
+    """
     gains, stopped = [], 0
     for history in _histories(folder, grid, arm):
         stop, _ = replay(history["iou_score"], patience)

@@ -289,7 +289,7 @@ def experiment(
     *,
     list_all: Annotated[bool, tyro.conf.arg(name="list")] = False,
     run_all: Annotated[bool, tyro.conf.arg(name="all")] = False,
-    budget: Literal["small", "medium", "full"] = "full",
+    budget: Literal["small", "medium", "full"] = "medium",
     jobs: int = 1,
     minutes: float | None = None,
 ) -> int:

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import torch
 
-from benchmarks.gpu import correctness, parts
+from benchmarks.gpu import correctness, parts, training
 from benchmarks.gpu.clock import measure
 from benchmarks.gpu.needs import NEEDED, find_missing
 from benchmarks.gpu.parts import PARTS, Part, run_parts
@@ -41,6 +41,27 @@ def test_rows_are_written_as_they_come_until_the_time_is_over(tmp_path, minutes,
     record(make_plan(tmp_path, minutes), "table", rows())
     assert pd.read_csv(tmp_path / "table.csv")["number"].tolist() == kept
     assert seen == [[0], [0, 1]][: len(kept) - 1]
+
+
+@pytest.mark.parametrize(
+    ("small", "minutes", "budgets"),
+    [(True, 1, ["small"]), (False, 1, ["medium"]), (False, 9, ["medium", "full"])],
+)
+def test_the_evidence_ends_with_the_longest_budget_where_there_is_time_for_its_scenes(
+    tmp_path, monkeypatch, small, minutes, budgets
+):
+    calls = []
+
+    def note(names, budget, jobs, left, folder):
+        calls.append(budget)
+        assert jobs == 1
+        assert 0 < left <= minutes
+        assert ("init" in names) == (budget != "medium")
+        return {}
+
+    monkeypatch.setattr(training, "run_experiments", note)
+    training.run_evidence(dataclasses.replace(make_plan(tmp_path, minutes), small=small))
+    assert calls == budgets
 
 
 def test_a_part_gets_its_share_of_the_time_and_leaves_what_it_does_not_use(tmp_path):

@@ -33,6 +33,8 @@ LARGE_BATCH, PHOTO_BATCH = 16, 8
 """Scenes in a batch that fills a GPU, and photos of CamVid, of which there are few."""
 SCORED = 200
 """Images that a network is scored on, at the most: all of CamVid's."""
+SCENES_SECONDS = 180
+"""With less time than this, making the scenes of the budget ``full`` would leave none for its runs."""
 SLACK = 0.85
 """The share of the time that a training is planned for: its validation, its start and its scores need some too."""
 
@@ -188,13 +190,13 @@ def score(plan: Plan, network: nn.Module, name: str, tests: dict[str, tuple[Sequ
 def run_evidence(plan: Plan) -> None:
     """Do what there is time for of the runs behind the verdicts; ``results/`` gets their rows.
 
-    First in the budget that is the shortest way to verdicts, then in the longest.
+    First in the budget that two cores have begun, so that its grids come to an end, then in the longest.
     """
     folder = plan.out / "evidence" if plan.small else RESULTS
     budgets: tuple[Budget, ...] = ("small",) if plan.small else ("medium", "full")
     for budget in budgets:
-        if plan.seconds_left <= 0:
-            break  # its scenes alone take minutes
+        if budget == "full" and plan.seconds_left < SCENES_SECONDS:
+            break
         grids = choose_experiments(budget, folder)
         done = run_experiments(grids, budget, plan.jobs, max(0.0, plan.seconds_left / 60), folder)
         for name, grid in done.items():

@@ -157,6 +157,11 @@ def budget_is_enough(rows: pd.DataFrame, arms: Sequence[str], until_the_end: boo
     return bool(alive and (not until_the_end or (means["slope"] < STILL_RISING).all()))
 
 
+def carries_verdict(rows: pd.DataFrame, arms: Sequence[str]) -> bool:
+    """Whether rows from `read_rows` may decide between these arms: not of the budget small, all seeds, long enough."""
+    return budget_of(rows) not in (None, "small") and is_finished(rows) and budget_is_enough(rows, arms)
+
+
 def judge_arms(rows: pd.DataFrame, arm: str, against: str, margin: float = MARGIN) -> tuple[Judgement | None, str]:
     """How an arm's last mean IoU compares with another's, and a sentence with the numbers.
 

@@ -20,7 +20,7 @@ from filelock import Timeout
 from tqdm import tqdm
 
 from cs_utils.exceptions import CourseError, unknown
-from cs_utils.experiments.evidence import RESULTS, budget_of, is_finished, read_rows
+from cs_utils.experiments.evidence import RESULTS
 from cs_utils.experiments.grids import BUDGETS, GRIDS, Budget
 from cs_utils.experiments.places import is_there, make_data
 from cs_utils.experiments.plan import Job, Plan, make_plan
@@ -94,13 +94,18 @@ def run_experiments(
     for name in grids:
         if name not in GRIDS:
             raise unknown("experiment", name, GRIDS)
+        if budget not in GRIDS[name].budgets:
+            raise CourseError(f"{name} is not made for the budget {budget}: give {' or '.join(GRIDS[name].budgets)}")
     if jobs < 1:
         raise CourseError(f"jobs={jobs} is out of range: give 1 or more")
     deadline = time.time() + 60 * minutes if minutes is not None else float("inf")
     work = Work(tuple(grids), budget, folder, deadline, jobs)
     missing = [arm for name in grids for arm, spec in GRIDS[name].arms.items() if not is_there(spec)]
     if missing:
-        print(f"left out, for data/camvid is not there: {', '.join(missing)}", file=sys.stderr)
+        print(
+            f"left out, for data/camvid is not there (a grid counts with all its arms): {', '.join(missing)}",
+            file=sys.stderr,
+        )
     make_data(grids, budget)
     if jobs == 1:
         with _progress(work) as bar:
@@ -221,15 +226,18 @@ def _expected_seconds(job: Job, work: Work) -> float:
 
 
 def choose_experiments(budget: Budget, folder: Path = RESULTS) -> list[str]:
-    """The grids that no larger budget has finished, the most valuable first."""
-    larger = BUDGETS[: BUDGETS.index(budget)]
-    recorded = {name: read_rows(name, folder) for name in GRIDS}
-    return [name for name, rows in recorded.items() if budget_of(rows) not in larger or not is_finished(rows)]
+    """The grids that are made for this budget and that no larger one has finished, the most valuable first."""
+    names = [name for name, grid in GRIDS.items() if budget in grid.budgets]
+    for larger in BUDGETS[: BUDGETS.index(budget)]:
+        plans = Work(tuple(names), larger, folder, math.inf).plans()
+        names = [name for name, plan in plans.items() if plan.open or larger not in GRIDS[name].budgets]
+    return names
 
 
 def list_experiments(budget: Budget = "full", folder: Path = RESULTS) -> str:
     """All grids with their questions, and how many of their runs are done."""
     lines = []
-    for name, plan in Work(tuple(GRIDS), budget, folder, float("inf")).plans().items():
+    names = tuple(name for name, grid in GRIDS.items() if budget in grid.budgets)
+    for name, plan in Work(names, budget, folder, math.inf).plans().items():
         lines.append(f"{name:13} {plan.done:4} of {plan.total:4} runs  {GRIDS[name].question}")
     return "\n".join(lines)

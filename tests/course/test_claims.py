@@ -179,6 +179,25 @@ def test_runs_of_the_medium_budget_carry_a_verdict_and_say_their_budget(tmp_path
     assert claim.verdict(tmp_path) == Verdict(TOO_SMALL, because)
 
 
+@pytest.mark.parametrize(
+    ("budgets", "seeds", "note"),
+    [
+        (("medium", "small"), 4, "(small budget)"),
+        (("small", "medium"), 4, "(small budget)"),
+        (("medium", "medium"), 3, "(not all seeds yet)"),
+        (("medium", "full"), 3, "(not all seeds yet)"),
+        (("medium", "medium"), 4, "(medium budget)"),
+        (("full", "medium"), 4, "(medium budget)"),
+    ],
+)
+def test_a_verdict_from_two_grids_is_as_good_as_the_lesser_one(tmp_path, monkeypatch, budgets, seeds, note):
+    monkeypatch.setitem(RULES, "both", lambda folder, first_grid, second_grid: Verdict("right", "so it is"))
+    for grid, budget in zip(("toy", "batch"), budgets, strict=True):
+        write_rows(tmp_path, grid, {"batch 4": np.full(seeds, 0.5)}, budget=budget)
+    claim = Claim("", "", "", "", None, "both", {"first_grid": "toy", "second_grid": "batch"})
+    assert claim.verdict(tmp_path) == Verdict("right" if "medium" in note else TOO_SMALL, f"so it is {note}")
+
+
 def test_runs_of_the_tuning_carry_no_verdict(tmp_path):
     write_rows(tmp_path, "toy", {"new": 0.6 + NOISE, "old": 0.5 + NOISE}, role="tuning")
     assert RULES["leads"](folder=tmp_path, grid="toy", **PAIR) == Verdict(TOO_SMALL, MISSING)

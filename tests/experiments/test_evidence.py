@@ -1,10 +1,12 @@
 """What is read from the recorded runs, on invented ones whose answers are known."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from cs_utils.experiments.evidence import (
     budget_of,
+    carries_verdict,
     describe_rows,
     final_score,
     read_histories,
@@ -57,6 +59,17 @@ def test_a_larger_budget_that_is_only_begun_hides_nothing(tmp_path):
     add(tmp_path, "rival", 0, [0.6], 1.0)
     rows = read_rows("models", tmp_path)
     assert (budget_of(rows), rows["last_iou"].tolist()) == ("full", [0.5, 0.6])
+
+
+@pytest.mark.parametrize(
+    ("budget", "seeds", "pole", "carries"),
+    [("medium", 5, 0.3, True), ("small", 5, 0.3, False), ("medium", 4, 0.3, False), ("medium", 5, 0.05, False)],
+)
+def test_rows_carry_a_verdict_with_all_seeds_and_long_enough_and_never_from_small(budget, seeds, pole, carries):
+    learned = {"status": "done", "slope": 0.0, "iou_pole": pole, "iou_person": 0.3}
+    rows = [{"grid": "skips", "arm": "with skips", "budget": budget, "seed": seed} | learned for seed in range(seeds)]
+    assert carries_verdict(pd.DataFrame(rows), ["with skips"]) == carries
+    assert not carries_verdict(pd.DataFrame(columns=["arm"]), ["with skips"])
 
 
 def test_a_larger_budget_counts_from_all_its_seeds_on(tmp_path):

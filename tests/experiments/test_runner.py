@@ -1,5 +1,6 @@
 """The long runs on a toy: whole rows, a kill costs the run in hand, processes side by side, stopping in time."""
 
+import dataclasses
 import json
 import math
 import os
@@ -22,7 +23,7 @@ from cs_utils.cli import main
 from cs_utils.data.cityscapes import read_frame
 from cs_utils.data.sources import MINICITY_CITIES
 from cs_utils.exceptions import CourseError
-from cs_utils.experiments import runner, runs
+from cs_utils.experiments import grids, runner, runs
 from cs_utils.experiments.evidence import TARGETS, read_histories, read_rows
 from cs_utils.experiments.grids import GRIDS, Arm, Grid
 from cs_utils.experiments.plan import Job
@@ -306,13 +307,26 @@ def test_the_list_names_every_experiment_and_what_is_done(recorded, capsys):
     assert "Does the toy run?" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(("recorded_in", "chosen"), [("full", []), ("medium", ["toy"]), ("small", ["toy"])])
-def test_what_a_larger_budget_has_finished_is_not_chosen_again(tmp_path, recorded, recorded_in, chosen):
-    rows = pd.read_csv(recorded / "toy.csv").assign(budget=recorded_in)
-    rows.to_csv(tmp_path / "toy.csv", index=False)
-    assert choose_experiments("medium", tmp_path) == chosen
-    rows[rows["seed"] != 1].to_csv(tmp_path / "toy.csv", index=False)  # not all of its seeds
+def test_what_a_larger_budget_has_finished_is_not_chosen_again(tmp_path, recorded, monkeypatch):
+    """Finished is what its plan says: an arm that is declared later, or one more seed, opens it again."""
+    monkeypatch.setitem(grids.BASE, "medium", toy.BASE | {"epochs": 3})
+    # So that the recorded runs are those of full, too.
+    monkeypatch.setitem(grids.BASE, "full", toy.BASE)
+    monkeypatch.setattr(grids, "TUNING_SEEDS", grids.TUNING_SEEDS[:1])
+    shutil.copy(recorded / "toy.csv", tmp_path)
+    assert choose_experiments("full", tmp_path) == ["toy"]
+    assert choose_experiments("medium", tmp_path) == []
+    monkeypatch.setitem(GRIDS["toy"].arms, "new", Arm({"activation": "relu"}, rates=(3e-4,)))
     assert choose_experiments("medium", tmp_path) == ["toy"]
+
+
+def test_a_grid_is_done_in_the_budgets_that_suit_it_alone(tmp_path, monkeypatch):
+    monkeypatch.setitem(GRIDS, "toy", dataclasses.replace(GRIDS["toy"], budgets=("full", "small")))
+    assert choose_experiments("medium", tmp_path) == []
+    assert choose_experiments("small", tmp_path) == ["toy"]
+    assert "toy" not in list_experiments("medium", tmp_path)
+    with pytest.raises(CourseError, match="give full or small"):
+        run_experiments(["toy"], "medium", folder=tmp_path)
 
 
 def test_an_unknown_experiment_is_refused_and_the_nearest_named(capsys, results):
