@@ -56,7 +56,7 @@ def test_the_evidence_ends_with_the_longest_budget_where_there_is_time_for_its_s
         calls.append(budget)
         assert jobs == 1
         assert 0 < left <= minutes
-        assert ("init" in names) == (budget != "medium")
+        assert budget != "medium" or "init" not in names  # which has no such budget
         return {}
 
     monkeypatch.setattr(training, "run_experiments", note)

@@ -121,6 +121,14 @@ def test_other_weights_to_start_from_make_other_runs(monkeypatch, tmp_path):
     plan._course_weights.cache_clear()
 
 
+@pytest.mark.parametrize(
+    ("name", "medium"), [("losses", TUNING_SEEDS[:1]), ("optimizer", TUNING_SEEDS)]
+)  # the rate is the question of the second
+def test_rates_are_chosen_on_two_seeds_in_full_and_where_the_grid_says_so(name, medium):
+    found = [GRIDS[name].tuning_seeds(budget) for budget in BUDGETS]
+    assert found == [TUNING_SEEDS, medium, TUNING_SEEDS[:1]]
+
+
 @pytest.mark.parametrize("budget", BUDGETS)
 @pytest.mark.parametrize("name", [name for name in GRIDS if name != "toy"])
 def test_every_grid_is_declared_with_names_that_exist(name, budget):
