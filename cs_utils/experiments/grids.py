@@ -18,7 +18,7 @@ TUNING_SEEDS = (100, 101)
 """A rate is chosen on these seeds, and arms are compared on others: 0, 1, 2, …"""
 BASE: dict[Budget, dict[str, Any]] = {
     "full": {"train_images": 500, "val_images": 200, "image_size": (128, 256), "width": 16, "epochs": 40},
-    # Fewer pixels but as many steps: small things are learned late. At this size a blur would wipe out the poles.
+    # Fewer pixels but as many steps: small things are learned late. Of the slide's augmentation only the flips.
     "medium": {
         "train_images": 500,
         "val_images": 100,
