@@ -25,7 +25,7 @@ from cs_utils.experiments.evidence import (
     replay,
     speed_lead,
 )
-from cs_utils.experiments.statistics import MARGIN, Judgement, judge, mean_interval
+from cs_utils.experiments.statistics import MARGIN, Interval, Judgement, judge, mean_interval
 
 CLAIMS = Path(__file__).with_name("claims.toml")
 TALK = Path(__file__).with_name("talk.md")
@@ -85,9 +85,9 @@ class Claim:
         return Verdict(found.word, f"{found.because} (medium budget)") if "medium" in budgets else found
 
     def sentence(self, folder: Path = RESULTS) -> str:
-        """The verdict as the lessons print it."""
+        """The question and the verdict as the lessons print them."""
         verdict = self.verdict(folder)
-        return f"Verdict: {verdict.word}. Because: {verdict.because}."
+        return f"We ask: {self.question}\nVerdict: {verdict.word}. Because: {verdict.because}."
 
 
 @cache
@@ -170,13 +170,20 @@ def faster(folder: Path, grid: str, comparisons: Iterable[tuple[str, str]], mixe
             texts.append(f"{arm} against {against}: no IoU that all runs reach" if len(rows) else MISSING)
         else:
             goal, gain = found
-            texts.append(
-                f"{arm} against {against}: {-gain.mean:+.1f} epochs until {goal} % "
-                f"({-gain.high:+.1f} to {-gain.low:+.1f}), {gain.count} seeds"
-            )
+            size, word, ends = _in_words(gain, ("earlier", "later"), digits=1)
+            texts.append(f"{arm} reaches {goal} % {size} epochs {word} than {against} ({ends}), {gain.count} seeds")
         said = {"better": "right", "equal": "wrong", "worse": "wrong"}
         words.add(said.get(judge(found[1], EPOCH), UNDECIDED) if enough else None)
     return Verdict(_joined(words, mixed), "; ".join(dict.fromkeys(texts)))
+
+
+def _in_words(gain: Interval, words: tuple[str, str], digits: int) -> tuple[str, str, str]:
+    # A difference without its sign, the word for its direction, and its interval in this direction.
+    word, sign = (words[1], -1) if gain.mean < 0 else (words[0], 1)
+    low, high = sorted((sign * gain.low, sign * gain.high))
+    # Adding 0 turns a rounded -0 into 0.
+    size, start, end = (f"{round(value, digits) + 0.0:.{digits}f}" for value in (sign * gain.mean, low, high))
+    return size, word, f"{start} to {end}"
 
 
 def slowest(folder: Path, grid: str, arm: str, others: list[str]) -> Verdict:
@@ -189,8 +196,8 @@ def slowest(folder: Path, grid: str, arm: str, others: list[str]) -> Verdict:
         judgement = judge(found[1], margin=0.0) if found else None
         if found:
             goal, gain = found
-            numbers = f"{gain.mean:+.0f} s until {goal} % ({gain.low:+.0f} to {gain.high:+.0f}), {gain.count} seeds"
-            texts.append(f"{arm} against {other}: {numbers}")
+            size, word, ends = _in_words(gain, ("more", "less"), digits=0)
+            texts.append(f"{arm} needs {size} s {word} than {other} until {goal} % ({ends}), {gain.count} seeds")
         else:
             texts.append(f"{arm} against {other}: no IoU that all runs reach")
         enough = budget_is_enough(rows, (arm, other), until_the_end=False)
@@ -238,7 +245,7 @@ def failure(folder: Path, grid: str, sound: tuple[str, str], broken: list[str]) 
         if len(loss := loss.dropna()):
             found = mean_interval(loss)
             ruined += [arm] if judge(found) == "worse" else []
-            texts.append(f"{arm}: {found.in_points()}")
+            texts.append(f"{arm} against {sound[0]}: {found.in_points()}, {found.count} seeds")
     word = {None: TOO_SMALL, "worse": "right", "cannot tell": UNDECIDED}.get(judgement)
     return Verdict(word or ("depends on the implementation" if ruined else UNDECIDED), "; ".join(texts))
 
@@ -289,8 +296,9 @@ def recipe(
     better = [arm for arm, (judgement, _) in zip(others, judged, strict=True) if judgement == "better"]
     batch = False if better else None if any(judgement == UNDECIDED for judgement, _ in judged) else True
     because = (
-        f"patience {patience} loses {cost.in_points()}, compared with the best of all epochs ({min(bests)} to "
-        f"{max(bests)}); better than {batch_arm}: {', '.join(better) or 'none'}"
+        f"patience {patience} keeps weights {100 * cost.mean:.1f} percentage points ({100 * cost.low:.1f} to "
+        f"{100 * cost.high:.1f}) below those of the best epoch, which lies between {min(bests)} and {max(bests)}; "
+        + (f"better than {batch_arm}: {', '.join(better)}" if better else f"no batch size beats {batch_arm}")
     )
     long_enough = budget_is_enough(read_rows(patience_grid, folder), (patience_arm,))
     if not long_enough or any(judgement is None for judgement, _ in judged):

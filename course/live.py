@@ -34,8 +34,6 @@ SIZE, DRAWN = (256, 512), (512, 1024)
 """Height and width of a scene on the page, and of the drawing that it is reduced from."""
 SEEDS = (800_011, 800_042, 800_077)
 """The scenes of the page: no training and no validation scene has such a seed."""
-RECEPTIVE_FIELD = 188
-"""Pixels that can change one output of the U-Net, in each direction; lesson 04 counts them."""
 
 
 class Gated(nn.Module):
@@ -105,7 +103,7 @@ def build_live(out: Path, runtime: Path) -> None:
     classes = [{"name": label.name, "color": label.color} for label in CLASSES]
     networks, twins = ([{"id": name, "title": title} for name, title in group.items()] for group in (NETWORKS, TWINS))
     about = {"classes": classes, "scenes": scenes, "networks": networks, "twins": twins}
-    write_atomic(assets / "live.json", json.dumps(about | {"receptive_field": RECEPTIVE_FIELD}).encode())
+    write_atomic(assets / "live.json", json.dumps(about).encode())
 
 
 def weights_of(network: str) -> Path:

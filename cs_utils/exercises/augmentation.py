@@ -46,7 +46,8 @@ def between_four_pixels(answer: float) -> None:
 @checks("02.2", "Follow one outline with large contrast, such as a roof against the sky or the foot of a pole.")
 def wrong_pairs(answer: Iterable[str]) -> None:
     """The letters of the pairs of `four_pairs` in which image and mask do not fit."""
-    given = {str(letter).strip().upper() for letter in answer} - {""}
+    words = answer.replace("and", " ") if isinstance(answer, str) else answer
+    given = {str(letter).strip(" ,").upper() for letter in words} - {""}
     expect(given <= set("ABCD"), "The pictures have the letters A to D.")
     expect(not given & {"A", "C"}, "A picture in which image and mask fit is among them.")
     expect(given == {"B", "D"}, "A picture in which they do not fit is missing.")

@@ -81,11 +81,15 @@ def _unfinished(rows: pd.DataFrame) -> list[tuple[int, int]]:
 
 
 def describe_rows(rows: pd.DataFrame) -> str:
-    """Where rows from `read_rows` come from, for a title or a line of text: "recorded, small budget, 3 of 5 seeds"."""
+    """Where rows from `read_rows` come from, for a title or a line of text: "recorded, small budget, 3 of 5 seeds".
+
+    Where arms have different numbers of seeds, both ends are said: "3 to 10 seeds".
+    """
     if rows.empty:
         return "not recorded yet"
-    seeds = rows["seed"].nunique()
-    counted = f"{seeds} seed{'s' * (seeds != 1)}"
+    seeds = rows.groupby("arm")["seed"].nunique()
+    fewest, most = int(seeds.min()), int(seeds.max())
+    counted = f"{fewest} to {most} seeds" if fewest < most else f"{most} seed{'s' * (most != 1)}"
     if lacking := _unfinished(rows):
         least, planned = min(lacking)
         counted = f"{least} of {planned} seeds"

@@ -164,6 +164,7 @@ def plot_lone_units(cases: Sequence[tuple[str, float, Sequence[float]]], title: 
             axes.annotate(str(number), (place, value), side, textcoords="offset points", ha="center", fontweight="bold")
         axes.set(xlabel="input w + b", title=f"{NAMES[name]}, large step: rate {rate:g}", ylim=(-0.75, 2.2))
     figure.axes[0].set_ylabel("output; dotted: wanted")
+    figure.supxlabel("1: start; 2: after the large step; 3: at the end", fontsize="medium")
     headline(figure, title)
     return figure
 

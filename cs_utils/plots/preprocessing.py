@@ -154,12 +154,13 @@ def plot_memorising(curves: Mapping[str, pd.DataFrame], recorded: pd.DataFrame, 
 
     Args:
         curves: by way of training, a table whose index is the epoch, with ``train`` and ``val``, mean IoU 0..1.
-        recorded: a row for each way, with ``train`` and ``val`` at the end; without rows the panel is left out.
+        recorded: a row for each way, with ``train`` and ``val`` at the end, and ``mean``, ``low`` and ``high`` of its
+            lead over the first way on new images, in percentage points; without rows these panels are left out.
         title: a sentence above it all.
     """
     figure = new_figure(4.6 + (0.9 + 0.42 * len(recorded) if len(recorded) else 0))
     heights = (4.2, 0.9 + 0.42 * len(recorded)) if len(recorded) else (1,)
-    grid = figure.add_gridspec(len(heights), len(curves), height_ratios=heights)
+    grid = figure.add_gridspec(len(heights), 2, height_ratios=heights)
     top = max(table[["train", "val"]].to_numpy().max() for table in curves.values()) * 108
     for place, (name, table) in enumerate(curves.items()):
         axes = figure.add_subplot(grid[0, place])
@@ -172,7 +173,7 @@ def plot_memorising(curves: Mapping[str, pd.DataFrame], recorded: pd.DataFrame, 
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_ylabel("mean IoU [%]" if place == 0 else "")
     if len(recorded):
-        axes = figure.add_subplot(grid[1, :])
+        axes = figure.add_subplot(grid[1, 0])
         rows = np.arange(len(recorded))[::-1]
         axes.hlines(rows, 100 * recorded["val"], 100 * recorded["train"], color=PALE, linewidth=4, zorder=1)
         for column, color in (("train", ACCENT), ("val", SECOND)):
@@ -181,6 +182,13 @@ def plot_memorising(curves: Mapping[str, pd.DataFrame], recorded: pd.DataFrame, 
             shift = {"textcoords": "offset points", "ha": "center", "color": color}
             axes.annotate(NAMES_OF_IMAGES[column], place_of, (0, 11), **shift)
         axes.set_yticks(rows, list(recorded.index))
-        axes.set(xlabel="mean IoU of the recorded runs at their end [%]", ylim=(-0.6, len(rows) + 0.1))
+        axes.set(xlabel="recorded: mean IoU at the end [%]", ylim=(-0.6, len(rows) + 0.1))
+        leads = figure.add_subplot(grid[1, 1], sharey=axes)
+        ends = [recorded["mean"] - recorded["low"], recorded["high"] - recorded["mean"]]
+        style = {"fmt": "D", "color": SECOND, "capsize": 6, "linewidth": 2.5, "markersize": 8}
+        leads.errorbar(recorded["mean"], rows, xerr=ends, **style)
+        leads.axvline(0, color=INK, linewidth=1.5)
+        leads.tick_params(labelleft=False)
+        leads.set_xlabel(f"new images, minus {recorded.index[0]}\n[percentage points]; bar: 95 %")
     headline(figure, title or "Training images and new images")
     return figure

@@ -140,7 +140,7 @@ def plot_pixel_label(image: np.ndarray, ids: np.ndarray, y: int, x: int, reach: 
     grid = figure.add_gridspec(2, 2, height_ratios=(WIDTH * height / width * 0.62, 4.6))
     whole = figure.add_subplot(grid[0, :])
     near, labels = figure.add_subplot(grid[1, 0]), figure.add_subplot(grid[1, 1])
-    show(whole, image, f"Row {y}, column {x}; the frame is what stands below")
+    show(whole, image, f"Row {y}, column {x}; the square is enlarged below")
     for edge, line in ((INK, 4), ("white", 2)):
         whole.add_patch(Rectangle((left - 0.5, top - 0.5), across, down, fill=False, edgecolor=edge, linewidth=line))
     show(near, image[window], "image[y, x]: a colour")

@@ -138,15 +138,15 @@ def plot_rate_range(losses: Mapping[str, pd.Series], marks: Mapping[str, float],
 
 
 @styled
-def plot_schedules(rates: pd.DataFrame, title: str = "", ax: Axes | None = None) -> Figure:
-    """Learning rate in each epoch: the index is the epoch, a column for each schedule."""
+def plot_schedules(shares: pd.DataFrame, title: str = "", ax: Axes | None = None) -> Figure:
+    """The share of the learning rate in each epoch: the index is the epoch, a column for each schedule."""
     figure, axes = single(ax, 4.2)
-    for name, color in zip(rates, colors_for(rates.shape[1]), strict=True):
-        axes.plot(rates.index, rates[name], linewidth=3, color=color, label=name)
+    for name, color in zip(shares, colors_for(shares.shape[1]), strict=True):
+        axes.plot(shares.index, shares[name], linewidth=3, color=color, label=name)
     _by_epoch(axes)
-    axes.set(ylabel="learning rate", ylim=(0, None))
+    axes.set(ylabel="share of the learning rate", ylim=(0, None))
     name_lines(axes)
-    headline(axes, title or "Learning rate in each epoch")
+    headline(axes, title)
     return figure
 
 

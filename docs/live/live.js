@@ -6,7 +6,7 @@ const LIKELIEST = 6;                      // classes that are listed until all a
 const $ = (id) => document.getElementById(id);
 const slider = { opacity: $("opacity"), noise: $("noise"), dark: $("dark"), turn: $("turn") };
 
-const about = await (await fetch("assets/live.json")).json();   // classes, colours, scenes, networks, receptive field
+const about = await (await fetch("assets/live.json")).json();   // classes, colours, scenes, networks
 const worker = new Worker("worker.js", { type: "module" });
 const state = {
   image: null,        // ImageData of the scene or photo as it was opened
@@ -171,11 +171,22 @@ function draw() {
   }
 }
 
+function seenFrom(pixel) {                                       // the pixels of a row that can change one output, as lesson 04 finds them
+  let [first, last] = [pixel - 2, pixel + 2];                    // two 3x3 convolutions
+  for (let level = 0; level < 4; level++) {                      // an up-convolution, and the level below it
+    [first, last] = [Math.floor(first / 2) - 2, Math.floor(last / 2) + 2];
+  }
+  for (let level = 0; level < 4; level++) {                      // back to the image: a pooling, and the level above it
+    [first, last] = [2 * first - 2, 2 * last + 1 + 2];
+  }
+  return [first, last];
+}
+
 function drawField(context) {
-  const [x, y] = state.cross, half = about.receptive_field / 2;
+  const [x, y] = state.cross, [[left, right], [top, bottom]] = state.cross.map(seenFrom);
   for (const [width, color] of [[3, "#000"], [1.2, "#fff"]]) {    // white on black shows on every colour
     Object.assign(context, { lineWidth: width, strokeStyle: color });
-    context.strokeRect(x + 0.5 - half, y + 0.5 - half, 2 * half, 2 * half);
+    context.strokeRect(left, top, right - left + 1, bottom - top + 1);
     context.beginPath();
     context.moveTo(x - 7, y + 0.5); context.lineTo(x + 8, y + 0.5);
     context.moveTo(x + 0.5, y - 7); context.lineTo(x + 0.5, y + 8);

@@ -246,7 +246,7 @@ def test_a_run_that_diverged_at_once_has_not_been_fast(tmp_path):
     columns |= {"seconds": {"good": 200.0, "bad": 10.0}, "status": {"good": "done", "bad": "diverged"}}
     write_rows(tmp_path, "toy", {"good": 0.5 + NOISE, "bad": NOISE}, **columns)
     verdict = RULES["slowest"](tmp_path, "toy", "bad", ["good"])
-    assert verdict == Verdict("right", "bad against good: +160 s until 30 % (+160 to +160), 5 seeds")
+    assert verdict == Verdict("right", "bad needs 160 s more than good until 30 % (160 to 160), 5 seeds")
 
 
 def test_seconds_of_two_kinds_of_device_are_not_compared(tmp_path):
@@ -277,18 +277,29 @@ def test_faster_means_epochs_until_an_iou_that_all_runs_of_an_arm_reach(tmp_path
     chosen = {"folder": tmp_path, "grid": "toy", "mixed": "depends on it"}
     verdict = RULES["faster"](**chosen, comparisons=[["AdamW", "SGD"]])
     assert verdict.word == "right"
-    assert "AdamW against SGD: -5.0 epochs until 35 %" in verdict.because
+    assert verdict.because == "AdamW reaches 35 % 5.0 epochs earlier than SGD (5.0 to 5.0), 5 seeds"
     assert RULES["faster"](**chosen, comparisons=[["AdamW", "Adam"]]).word == "wrong"
     assert RULES["faster"](**chosen, comparisons=[["AdamW", "SGD"], ["AdamW", "Adam"]]).word == "depends on it"
     # An IoU that only one of them reaches would count the height of the last epoch, not the speed.
     slow = {f"epochs_to_{goal}": {"AdamW": 4, "SGD": 3} for goal in TARGETS}
     higher = slow | {"epochs_to_60": {"AdamW": 20, "SGD": np.nan}}
     write_rows(tmp_path, "toy", {name: arms[name] for name in ("AdamW", "SGD")}, **higher)
-    assert "+1.0 epochs until 55 %" in RULES["faster"](**chosen, comparisons=[["AdamW", "SGD"]]).because
+    later = RULES["faster"](**chosen, comparisons=[["AdamW", "SGD"]])
+    assert later.because == "AdamW reaches 55 % 1.0 epochs later than SGD (1.0 to 1.0), 5 seeds"
     # Where there is no other: never to get there counts as one epoch longer than the run.
     never = {name: needed | {"SGD": np.nan} if name <= "epochs_to_35" else np.nan for name in columns}
     write_rows(tmp_path, "toy", arms, **never)
-    assert "-17.0 epochs until 35 %" in RULES["faster"](**chosen, comparisons=[["AdamW", "SGD"]]).because
+    assert "35 % 17.0 epochs earlier" in RULES["faster"](**chosen, comparisons=[["AdamW", "SGD"]]).because
+
+
+def test_seconds_are_said_in_the_direction_of_their_mean_and_without_a_minus_zero(tmp_path):
+    columns = {f"seconds_to_{goal}": 10.0 if goal <= 40 else np.nan for goal in TARGETS}
+    rows = pd.DataFrame(write_rows(tmp_path, "toy", {"new": 0.5 + NOISE, "old": 0.5 - NOISE}, **columns))
+    rows.loc[rows["arm"] == "new", "seconds_to_40"] = [8.0, 10.1, 9.7, 8.1, 9.9]  # 0.84 s less (-0.4 to 2.1)
+    rows.to_csv(tmp_path / "toy.csv", index=False)
+    assert RULES["slowest"](tmp_path, "toy", "new", ["old"]).because == (
+        "new needs 1 s less than old until 40 % (0 to 2), 5 seeds"
+    )
 
 
 def test_the_gradient_vanishes_by_a_threshold(tmp_path):
@@ -334,7 +345,9 @@ def test_the_recipe_is_right_if_patience_costs_little_and_no_batch_is_better(tmp
     assert verdict.word == word
     write_rows(tmp_path, "sizes", {"batch 4": 0.5 + NOISE, "batch 8": batch_8 - NOISE}, iou_pole=0.05)
     assert RULES["recipe"](tmp_path, "waits", "long", 2, "sizes", "batch 4").word == TOO_SMALL
-    assert f"patience 2 loses {100 * (max(late, 0.4) - 0.4):+.1f} percentage points" in verdict.because
+    below = f"{100 * (late - 0.4):.1f}"
+    assert verdict.because.startswith(f"patience 2 keeps weights {below} percentage points ({below} to {below}) below")
+    assert verdict.because.endswith("better than batch 4: batch 8" if batch_8 > 0.5 else "no batch size beats batch 4")
     write_rows(tmp_path, "sizes", {"batch 4": 0.5 + NOISE, "batch 8": batch_8 - NOISE})
     write_rows(tmp_path, "waits", {"long": 0.5 + NOISE}, slope=0.02)  # the best epoch had not come yet
     assert RULES["recipe"](tmp_path, "waits", "long", 2, "sizes", "batch 4").word == TOO_SMALL

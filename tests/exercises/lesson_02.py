@@ -44,7 +44,7 @@ def bilinear_middle(image, mask, factor):
 
 RIGHT = {
     "02.1": [({}, 110), ({}, np.float64(110.0))],
-    "02.2": [({}, {"B", "D"}), ({}, "BD"), ({}, ["d", "b"])],
+    "02.2": [({}, {"B", "D"}), ({}, "BD"), ({}, "B, D"), ({}, "b and d"), ({}, ["d", "b"])],
     "02.3": [({}, turn_all), ({}, turn_with_opencv)],
     "02.4": [({}, into_the_middle), ({}, scale_and_crop)],
 }

@@ -71,5 +71,10 @@ WRONG = {
         ({}, lambda height, width: (-height % 8, -width % 8)),
     ],
     "04.4": [({}, {"b"}), ({}, {"a", "b", "d"}), ({}, {"b", "c", "d"}), ({}, {"e"})],
-    "04.5": [({}, lambda levels: 188), ({}, lambda levels: 10 * 2**levels - 20), ({}, lambda levels: None)],
+    "04.5": [
+        ({}, lambda levels: 188),
+        ({}, lambda levels: 204),
+        ({}, lambda levels: 10 * 2**levels - 20),
+        ({}, lambda levels: None),
+    ],
 }

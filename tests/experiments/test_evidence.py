@@ -46,6 +46,8 @@ def test_the_largest_budget_that_is_recorded_counts(tmp_path):
     for seed in range(1, 3):
         add(tmp_path, "net", seed, [0.2], 1.0, budget="small")
     assert describe_rows(read_rows("models", tmp_path)) == "recorded, small budget, 3 seeds"
+    several = pd.concat([read_rows("models", tmp_path), read_rows("models", tmp_path).head(1).assign(arm="rival")])
+    assert describe_rows(several) == "recorded, small budget, 1 to 3 seeds"
     add(tmp_path, "net", 0, [0.5], 1.0)
     rows = read_rows("models", tmp_path)
     assert (budget_of(rows), rows["last_iou"].tolist()) == ("full", [0.5])
