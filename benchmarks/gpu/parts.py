@@ -60,7 +60,7 @@ def main(
     minutes: float = 9.0,
     small: bool = False,
     jobs: int = 16,
-    out: Path = ROOT / "results" / "speed-gpu",
+    out: Path | None = None,
 ) -> int:
     """Measure on a GPU.
 
@@ -69,13 +69,14 @@ def main(
         minutes: after so many nothing is begun.
         small: try everything at a small size.
         jobs: processes side by side for the evidence.
-        out: folder for the tables.
+        out: folder for the tables; None: results/speed-gpu, or build/gpu-small where it is small.
     """
     for name in parts:
         if name not in PARTS:
             print(f"error: part {name!r} is unknown: give some of {', '.join(PARTS)}", file=sys.stderr)
             return 2
     deadline = time.monotonic() + 60 * minutes
+    out = out or ROOT / ("build/gpu-small" if small else "results/speed-gpu")
     with tempfile.TemporaryDirectory(prefix="gpu-", ignore_cleanup_errors=True) as scratch:
         plan = Plan(out.resolve(), Path(scratch), deadline, small, min(jobs, 2) if small else jobs)
         plan.out.mkdir(parents=True, exist_ok=True)
