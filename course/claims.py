@@ -4,12 +4,16 @@ The claims stand in ``claims.toml``. A verdict is one of *right*, *half right*, 
 tell*; where the runs are not recorded yet, or too short for the question, *cannot tell at this budget*.
 """
 
+import json
+import math
 import tomllib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+import pandas as pd
 
 from course.sections import list_notebooks, read_sections
 from cs_utils.exceptions import CourseError
@@ -25,6 +29,7 @@ from cs_utils.experiments.evidence import (
     replay,
     speed_lead,
 )
+from cs_utils.experiments.grids import GRIDS
 from cs_utils.experiments.statistics import MARGIN, Interval, Judgement, judge, mean_interval
 
 CLAIMS = Path(__file__).with_name("claims.toml")
@@ -34,6 +39,8 @@ TOO_SMALL = "cannot tell at this budget"
 MISSING = "not recorded yet"
 EPOCH = 1.0
 """Margin of a comparison of speed: arms that differ by less than an epoch are equally fast."""
+OVERFITS = 1.1
+"""A run overfits whose validation loss ends at least so many times as high as its lowest value."""
 
 
 @dataclass(frozen=True)
@@ -80,14 +87,27 @@ class Claim:
         if "small" in budgets:
             return Verdict(TOO_SMALL, f"{found.because} (small budget)")
         # A look after each seed would take a chance lead for a true one sooner or later.
-        if any(len(rows) and not is_finished(rows) for rows in tables):
+        if any(len(rows) and not is_finished(rows, self._arms_of(rows)) for rows in tables):
             return Verdict(TOO_SMALL, f"{found.because} (not all seeds yet)")
         return Verdict(found.word, f"{found.because} (medium budget)") if "medium" in budgets else found
+
+    def _arms_of(self, rows: pd.DataFrame) -> set[str] | None:
+        # Those of a table's grid that the arguments name; where they name none, all.
+        grid = GRIDS.get(rows["grid"].iloc[0])
+        return (set(_strings(self.arguments)) & grid.arms.keys() or None) if grid else None
 
     def sentence(self, folder: Path = RESULTS) -> str:
         """The question and the verdict as the lessons print them."""
         verdict = self.verdict(folder)
         return f"We ask: {self.question}\nVerdict: {verdict.word}. Because: {verdict.because}."
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from _strings(part)
 
 
 @cache
@@ -138,13 +158,17 @@ def leads(
 ) -> Verdict:
     """Compare arms in pairs by their last mean IoU; ``words`` says what better, equal and worse mean for the claim.
 
-    One comparison that comes out as ``decides`` is enough, whatever the others say.
+    One comparison that comes out as ``decides`` is enough, whatever the others say: beyond the margin, and at a level
+    that allows for the number of comparisons.
     """
-    rows = read_rows(grid, folder)
-    judged = [judge_arms(rows, *pair) for pair in comparisons]
+    rows, pairs = read_rows(grid, folder), list(comparisons)
+    judged = [judge_arms(rows, *pair, tiny_counts=decides is None) for pair in pairs]
     because = "; ".join(text for _, text in judged) if len(rows) else MISSING
-    if decides and any(judgement == decides for judgement, _ in judged):
-        return Verdict(words[decides], because)
+    if decides:
+        strict = [judge_arms(rows, *pair, tiny_counts=False, comparisons=len(pairs))[0] for pair in pairs]
+        if decides in strict:
+            return Verdict(words[decides], because)
+        judged = [(UNDECIDED if judgement == decides else judgement, text) for judgement, text in judged]
     found = {None if judgement is None else words.get(judgement, UNDECIDED) for judgement, _ in judged}
     return Verdict(_joined(found, words.get("mixed", UNDECIDED)), because)
 
@@ -205,27 +229,44 @@ def slowest(folder: Path, grid: str, arm: str, others: list[str]) -> Verdict:
     return Verdict(_joined(words, "half right"), "; ".join(texts) if len(rows) else MISSING)
 
 
-def first_epoch(folder: Path, grid: str, arm: str) -> Verdict:
-    """Right if all classes that are learned in the end are learned after one epoch, half right if some, else wrong."""
+def first_epoch(folder: Path, grid: str, arm: str, steps: int) -> Verdict:
+    """Right if all classes that are learned in the end are learned after one epoch, half right if some are.
+
+    If none is, it depends: our epochs are shorter than the talk's, which has so many ``steps``.
+    """
     rows = read_rows(grid, folder)
     if rows.empty:
         return Verdict(TOO_SMALL, MISSING)
     first, last = (by_seed(rows, arm, column).mean() for column in ("alive_first", "alive_last"))
-    word = "right" if first >= last else "half right" if first >= 1 else "wrong"
+    word = "right" if first >= last else "half right" if first >= 1 else "depends on how long an epoch is"
+    settings = json.loads(by_seed(rows, arm, "settings").iloc[0])["settings"]
+    ours = math.ceil(settings["train_images"] / settings["batch_size"])
     because = f"{first:.0f} of {last:.0f} classes are learned (IoU over 0.1) after one epoch"
+    because += f", which has {ours} steps here and {steps} in the talk"
     return Verdict(word if budget_is_enough(rows, (arm,)) else TOO_SMALL, because)
 
 
-def vanishing(folder: Path, grid: str, arms: list[str], threshold: float) -> Verdict:
-    """Whether the weakest gradient that arrives at a layer is less than ``threshold`` times the strongest."""
+def vanishing(folder: Path, grid: str, arms: list[str], beside: tuple[str, str], threshold: float) -> Verdict:
+    """Whether the weakest gradient that arrives at a layer is less than ``threshold`` times the strongest.
+
+    Where it fades in no arm, that refutes no "can". The numbers of the same arms with one word in place of another
+    stand ``beside``.
+    """
     rows = read_rows(grid, folder)
-    ratios = {arm.partition(": ")[2]: by_seed(rows, arm, "arriving_ratio").median() for arm in arms if len(rows)}
+
+    def median(arm: str) -> float:
+        return by_seed(rows, arm, "arriving_ratio").median()
+
+    ratios = {arm: median(arm) for arm in arms if len(rows)}
     if not ratios or any(ratio != ratio for ratio in ratios.values()):
         return Verdict(TOO_SMALL, MISSING)
-    fades = [name for name, ratio in ratios.items() if ratio < threshold]
-    because = "; ".join(f"{name}: falls to {ratio:.0e}" for name, ratio in ratios.items())
+    fades = [arm for arm, ratio in ratios.items() if ratio < threshold]
+    because = "; ".join(
+        f"{arm.partition(': ')[2]}: falls to {ratio:.0e} ({beside[1]} to {median(arm.replace(*beside)):.0e})"
+        for arm, ratio in ratios.items()
+    )
     if len(fades) in (0, len(arms)):
-        return Verdict("right" if fades else "wrong", because)
+        return Verdict("right" if fades else UNDECIDED, because)
     return Verdict("depends on batch norm and the first weights", because)
 
 
@@ -237,14 +278,14 @@ def failure(folder: Path, grid: str, sound: tuple[str, str], broken: list[str]) 
     rows = read_rows(grid, folder)
     if rows.empty:
         return Verdict(TOO_SMALL, MISSING)
-    judgement, text = judge_arms(rows, *sound)
+    judgement, text = judge_arms(rows, *sound, tiny_counts=False)  # to lose less than a point is no failure
     # A network that a mistake has ruined need not have learned anything: only the sound one's budget counts.
     texts, ruined = [text], []
     for arm in broken:
         loss = by_seed(rows, arm) - by_seed(rows, sound[0])
         if len(loss := loss.dropna()):
             found = mean_interval(loss)
-            ruined += [arm] if judge(found) == "worse" else []
+            ruined += [arm] if judge(found, tiny_counts=False) == "worse" else []
             texts.append(f"{arm} against {sound[0]}: {found.in_points()}, {found.count} seeds")
     word = {None: TOO_SMALL, "worse": "right", "cannot tell": UNDECIDED}.get(judgement)
     return Verdict(word or ("depends on the implementation" if ruined else UNDECIDED), "; ".join(texts))
@@ -257,55 +298,67 @@ def _histories(folder: Path, grid: str, arm: str) -> list[Any]:
 
 
 def overfitting(folder: Path, grid: str, arm: str, patience: int) -> Verdict:
-    """Right if the validation loss at the end is higher than where early stopping stops; wrong if it is lower.
+    """Right if stopping avoids more than half of the rise of the validation loss above its lowest value, else wrong.
 
-    The question is about the loss of networks that overfit, so no class has to be learned for it.
+    The question is about the loss of networks that overfit, so no class has to be learned for it; but all must overfit.
     """
-    gains, stopped = [], 0
+    rises, spared, stopped = [], [], 0
     for history in _histories(folder, grid, arm):
-        stop, _ = replay(history["iou_score"], patience)
-        gains.append(history["val_loss"].iloc[-1] - history["val_loss"].iloc[stop])
+        loss, (stop, _) = history["val_loss"].to_numpy(), replay(history["iou_score"], patience)
+        rises.append(loss[-1] / loss.min())
+        spared.append((loss[-1] - loss[stop]) / max(loss[-1] - loss.min(), 1e-9))
         stopped += stop < len(history) - 1
-    if not gains:
+    if not rises:
         return Verdict(TOO_SMALL, MISSING)
     if not stopped:
-        return Verdict(TOO_SMALL, f"with patience {patience} none of {len(gains)} runs stopped before its end")
-    found = mean_interval(gains)
-    word = {"better": "right", "worse": "wrong"}.get(judge(found, margin=0.0), UNDECIDED)
-    return Verdict(
-        word, f"without it the validation loss ends {found.mean:.2f} higher ({found.low:.2f} to {found.high:.2f})"
-    )
+        return Verdict(TOO_SMALL, f"with patience {patience} none of {len(rises)} runs stopped before its end")
+    ends = f"the validation loss ends {min(rises):.1f} to {max(rises):.1f} times as high as its lowest value"
+    if min(rises) < OVERFITS:
+        return Verdict(TOO_SMALL, f"{ends}: not all runs overfit")
+    found, more = mean_interval(spared), mean_interval([share - 0.5 for share in spared])
+    word = {"better": "right", "worse": "wrong"}.get(judge(more, margin=0.0), UNDECIDED)
+    avoided = f"{100 * found.mean:.0f} % of this rise ({100 * found.low:.0f} to {100 * found.high:.0f})"
+    return Verdict(word, f"without it {ends}; patience {patience} avoids {avoided}")
 
 
 def recipe(
-    folder: Path, patience_grid: str, patience_arm: str, patience: int, batch_grid: str, batch_arm: str
+    folder: Path,
+    patience_grid: str,
+    patience_arm: str,
+    patience: int,
+    batch_grid: str,
+    batch_arm: str,
+    batch_others: list[str],
 ) -> Verdict:
-    """Patience that costs less than the margin, and a batch that none beats: right if both hold, wrong if neither."""
+    """Patience that costs less than the margin, and a batch that none beats by it.
+
+    Right if both hold, half right if one does; if neither, it depends: the numbers are a report of what was done.
+    """
     losses, bests = [], []
     for history in _histories(folder, patience_grid, patience_arm):
         iou = history["iou_score"].to_numpy()
         losses.append(iou.max() - iou[replay(iou, patience)[1]])
         bests.append(int(iou.argmax()) + 1)
     rows = read_rows(batch_grid, folder)
-    others = [arm for arm in dict.fromkeys(rows["arm"]) if arm != batch_arm]
-    judged = [judge_arms(rows, arm, batch_arm) for arm in others]
-    if not losses or not judged:
+    judged = [judge_arms(rows, arm, batch_arm, tiny_counts=False)[0] for arm in batch_others]
+    strict = [judge_arms(rows, arm, batch_arm, False, len(batch_others))[0] for arm in batch_others]
+    if not losses or rows.empty:
         return Verdict(TOO_SMALL, MISSING)
     cost = mean_interval(losses)
     patient = True if cost.high <= MARGIN else False if cost.low > MARGIN else None
-    better = [arm for arm, (judgement, _) in zip(others, judged, strict=True) if judgement == "better"]
-    batch = False if better else None if any(judgement == UNDECIDED for judgement, _ in judged) else True
+    better = [arm for arm, judgement in zip(batch_others, strict, strict=True) if judgement == "better"]
+    batch = False if better else None if {UNDECIDED, "better"} & set(judged) else True
     because = (
         f"patience {patience} keeps weights {100 * cost.mean:.1f} percentage points ({100 * cost.low:.1f} to "
         f"{100 * cost.high:.1f}) below those of the best epoch, which lies between {min(bests)} and {max(bests)}; "
         + (f"better than {batch_arm}: {', '.join(better)}" if better else f"no batch size beats {batch_arm}")
     )
     long_enough = budget_is_enough(read_rows(patience_grid, folder), (patience_arm,))
-    if not long_enough or any(judgement is None for judgement, _ in judged):
+    if not long_enough or None in judged:
         return Verdict(TOO_SMALL, because)
     if None in (patient, batch):
         return Verdict(UNDECIDED, because)
-    return Verdict({2: "right", 1: "half right", 0: "wrong"}[patient + batch], because)
+    return Verdict({2: "right", 1: "half right", 0: "depends on the data"}[patient + batch], because)
 
 
 RULES: dict[str, Callable[..., Verdict]] = {

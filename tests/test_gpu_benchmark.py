@@ -202,12 +202,26 @@ def test_rows_of_an_earlier_call_are_kept_where_the_machine_is_the_same(tmp_path
     machine = {"device": "a card", "commit": "old"}
     monkeypatch.setattr(parts, "describe_machine", lambda: machine)
     assert not parts.describe(tmp_path / "machine.json")
+    old = {"way": "float32 loop", "width": 4, "size": "64x32", "batch": 2, "seconds": 1000.0, "ratio": 1.0}
+    pd.DataFrame([old]).to_csv(tmp_path / "step.csv", index=False)
     machine = {"device": "a card" if same else "another", "commit": "new"}
     plan = dataclasses.replace(make_plan(tmp_path), goes_on=parts.describe(tmp_path / "machine.json"))
     assert plan.goes_on == same
-    old = {"way": "float32 loop", "width": 4, "size": "64x32", "batch": 2, "seconds": 1000.0, "ratio": 1.0}
-    pd.DataFrame([old]).to_csv(tmp_path / "step.csv", index=False)
+    assert (tmp_path / "step.csv").is_file() == same  # no table may stand beside the name of another machine
     ways = dataclasses.replace(STEPS, all=dict.fromkeys(("float32 loop", "again"), STEPS.all["float32 loop"]))
     first, second = time_ways(plan, "step", ways)
     assert (first["seconds"] == 1000.0) == same
     assert (second["ratio"] > 1000) == same
+
+
+def test_a_call_that_is_cut_off_loses_no_row_of_an_earlier_one(tmp_path):
+    plan = dataclasses.replace(make_plan(tmp_path), goes_on=True)
+    named = {"width": 4, "size": "64x32", "batch": 2}
+    old = [{"way": way, **named, "seconds": 1.0} for way in ("first", "second", "third")]
+    pd.DataFrame(old).to_csv(tmp_path / "step.csv", index=False)
+    late = dataclasses.replace(plan, deadline=0.0)  # over after one row
+    record(late, "step", iter([{"way": "new", **named, "seconds": 2.0}, {"way": "never", **named, "seconds": 3.0}]))
+    assert pd.read_csv(tmp_path / "step.csv")["way"].tolist() == ["new", "first", "second", "third"]
+    record(late, "step", iter([{"way": "second", **named, "seconds": 4.0}]))
+    table = pd.read_csv(tmp_path / "step.csv").set_index("way")["seconds"]
+    assert table.to_dict() == {"second": 4.0, "new": 2.0, "first": 1.0, "third": 1.0}

@@ -85,11 +85,18 @@ def main(
 
 
 def describe(file: Path) -> bool:
-    """Write down the machine; give whether the file has told of one like it, device and versions alike."""
+    """Write down the machine; give whether the file has told of one like it, device and versions alike.
+
+    The tables of another one go: one file tells of all that lie beside it.
+    """
     machine = describe_machine()
     before = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    same = machine | {"commit": ""} == before | {"commit": ""}
+    if not same:
+        for table in file.parent.glob("*.csv"):
+            table.unlink()
     file.write_text(json.dumps(machine, indent=1) + "\n", encoding="utf-8")
-    return machine | {"commit": ""} == before | {"commit": ""}
+    return same
 
 
 def run_parts(plan: Plan, parts: dict[str, Part], make_scenes: Callable[[], None]) -> int:

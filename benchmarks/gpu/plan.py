@@ -41,9 +41,14 @@ class Plan:
         return dataclasses.replace(self, deadline=time.monotonic() + share * self.seconds_left)
 
 
-def known_rows(plan: Plan, table: str, key: tuple[str, ...]) -> dict[tuple, Row]:
+KEYS = dict.fromkeys(("step", "prediction"), ("way", "width", "size", "batch"))
+KEYS["launches"] = ("what", *KEYS["step"])
+"""The columns that name a row, in the tables that later calls go on with."""
+
+
+def known_rows(plan: Plan, table: str) -> dict[tuple, Row]:
     """The rows of a table that an earlier call has measured, by the values that name them; none without `goes_on`."""
-    path = plan.out / f"{table}.csv"
+    path, key = plan.out / f"{table}.csv", KEYS[table]
     if not plan.goes_on or not path.is_file():
         return {}
     rows = pd.read_csv(path).to_dict("records")
@@ -51,11 +56,17 @@ def known_rows(plan: Plan, table: str, key: tuple[str, ...]) -> dict[tuple, Row]
 
 
 def record(plan: Plan, table: str, rows: Iterator[Row]) -> list[Row]:
-    """Write each row of a table as it comes, and stop when the time is over; give those that were written."""
+    """Write each row of a table as it comes, and stop when the time is over; give those that were written.
+
+    Rows of an earlier call stay until their turn comes.
+    """
     done: list[Row] = []
+    waiting = known_rows(plan, table) if table in KEYS else {}
     for row in rows:
         done.append(row)
-        text = pd.DataFrame(done).to_csv(index=False, float_format="%.5g", lineterminator="\n")
+        if waiting:
+            waiting.pop(tuple(row[name] for name in KEYS[table]), None)
+        text = pd.DataFrame([*done, *waiting.values()]).to_csv(index=False, float_format="%.5g", lineterminator="\n")
         write_atomic(plan.out / f"{table}.csv", text.encode())
         print(table, {name: f"{x:.5g}" if isinstance(x, float) else x for name, x in row.items()}, flush=True)
         if plan.seconds_left < 0:

@@ -108,7 +108,7 @@ def time_ways(plan: Plan, table: str, ways: Ways) -> Iterator[Row]:
 
     Rows that an earlier call has left in the table are given as they are.
     """
-    known = known_rows(plan, table, ("way", "width", "size", "batch"))
+    known = known_rows(plan, table)
     yield from _time_cases(plan, ways.operations, cases(plan, ways), known)
 
 
@@ -117,7 +117,7 @@ def time_few_launches(plan: Plan) -> Iterator[Row]:
 
     Small networks on few pixels wait for the processor, which launches each kernel. The evidence has the last size.
     """
-    known = known_rows(plan, "launches", ("what", "way", "width", "size", "batch"))
+    known = known_rows(plan, "launches")
     for what, ways in (("step", STEPS), ("prediction", PREDICTIONS)):
         tried = {name: ways.all[name] for name in ("TF32 loop", "course, bf16, channels_last")}
         if plan.small:  # a CPU has no graphs

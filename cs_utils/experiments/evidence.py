@@ -12,7 +12,7 @@ import pandas as pd
 
 from cs_utils.experiments.grids import BUDGETS, GRIDS, Budget
 from cs_utils.experiments.statistics import (
-    MARGIN,
+    LEVEL,
     Interval,
     Judgement,
     judge,
@@ -64,9 +64,11 @@ def budget_of(rows: pd.DataFrame) -> Budget | None:
     return rows["budget"].iloc[0] if len(rows) else None
 
 
-def is_finished(rows: pd.DataFrame) -> bool:
-    """Whether each arm of some rows from `read_rows` has all the seeds that its grid declares."""
-    return not _unfinished(rows)
+def is_finished(rows: pd.DataFrame, arms: Iterable[str] | None = None) -> bool:
+    """Whether arms have all the seeds that their grid declares, in rows from `read_rows`; None: all recorded arms."""
+    if arms is None:
+        return not _unfinished(rows)
+    return set(arms) <= set(rows["arm"]) and not _unfinished(rows[rows["arm"].isin(arms)])
 
 
 def _unfinished(rows: pd.DataFrame) -> list[tuple[int, int]]:
@@ -107,10 +109,10 @@ def by_seed(rows: pd.DataFrame, arm: str, column: str = "last_iou") -> pd.Series
     return rows.reindex(columns=["arm", "seed", column]).query("arm == @arm").set_index("seed")[column].sort_index()
 
 
-def lead(rows: pd.DataFrame, arm: str, against: str, column: str = "last_iou") -> Interval | None:
+def lead(rows: pd.DataFrame, arm: str, against: str, column: str = "last_iou", level: float = LEVEL) -> Interval | None:
     """By how much an arm leads another, over the seeds that both have; None where there are none."""
     pairs = _pairs(rows, arm, against, column)
-    return paired_difference(*pairs.to_numpy().T) if len(pairs) else None
+    return paired_difference(*pairs.to_numpy().T, level) if len(pairs) else None
 
 
 def _pairs(rows: pd.DataFrame, arm: str, against: str, column: str) -> pd.DataFrame:
@@ -121,18 +123,25 @@ def speed_lead(rows: pd.DataFrame, arm: str, against: str, unit: str = "epochs")
     """How much sooner an arm reaches a mean IoU than another, in ``epochs`` or ``seconds``.
 
     The IoU is the highest of `TARGETS` that all runs of both arms reach: a higher one would count the height of the
-    last epoch. Where they have none in common, it is the highest that all runs of one arm reach; a run that never does
-    counts as one epoch longer than it lasted, one that diverged as long as the longest.
+    last epoch. It has to be at least half of what the better arm reaches in the mean, or a single run that failed would
+    move the goal to the first epochs. Where there is none, it is the highest that all runs of one arm reach; a run that
+    never does counts as one epoch longer than it lasted, one that diverged as long as the longest.
 
     Returns:
         The IoU in points, and the interval of the difference: above 0 where the arm is faster. None without such rows,
-        and for seconds on several kinds of device.
+        and for seconds on several kinds of device, or where two runs of a pair were not made alike.
     """
     arms = [rows[rows["arm"] == name] for name in (arm, against)]
     both = pd.concat(arms)
-    if any(one.empty for one in arms) or (unit == "seconds" and both["device"].nunique() > 1):
+    if any(one.empty for one in arms) or (unit == "seconds" and not _timed_alike(both)):
         return None
-    reached = [[goal for goal in TARGETS if one[f"{unit}_to_{goal}"].notna().all()] for one in arms]
+    columns = [f"{unit}_to_{goal}" for goal in TARGETS]
+    failed = both["status"] == DIVERGED  # what such a run reached before counts for nothing
+    both = both.assign(**{name: both[name].mask(failed) for name in columns})
+    arms = [both[both["arm"] == name] for name in (arm, against)]
+    least = 100 * max(one["last_iou"].mean() for one in arms) / 2
+    tried = [(goal, name) for goal, name in zip(TARGETS, columns, strict=True) if goal >= least]
+    reached = [[goal for goal, name in tried if one[name].notna().all()] for one in arms]
     goals = [goal for goal in reached[0] if goal in reached[1]] or max(reached, key=len)
     if not goals:
         return None
@@ -144,6 +153,12 @@ def speed_lead(rows: pd.DataFrame, arm: str, against: str, unit: str = "epochs")
     filled = both.assign(**{column: both[column].fillna(longest)})
     found = lead(filled, against, arm, column)
     return None if found is None else (goals[-1], found)
+
+
+def _timed_alike(both: pd.DataFrame) -> bool:
+    # Seconds depend on the device, and on what runs beside: each pair needs as many processes and threads.
+    beside = both.reindex(columns=["seed", "jobs", "threads"]).drop_duplicates()
+    return both["device"].nunique() == 1 and not beside["seed"].duplicated().any()
 
 
 def budget_is_enough(rows: pd.DataFrame, arms: Sequence[str], until_the_end: bool = True) -> bool:
@@ -163,20 +178,32 @@ def budget_is_enough(rows: pd.DataFrame, arms: Sequence[str], until_the_end: boo
 
 def carries_verdict(rows: pd.DataFrame, arms: Sequence[str]) -> bool:
     """Whether rows from `read_rows` may decide between these arms: not of the budget small, all seeds, long enough."""
-    return budget_of(rows) not in (None, "small") and is_finished(rows) and budget_is_enough(rows, arms)
+    return budget_of(rows) not in (None, "small") and is_finished(rows, arms) and budget_is_enough(rows, arms)
 
 
-def judge_arms(rows: pd.DataFrame, arm: str, against: str, margin: float = MARGIN) -> tuple[Judgement | None, str]:
+def judge_arms(
+    rows: pd.DataFrame, arm: str, against: str, tiny_counts: bool = True, comparisons: int = 1
+) -> tuple[Judgement | None, str]:
     """How an arm's last mean IoU compares with another's, and a sentence with the numbers.
 
-    The judgement is None where the budget is not enough: nothing recorded, classes not learned, arms still rising.
-    Where it is neither better nor worse, the sentence says which lead these seeds would have noticed.
+    Args:
+        rows: from `read_rows`.
+        arm: the one that is judged.
+        against: the other.
+        tiny_counts: as in `statistics.judge`.
+        comparisons: of so many one is enough for what follows, so each is judged at a level that is as many times
+            stricter (Bonferroni). The sentence has the usual interval.
+
+    Returns:
+        The judgement, None where the budget is not enough: nothing recorded, classes not learned, arms still rising.
+        Where it is neither better nor worse, the sentence says which lead these seeds would have noticed.
     """
     found = lead(rows, arm, against)
     if found is None:
         return None, f"{arm} against {against}: not recorded yet"
     text = f"{arm} against {against}: {found.in_points()}, {found.count} seeds"
-    judgement = judge(found, margin)
+    strict = lead(rows, arm, against, level=1 - (1 - LEVEL) / comparisons)
+    judgement = judge(strict or found, tiny_counts=tiny_counts)
     if judgement in ("equal", "cannot tell"):
         first, second = _pairs(rows, arm, against, "last_iou").to_numpy().T
         text += f", which would have noticed a lead of {100 * noticeable_lead(first - second):.1f}"

@@ -171,7 +171,10 @@ GRIDS: dict[str, Grid] = {
         {
             "MiniCity": Arm({"schedule": "constant"}, rates=(1e-3,)),
             "CamVid": Arm({"schedule": "constant"}, data="camvid", rates=(1e-3,), seeds=3),
-            "24 images": Arm({"schedule": "constant", "train_images": 24} | PLAIN, rates=(1e-3,), seeds=3),
+            # Steps enough to learn them by heart: after 600 the validation loss still fell at 256x128.
+            "24 images": Arm(
+                {"schedule": "constant", "train_images": 24} | PLAIN, times={"epochs": 4}, rates=(1e-3,), seeds=3
+            ),
         },
         seeds=10,
         full={"epochs": 100, "train_images": 200},
@@ -293,8 +296,8 @@ GRIDS: dict[str, Grid] = {
     "models": Grid(
         "How do the four networks compare from scratch, in equal steps and in equal seconds?",
         {
-            "U-Net 16": Arm(),
-            "U-Net 64": Arm(times={"width": 4}, rates=(3e-4, 1e-3, 3e-3)),
+            "U-Net 16": Arm({"width": 16}),
+            "U-Net 64": Arm({"width": 64}, rates=(3e-4, 1e-3, 3e-3)),
             "FCN": Arm({"model": "fcn"}, rates=(3e-4, 1e-3, 3e-3)),
             "DeepLabv3+, stride 16": Arm({"model": "deeplabv3plus"}, rates=(3e-4, 1e-3, 3e-3)),
             "DeepLabv3+, stride 8": Arm(

@@ -77,14 +77,20 @@ def paired_difference(first: ArrayLike, second: ArrayLike, level: float = LEVEL)
     return mean_interval(one - other, level)
 
 
-def judge(difference: Interval, margin: float = MARGIN) -> Judgement:
-    """The rule: better or worse if the interval excludes 0, equal if it lies within the margin, else cannot tell."""
+def judge(difference: Interval, margin: float = MARGIN, tiny_counts: bool = True) -> Judgement:
+    """The rule: better or worse if the interval excludes 0, equal if it lies within the margin, else cannot tell.
+
+    Where both hold, the lead is real, and too small to matter: with ``tiny_counts`` it is a lead, without it equality.
+    """
+    within = -margin <= difference.low and difference.high <= margin
+    if within and not tiny_counts:
+        return "equal"
     if difference.low > 0:
         return "better"
     if difference.high < 0:
         return "worse"
     # An interval whose ends are NaN gets here too, and both comparisons are false.
-    return "equal" if -margin <= difference.low and difference.high <= margin else "cannot tell"
+    return "equal" if within else "cannot tell"
 
 
 def compare_spread(first: ArrayLike, second: ArrayLike, level: float = LEVEL) -> Spread:

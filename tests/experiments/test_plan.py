@@ -5,9 +5,11 @@ from itertools import pairwise
 import pytest
 
 from cs_utils.experiments import plan
+from cs_utils.experiments.evidence import RESULTS
 from cs_utils.experiments.grids import BUDGETS, GRIDS, TUNING_SEEDS, Arm, Grid, rate_on_ladder
 from cs_utils.experiments.plan import MOST_EXTENSIONS, Job, make_plan
 from cs_utils.experiments.recipes import CHANGES, LOSSES
+from cs_utils.experiments.store import read_table
 from cs_utils.settings import Settings
 
 
@@ -102,6 +104,15 @@ def test_a_run_is_named_for_what_it_computes():
         Job("pairs", "within 2°", "full", "test", 1e-3, 0),
     ]
     assert len({job.key, *(other.key for other in others)}) == 1 + len(others)
+
+
+@pytest.mark.parametrize("grid", GRIDS)
+def test_every_recorded_run_is_one_that_its_grid_declares(grid):
+    """A row of an earlier declaration would be compared with the others; so would a run that stands there twice."""
+    rows = [row for row in read_table(RESULTS / f"{grid}.csv") if row["arm"] in GRIDS[grid].arms]
+    jobs = [Job(grid, row["arm"], row["budget"], row["role"], float(row["rate"]), int(row["seed"])) for row in rows]
+    assert [job for job, row in zip(jobs, rows, strict=True) if job.key != row["run"]] == []
+    assert len(set(jobs)) == len(jobs) > 0
 
 
 def test_another_version_of_the_scenes_makes_other_runs(monkeypatch):
