@@ -28,6 +28,7 @@ from cs_utils.experiments.evidence import (
     read_rows,
     replay,
     speed_lead,
+    timed_alike,
 )
 from cs_utils.experiments.grids import GRIDS
 from cs_utils.experiments.statistics import MARGIN, Interval, Judgement, judge, mean_interval
@@ -223,7 +224,8 @@ def slowest(folder: Path, grid: str, arm: str, others: list[str]) -> Verdict:
             size, word, ends = _in_words(gain, ("more", "less"), digits=0)
             texts.append(f"{arm} needs {size} s {word} than {other} until {goal} % ({ends}), {gain.count} seeds")
         else:
-            texts.append(f"{arm} against {other}: no IoU that all runs reach")
+            alike = timed_alike(rows, arm, other)
+            texts.append(f"{arm} against {other}: {'no IoU that all runs reach' if alike else 'not timed alike'}")
         enough = budget_is_enough(rows, (arm, other), until_the_end=False)
         words.add({"better": "right", "worse": "wrong"}.get(judgement, UNDECIDED) if found and enough else None)
     return Verdict(_joined(words, "half right"), "; ".join(texts) if len(rows) else MISSING)

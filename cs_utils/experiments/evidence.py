@@ -133,7 +133,7 @@ def speed_lead(rows: pd.DataFrame, arm: str, against: str, unit: str = "epochs")
     """
     arms = [rows[rows["arm"] == name] for name in (arm, against)]
     both = pd.concat(arms)
-    if any(one.empty for one in arms) or (unit == "seconds" and not _timed_alike(both)):
+    if any(one.empty for one in arms) or (unit == "seconds" and not timed_alike(rows, arm, against)):
         return None
     columns = [f"{unit}_to_{goal}" for goal in TARGETS]
     failed = both["status"] == DIVERGED  # what such a run reached before counts for nothing
@@ -155,8 +155,9 @@ def speed_lead(rows: pd.DataFrame, arm: str, against: str, unit: str = "epochs")
     return None if found is None else (goals[-1], found)
 
 
-def _timed_alike(both: pd.DataFrame) -> bool:
-    # Seconds depend on the device, and on what runs beside: each pair needs as many processes and threads.
+def timed_alike(rows: pd.DataFrame, arm: str, against: str) -> bool:
+    """Whether the seconds of two arms can be compared: one device, and each pair with as many processes and threads."""
+    both = rows[rows["arm"].isin((arm, against))]
     beside = both.reindex(columns=["seed", "jobs", "threads"]).drop_duplicates()
     return both["device"].nunique() == 1 and not beside["seed"].duplicated().any()
 

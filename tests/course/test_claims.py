@@ -265,7 +265,7 @@ def test_seconds_of_pairs_that_were_not_run_alike_are_not_compared(tmp_path):
     assert RULES["slowest"](tmp_path, "toy", "old", ["new"]).word == "right"
     rows.loc[(rows["seed"] == 4) & (rows["arm"] == "new"), "jobs"] = 16
     rows.to_csv(tmp_path / "toy.csv", index=False)
-    assert RULES["slowest"](tmp_path, "toy", "old", ["new"]).word == TOO_SMALL
+    assert RULES["slowest"](tmp_path, "toy", "old", ["new"]) == Verdict(TOO_SMALL, "old against new: not timed alike")
 
 
 @pytest.mark.parametrize(("seeds", "word"), [(4, TOO_SMALL), (5, "right")])
