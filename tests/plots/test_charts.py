@@ -341,10 +341,13 @@ def test_the_weights_of_the_four_pixels_are_the_rectangles_opposite_to_them():
 
 def test_recorded_runs_stand_below_the_live_ones_and_only_if_there_are_any():
     curves = {"with": pd.DataFrame({"train": [0.1, 0.9], "val": [0.1, 0.3]}, index=[1, 2])}
-    recorded = pd.DataFrame({"train": [0.8], "val": [0.4]}, index=["none"])
-    live, below = plot_memorising(curves, recorded).axes
+    recorded = pd.DataFrame({"train": [0.8, 0.7], "val": [0.4, 0.5]}, index=["none", "flip"])
+    recorded = recorded.assign(mean=[np.nan, 3.0], low=[np.nan, 1.0], high=[np.nan, 5.0])
+    live, below, leads = plot_memorising(curves, recorded).axes
     assert [list(line.get_ydata()) for line in live.lines] == [[10, 90], [10, 30]]
-    assert [float(line.get_xdata()[0]) for line in below.lines] == [80, 40]
+    assert [list(line.get_xdata()) for line in below.lines] == [[80, 70], [40, 50]]
+    assert list(leads.lines[0].get_xdata()[1:]) == [3.0]
+    assert "minus none" in leads.get_xlabel()
     assert len(plot_memorising(curves, recorded[:0]).axes) == 1
 
 
