@@ -26,8 +26,8 @@ RESULTS = ROOT / "results"
 READERS = "experiments/evidence.py"
 """The module that reads recorded rows, some of them of a grid that it names itself."""
 CLAIMS = Path(__file__).with_name("claims.toml")
-RULES = Path(__file__).with_name("claims.py")
-"""The module that judges a claim and writes the sentence that a lesson prints."""
+JUDGES = tuple(Path(__file__).with_name(name) for name in ("claims.py", "rules.py"))
+"""The modules that judge a claim and write the sentence that a lesson prints."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,8 @@ def digest_notebook(path: Path) -> str:
     claims = decided_claims(cells + readers)
     recorded = [file.read_bytes() for file in said_results(codes, cells + readers, claims)]
     if claims:
-        codes += [json.dumps(claims), *(part.code for part in read_module(RULES.read_text(encoding="utf-8")).parts)]
+        codes.append(json.dumps(claims))
+        codes += [part.code for file in JUDGES for part in read_module(file.read_text(encoding="utf-8")).parts]
     parts = [*(text.encode() for text in codes), minicity.VERSION.encode(), *recorded]
     return hashlib.sha256(b"\0".join(parts)).hexdigest()
 

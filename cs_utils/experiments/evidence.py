@@ -109,10 +109,10 @@ def by_seed(rows: pd.DataFrame, arm: str, column: str = "last_iou") -> pd.Series
     return rows.reindex(columns=["arm", "seed", column]).query("arm == @arm").set_index("seed")[column].sort_index()
 
 
-def lead(rows: pd.DataFrame, arm: str, against: str, column: str = "last_iou", level: float = LEVEL) -> Interval | None:
+def lead(rows: pd.DataFrame, arm: str, against: str, column: str = "last_iou") -> Interval | None:
     """By how much an arm leads another, over the seeds that both have; None where there are none."""
     pairs = _pairs(rows, arm, against, column)
-    return paired_difference(*pairs.to_numpy().T, level) if len(pairs) else None
+    return paired_difference(*pairs.to_numpy().T) if len(pairs) else None
 
 
 def _pairs(rows: pd.DataFrame, arm: str, against: str, column: str) -> pd.DataFrame:
@@ -131,9 +131,8 @@ def speed_lead(rows: pd.DataFrame, arm: str, against: str, unit: str = "epochs")
         The IoU in points, and the interval of the difference: above 0 where the arm is faster. None without such rows,
         and for seconds on several kinds of device, or where two runs of a pair were not made alike.
     """
-    arms = [rows[rows["arm"] == name] for name in (arm, against)]
-    both = pd.concat(arms)
-    if any(one.empty for one in arms) or (unit == "seconds" and not timed_alike(rows, arm, against)):
+    both = rows[rows["arm"].isin((arm, against))]
+    if both["arm"].nunique() < 2 or (unit == "seconds" and not timed_alike(rows, arm, against)):
         return None
     columns = [f"{unit}_to_{goal}" for goal in TARGETS]
     failed = both["status"] == DIVERGED  # what such a run reached before counts for nothing
@@ -198,14 +197,13 @@ def judge_arms(
         The judgement, None where the budget is not enough: nothing recorded, classes not learned, arms still rising.
         Where it is neither better nor worse, the sentence says which lead these seeds would have noticed.
     """
-    found = lead(rows, arm, against)
-    if found is None:
+    pairs = _pairs(rows, arm, against, "last_iou")
+    if pairs.empty:
         return None, f"{arm} against {against}: not recorded yet"
-    text = f"{arm} against {against}: {found.in_points()}, {found.count} seeds"
-    strict = lead(rows, arm, against, level=1 - (1 - LEVEL) / comparisons)
-    judgement = judge(strict or found, tiny_counts=tiny_counts)
+    first, second = pairs.to_numpy().T
+    text = f"{arm} against {against}: {paired_difference(first, second).in_points()}, {len(pairs)} seeds"
+    judgement = judge(paired_difference(first, second, 1 - (1 - LEVEL) / comparisons), tiny_counts=tiny_counts)
     if judgement in ("equal", "cannot tell"):
-        first, second = _pairs(rows, arm, against, "last_iou").to_numpy().T
         text += f", which would have noticed a lead of {100 * noticeable_lead(first - second):.1f}"
     return judgement if budget_is_enough(rows, (arm, against)) else None, text
 

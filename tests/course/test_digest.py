@@ -167,20 +167,21 @@ def test_the_rows_that_a_reader_names_by_itself_are_in_it(package, make, tmp_pat
     assert make(other) == before[1]
 
 
-@pytest.mark.parametrize("name", ["CLAIMS", "RULES"])
+@pytest.mark.parametrize("name", ["claims.toml", "claims.py", "rules.py"])
 def test_the_entry_of_a_claim_and_the_rules_are_in_it_where_its_verdict_is_printed(
     make, package, tmp_path, monkeypatch, name
 ):
     judged, other = 'find_claim("Random Horizontal Flips.")', USE
     before = make(judged), make(other)
-    text = getattr(digest, name).read_text(encoding="utf-8")
-    changed = {
-        "CLAIMS": text.replace("Does the flip help", "Is the flip good"),
-        "RULES": text.replace("right", "true"),
-    }[name]
-    assert changed != text
-    (tmp_path / "changed").write_text(changed, encoding="utf-8")
-    monkeypatch.setattr(digest, name, tmp_path / "changed")
+    text = digest.CLAIMS.with_name(name).read_text(encoding="utf-8")
+    word = {"claims.toml": "Does the flip help", "claims.py": "We ask", "rules.py": "half right"}[name]
+    assert word in text
+    (tmp_path / name).write_text(text.replace(word, "Is it"), encoding="utf-8")
+    if name == "claims.toml":
+        monkeypatch.setattr(digest, "CLAIMS", tmp_path / name)
+    else:
+        judges = tuple(tmp_path / name if file.name == name else file for file in digest.JUDGES)
+        monkeypatch.setattr(digest, "JUDGES", judges)
     assert make(judged) != before[0]
     assert make(other) == before[1]
 

@@ -1,0 +1,379 @@
+"""The rules give the right verdict on runs whose answer is known, and claims let it through by budget and seeds."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from course.claims import Claim
+from course.rules import MISSING, RULES, TOO_SMALL, UNDECIDED, Verdict
+from cs_utils.experiments.evidence import TARGETS
+from cs_utils.experiments.statistics import noticeable_lead
+
+
+def write_rows(folder, grid, arms, **columns):
+    """Ten or fewer runs for each arm: ``arms`` gives the last IoU by seed; ``columns`` what differs from a good run."""
+    rows = [
+        {
+            "run": f"{arm}-{seed}",
+            "budget": "full",
+            "arm": arm,
+            "role": "test",
+            "seed": seed,
+            "status": "done",
+            "epochs": 20,
+            "seconds": 100.0,
+            "device": "cpu",
+            "last_iou": iou,
+            "best_iou": iou,
+            "slope": 0.001,
+            "iou_pole": 0.3,
+            "iou_person": 0.3,
+            "settings": '{"settings": {"train_images": 30, "batch_size": 4}}',
+        }
+        | {name: value[arm] if isinstance(value, dict) else value for name, value in columns.items()}
+        for arm, scores in arms.items()
+        for seed, iou in enumerate(scores)
+    ]
+    pd.DataFrame(rows).to_csv(folder / f"{grid}.csv", index=False)
+    return rows
+
+
+NOISE = np.array([0.002, -0.001, 0.001, -0.002, 0.0])
+PAIR = {"comparisons": [["new", "old"]], "words": {"better": "right", "equal": "half right", "worse": "wrong"}}
+
+
+@pytest.mark.parametrize(
+    ("lead", "word"), [(0.03, "right"), (0.0, "half right"), (-0.03, "wrong"), (0.1 * NOISE / 0.002, "cannot tell")]
+)
+def test_leads_are_judged_by_the_rule(tmp_path, lead, word):
+    write_rows(tmp_path, "toy", {"new": 0.5 + lead + NOISE, "old": np.full(5, 0.5)})
+    assert RULES["leads"](folder=tmp_path, grid="toy", **PAIR).word == word
+
+
+@pytest.mark.parametrize("fault", [{"iou_pole": 0.05}, {"slope": 0.02}])
+def test_a_short_run_cannot_tell_whatever_its_lead(tmp_path, fault):
+    write_rows(tmp_path, "toy", {"new": 0.6 + NOISE, "old": 0.5 + NOISE}, **fault)
+    assert RULES["leads"](folder=tmp_path, grid="toy", **PAIR).word == TOO_SMALL
+
+
+@pytest.mark.parametrize(
+    ("rule", "columns", "arguments"),
+    [
+        ("first_epoch", {"alive_first": 5, "alive_last": 12}, {"arm": "old", "steps": 743}),
+        ("slowest", {"seconds_to_30": {"old": 30.0, "new": 20.0}}, {"arm": "old", "others": ["new"]}),
+        ("failure", {}, {"sound": ["old", "new"], "broken": ["ruined"]}),
+    ],
+)
+@pytest.mark.parametrize(("pole", "open_"), [(0.3, False), (0.05, True)])
+def test_every_rule_is_silent_where_small_things_are_not_learned(tmp_path, rule, columns, arguments, pole, open_):
+    arms = {"new": 0.5 + NOISE, "old": 0.5 - NOISE} | ({"ruined": 0.1 + NOISE} if rule == "failure" else {})
+    columns = {f"seconds_to_{goal}": np.nan for goal in TARGETS} | columns
+    write_rows(tmp_path, "toy", arms, iou_pole=pole, **columns)
+    assert (RULES[rule](folder=tmp_path, grid="toy", **arguments).word == TOO_SMALL) == open_
+
+
+def test_runs_of_the_small_budget_say_their_numbers_and_carry_no_verdict(tmp_path):
+    claim = Claim("", "", "", "", None, "leads", {"grid": "toy", **PAIR})
+    arms = {"new": 0.52 + NOISE, "old": np.full(5, 0.5)}
+    write_rows(tmp_path, "toy", arms)
+    assert claim.verdict(tmp_path).word == "right"
+    write_rows(tmp_path, "toy", arms, budget="small")
+    assert claim.verdict(tmp_path) == Verdict(
+        TOO_SMALL, "new against old: +2.0 percentage points (+1.8 to +2.2), 5 seeds (small budget)"
+    )
+
+
+def test_runs_of_the_medium_budget_carry_a_verdict_and_say_their_budget(tmp_path):
+    claim = Claim("", "", "", "", None, "leads", {"grid": "toy", **PAIR})
+    arms = {"new": 0.52 + NOISE, "old": np.full(5, 0.5)}
+    write_rows(tmp_path, "toy", arms, budget="medium")
+    because = "new against old: +2.0 percentage points (+1.8 to +2.2), 5 seeds (medium budget)"
+    assert claim.verdict(tmp_path) == Verdict("right", because)
+    write_rows(tmp_path, "toy", arms, budget="medium", iou_pole=0.05)
+    assert claim.verdict(tmp_path) == Verdict(TOO_SMALL, because)
+
+
+@pytest.mark.parametrize(
+    ("budgets", "seeds", "note"),
+    [
+        (("medium", "small"), 4, "(small budget)"),
+        (("small", "medium"), 4, "(small budget)"),
+        (("medium", "medium"), 3, "(not all seeds yet)"),
+        (("medium", "full"), 3, "(not all seeds yet)"),
+        (("medium", "medium"), 4, "(medium budget)"),
+        (("full", "medium"), 4, "(medium budget)"),
+    ],
+)
+def test_a_verdict_from_two_grids_is_as_good_as_the_lesser_one(tmp_path, monkeypatch, budgets, seeds, note):
+    monkeypatch.setitem(RULES, "both", lambda folder, first_grid, second_grid: Verdict("right", "so it is"))
+    for grid, budget in zip(("toy", "batch"), budgets, strict=True):
+        write_rows(tmp_path, grid, {"batch 4": np.full(seeds, 0.5)}, budget=budget)
+    claim = Claim("", "", "", "", None, "both", {"first_grid": "toy", "second_grid": "batch"})
+    assert claim.verdict(tmp_path) == Verdict("right" if "medium" in note else TOO_SMALL, f"so it is {note}")
+
+
+def test_runs_of_the_tuning_carry_no_verdict(tmp_path):
+    write_rows(tmp_path, "toy", {"new": 0.6 + NOISE, "old": 0.5 + NOISE}, role="tuning")
+    assert RULES["leads"](folder=tmp_path, grid="toy", **PAIR) == Verdict(TOO_SMALL, MISSING)
+
+
+def test_two_comparisons_that_differ_are_mixed(tmp_path):
+    write_rows(tmp_path, "toy", {"new": 0.6 + NOISE, "old": 0.5 - NOISE, "older": 0.7 - NOISE})
+    words = PAIR["words"] | {"mixed": "depends on the data"}
+    pairs = [["new", "old"], ["new", "older"]]
+    assert RULES["leads"](folder=tmp_path, grid="toy", comparisons=pairs, words=words).word == "depends on the data"
+
+
+def test_one_comparison_can_decide_whatever_the_others_say(tmp_path):
+    """That no other is better is refuted by a single one that is."""
+    write_rows(tmp_path, "toy", {"new": 0.6 + NOISE, "old": 0.5 - NOISE, "noisy": 0.5 + 100 * NOISE})
+    pairs = [["new", "old"], ["noisy", "old"]]
+    words = {"better": "wrong", "equal": "right", "worse": "right"}
+    assert RULES["leads"](folder=tmp_path, grid="toy", comparisons=pairs, words=words).word == UNDECIDED
+    assert RULES["leads"](tmp_path, "toy", pairs, words, decides="better").word == "wrong"
+    assert RULES["leads"](tmp_path, "toy", pairs[1:], words, decides="better").word == UNDECIDED
+
+
+def test_a_lead_within_the_margin_overturns_no_choice_and_makes_no_failure(tmp_path):
+    """It is real, and too small to matter: 0.2 points, with an interval from 0.0 to 0.4."""
+    write_rows(tmp_path, "toy", {"new": 0.502 + NOISE, "old": np.full(5, 0.5), "ruined": 0.499 + NOISE})
+    words = {"better": "half right", "equal": "right", "worse": "right"}
+    assert RULES["leads"](tmp_path, "toy", [["new", "old"]], words).word == "half right"
+    assert RULES["leads"](tmp_path, "toy", [["new", "old"]], words, decides="better").word == "right"
+    assert RULES["failure"](tmp_path, "toy", ("old", "new"), ["ruined"]).word == UNDECIDED
+
+
+@pytest.mark.parametrize(("comparisons", "word"), [(1, "half right"), (6, UNDECIDED)])
+def test_one_of_many_comparisons_has_to_lead_by_more(tmp_path, comparisons, word):
+    """3.0 points with an interval of 0.4 to 5.6 by itself; at the level that allows for six, it holds 0."""
+    lead = 0.03 + NOISE * 13.2
+    arms = {f"new {number}": 0.5 + (lead if number == 0 else -0.2 + NOISE) for number in range(comparisons)}
+    write_rows(tmp_path, "toy", arms | {"old": np.full(5, 0.5)})
+    pairs = [[arm, "old"] for arm in arms]
+    words = {"better": "half right", "equal": "right", "worse": "right"}
+    assert RULES["leads"](tmp_path, "toy", pairs, words, decides="better").word == word
+
+
+@pytest.mark.parametrize("status", ["done", "diverged"])
+def test_one_run_that_fails_does_not_move_the_goal_to_the_first_epochs(tmp_path, status):
+    columns = {f"epochs_to_{goal}": {"AdamW": 4, "SGD": 16} if goal <= 40 else np.nan for goal in TARGETS}
+    rows = pd.DataFrame(write_rows(tmp_path, "toy", {"AdamW": 0.5 + NOISE, "SGD": 0.5 - NOISE}, **columns))
+    one = (rows["arm"] == "SGD") & (rows["seed"] == 0)
+    later = [name for name in columns if name not in ("epochs_to_5", "epochs_to_10")]
+    rows.loc[one, later] = np.nan
+    rows.loc[one, ["epochs_to_5", "epochs_to_10"]] = 4  # it began well
+    rows.loc[one, "status"] = status
+    rows.to_csv(tmp_path / "toy.csv", index=False)
+    verdict = RULES["faster"](tmp_path, "toy", [["AdamW", "SGD"]], "mixed")
+    assert verdict.word == "right"
+    assert "AdamW reaches 40 %" in verdict.because
+
+
+def test_what_a_run_reached_before_it_diverged_does_not_make_it_fast(tmp_path):
+    columns = {f"epochs_to_{goal}": {"AdamW": 4, "SGD": 8} if goal <= 40 else np.nan for goal in TARGETS}
+    rows = pd.DataFrame(write_rows(tmp_path, "toy", {"AdamW": 0.5 + NOISE, "SGD": 0.5 - NOISE}, **columns))
+    one = (rows["arm"] == "SGD") & (rows["seed"] == 0)
+    rows.loc[one, [f"epochs_to_{goal}" for goal in TARGETS if goal <= 40]] = 1
+    rows.loc[one, "status"] = "diverged"
+    rows.to_csv(tmp_path / "toy.csv", index=False)
+    # Four pairs of 4 epochs, and one of 21 - 4: had its first epoch counted, the mean would be 2.6.
+    assert "reaches 40 % 6.6 epochs earlier" in RULES["faster"](tmp_path, "toy", [["AdamW", "SGD"]], "mixed").because
+
+
+def test_seconds_of_pairs_that_were_not_run_alike_are_not_compared(tmp_path):
+    columns = {f"seconds_to_{goal}": {"old": 30.0, "new": 20.0} for goal in TARGETS}
+    arms = {"old": 0.5 + NOISE, "new": 0.5 - NOISE}
+    rows = pd.DataFrame(write_rows(tmp_path, "toy", arms, **columns, jobs=1, threads=1))
+    rows.loc[rows["seed"] > 2, "jobs"] = 2  # both arms of a seed
+    rows.to_csv(tmp_path / "toy.csv", index=False)
+    assert RULES["slowest"](tmp_path, "toy", "old", ["new"]).word == "right"
+    rows.loc[(rows["seed"] == 4) & (rows["arm"] == "new"), "jobs"] = 16
+    rows.to_csv(tmp_path / "toy.csv", index=False)
+    assert RULES["slowest"](tmp_path, "toy", "old", ["new"]) == Verdict(TOO_SMALL, "old against new: not timed alike")
+
+
+@pytest.mark.parametrize(("seeds", "word"), [(4, TOO_SMALL), (5, "right")])
+def test_a_verdict_waits_for_all_seeds(tmp_path, seeds, word):
+    """To look after each seed and stop at the first lead would find one where there is none."""
+    claim = Claim("", "", "", "", None, "leads", {"grid": "skips", **PAIR | {"comparisons": [["with skips", "none"]]}})
+    write_rows(tmp_path, "skips", {"with skips": (0.6 + NOISE)[:seeds], "none": (0.5 - NOISE)[:seeds]})
+    assert claim.verdict(tmp_path).word == word
+
+
+def test_a_verdict_waits_for_the_arms_that_it_names_and_for_no_others(tmp_path):
+    arguments = {"grid": "init", "arms": ["at birth: ReLU, batch norm, He's weights"], "threshold": 1e-4}
+    arguments |= {"beside": ["ReLU", "SiLU"]}
+    claim = Claim("", "", "", "", None, "vanishing", arguments)
+    name = arguments["arms"][0]
+    write_rows(tmp_path, "init", {name: np.zeros(10), "tanh, batch norm, He's weights": NOISE[:1]}, arriving_ratio=1e-6)
+    assert claim.verdict(tmp_path).word == "right"
+    arguments["arms"].append("at birth: ReLU, batch norm, PyTorch's weights")  # not run at all
+    assert claim.verdict(tmp_path).word == TOO_SMALL
+
+
+@pytest.mark.parametrize("diverged", [[True] * 5, [True, False, False, False, False]])
+def test_a_run_that_diverged_counts_as_nothing_learned(tmp_path, diverged):
+    """It has no classes and no slope, and one that was long enough."""
+    rows = pd.DataFrame(write_rows(tmp_path, "toy", {"new": 0.5 + NOISE, "old": np.full(5, 0.5)}))
+    lost = (rows["arm"] == "old") & np.array([False] * 5 + diverged)
+    rows.loc[lost, ["iou_pole", "iou_person"]] = np.nan
+    rows.loc[lost, "slope"] = 0.6
+    rows.assign(status=np.where(lost, "diverged", "done")).to_csv(tmp_path / "toy.csv", index=False)
+    found = RULES["leads"](folder=tmp_path, grid="toy", **PAIR)
+    assert found.word == ("right" if all(diverged) else UNDECIDED)  # one of five makes a wide interval
+    assert f"+{10 * sum(diverged)}.0 percentage points" in found.because
+
+
+def test_a_run_that_diverged_at_once_has_not_been_fast(tmp_path):
+    columns = {f"seconds_to_{goal}": {"good": 50.0 if goal <= 30 else np.nan, "bad": np.nan} for goal in TARGETS}
+    columns |= {"seconds": {"good": 200.0, "bad": 10.0}, "status": {"good": "done", "bad": "diverged"}}
+    write_rows(tmp_path, "toy", {"good": 0.5 + NOISE, "bad": NOISE}, **columns)
+    verdict = RULES["slowest"](tmp_path, "toy", "bad", ["good"])
+    assert verdict == Verdict("right", "bad needs 160 s more than good until 30 % (160 to 160), 5 seeds")
+
+
+def test_seconds_of_two_kinds_of_device_are_not_compared(tmp_path):
+    columns = {f"seconds_to_{goal}": {"old": 30.0, "new": 20.0} for goal in TARGETS}
+    arms = {"old": 0.5 + NOISE, "new": 0.5 - NOISE}
+    write_rows(tmp_path, "toy", arms, **columns)
+    assert RULES["slowest"](tmp_path, "toy", "old", ["new"]).word == "right"
+    write_rows(tmp_path, "toy", arms, **columns, device={"old": "cpu", "new": "a card"})
+    assert RULES["slowest"](tmp_path, "toy", "old", ["new"]).word == TOO_SMALL
+
+
+def test_a_failure_depends_on_the_implementation_only_if_a_mistake_does_worse(tmp_path):
+    arms = {"ce": 0.5 + NOISE, "dice": 0.5 - NOISE, "no softmax": 0.1 + NOISE}
+    chosen = {"folder": tmp_path, "grid": "toy", "sound": ["dice", "ce"], "broken": ["no softmax"]}
+    write_rows(tmp_path, "toy", arms)
+    assert RULES["failure"](**chosen).word == "depends on the implementation"
+    write_rows(tmp_path, "toy", arms | {"no softmax": 0.5 + NOISE[::-1]})
+    assert RULES["failure"](**chosen).word == "cannot tell"
+    write_rows(tmp_path, "toy", arms | {"dice": 0.3 - NOISE})
+    assert RULES["failure"](**chosen).word == "right"
+
+
+def test_faster_means_epochs_until_an_iou_that_all_runs_of_an_arm_reach(tmp_path):
+    arms = {"AdamW": 0.5 + NOISE, "SGD": 0.5 - NOISE, "Adam": 0.5 - NOISE}
+    needed = {"AdamW": 4, "SGD": 9, "Adam": 4}
+    columns = {f"epochs_to_{goal}": needed if goal <= 35 else np.nan for goal in TARGETS}
+    write_rows(tmp_path, "toy", arms, **columns)
+    chosen = {"folder": tmp_path, "grid": "toy", "mixed": "depends on it"}
+    verdict = RULES["faster"](**chosen, comparisons=[["AdamW", "SGD"]])
+    assert verdict.word == "right"
+    assert verdict.because == "AdamW reaches 35 % 5.0 epochs earlier than SGD (5.0 to 5.0), 5 seeds"
+    assert RULES["faster"](**chosen, comparisons=[["AdamW", "Adam"]]).word == "wrong"
+    assert RULES["faster"](**chosen, comparisons=[["AdamW", "SGD"], ["AdamW", "Adam"]]).word == "depends on it"
+    # An IoU that only one of them reaches would count the height of the last epoch, not the speed.
+    slow = {f"epochs_to_{goal}": {"AdamW": 4, "SGD": 3} for goal in TARGETS}
+    higher = slow | {"epochs_to_60": {"AdamW": 20, "SGD": np.nan}}
+    write_rows(tmp_path, "toy", {name: arms[name] for name in ("AdamW", "SGD")}, **higher)
+    later = RULES["faster"](**chosen, comparisons=[["AdamW", "SGD"]])
+    assert later.because == "AdamW reaches 55 % 1.0 epochs later than SGD (1.0 to 1.0), 5 seeds"
+    # Where there is no other: never to get there counts as one epoch longer than the run.
+    never = {name: needed | {"SGD": np.nan} if name <= "epochs_to_35" else np.nan for name in columns}
+    write_rows(tmp_path, "toy", arms, **never)
+    assert "35 % 17.0 epochs earlier" in RULES["faster"](**chosen, comparisons=[["AdamW", "SGD"]]).because
+
+
+def test_seconds_are_said_in_the_direction_of_their_mean_and_without_a_minus_zero(tmp_path):
+    columns = {f"seconds_to_{goal}": 10.0 if goal <= 40 else np.nan for goal in TARGETS}
+    rows = pd.DataFrame(write_rows(tmp_path, "toy", {"new": 0.5 + NOISE, "old": 0.5 - NOISE}, **columns))
+    rows.loc[rows["arm"] == "new", "seconds_to_40"] = [8.0, 10.1, 9.7, 8.1, 9.9]  # 0.84 s less (-0.4 to 2.1)
+    rows.to_csv(tmp_path / "toy.csv", index=False)
+    assert RULES["slowest"](tmp_path, "toy", "new", ["old"]).because == (
+        "new needs 1 s less than old until 40 % (0 to 2), 5 seeds"
+    )
+
+
+def test_the_gradient_vanishes_by_a_threshold(tmp_path):
+    arms = {"at birth: a": np.zeros(3), "at birth: b": np.zeros(3)}
+    other = {name.replace("birth: ", "birth: not "): scores for name, scores in arms.items()}
+    for ratios, word in (((1e-2, 1e-6), "depends on"), ((1e-6, 1e-6), "right"), ((0.1, 0.1), UNDECIDED)):
+        columns = {"arriving_ratio": dict(zip(arms, ratios, strict=True)) | dict.fromkeys(other, 0.5)}
+        write_rows(tmp_path, "toy", arms | other, **columns)
+        verdict = RULES["vanishing"](tmp_path, "toy", list(arms), ("birth: ", "birth: not "), threshold=1e-4)
+        assert verdict.word.startswith(word)
+        assert verdict.because.startswith(f"a: falls to {ratios[0]:.0e} (birth: not  to 5e-01); b: falls to")
+
+
+def write_histories(folder, grid, rows, iou, val_loss):
+    histories = [
+        {"run": row["run"], "epoch": epoch, "iou_score": score + 0.001 * row["seed"], "val_loss": loss}
+        for row in rows
+        for epoch, (score, loss) in enumerate(zip(iou, val_loss, strict=True), start=1)
+    ]
+    pd.DataFrame(histories).to_csv(folder / f"{grid}-histories.csv", index=False)
+
+
+@pytest.mark.parametrize(
+    ("stop", "end", "word"), [(1.2, 2.0, "right"), (1.8, 2.0, "wrong"), (1.0, 1.05, TOO_SMALL), (1.2, 0.5, TOO_SMALL)]
+)
+def test_overfitting_is_controlled_where_stopping_avoids_most_of_the_rise(tmp_path, stop, end, word):
+    rows = write_rows(tmp_path, "toy", {"few": 0.5 + NOISE})
+    write_histories(tmp_path, "toy", rows, iou=[0.2, 0.4, 0.3, 0.3, 0.3], val_loss=[1.5, 1.0, 1.0, stop, end])
+    verdict = RULES["overfitting"](folder=tmp_path, grid="toy", arm="few", patience=2)
+    assert verdict.word == word
+    assert ("not all runs overfit" in verdict.because) == (word == TOO_SMALL)
+
+
+def test_how_much_of_the_rise_stopping_avoids(tmp_path):
+    rows = write_rows(tmp_path, "toy", {"few": 0.5 + NOISE})
+    write_histories(tmp_path, "toy", rows, iou=[0.2, 0.4, 0.3, 0.3, 0.3], val_loss=[1.5, 1.0, 1.0, 1.25, 2.0])
+    assert RULES["overfitting"](folder=tmp_path, grid="toy", arm="few", patience=2).because == (
+        "without it the validation loss ends 2.0 to 2.0 times as high as its lowest value; "
+        "patience 2 avoids 75 % of this rise (75 to 75)"
+    )
+
+
+def test_runs_that_never_stop_say_nothing_of_early_stopping(tmp_path):
+    rows = write_rows(tmp_path, "toy", {"few": 0.5 + NOISE})
+    write_histories(tmp_path, "toy", rows, iou=[0.2, 0.3, 0.4], val_loss=[1.5, 1.0, 1.2])
+    verdict = RULES["overfitting"](folder=tmp_path, grid="toy", arm="few", patience=2)
+    assert verdict == Verdict(TOO_SMALL, "with patience 2 none of 5 runs stopped before its end")
+
+
+@pytest.mark.parametrize(
+    ("late", "batch_8", "word"),
+    [(0.405, 0.4, "right"), (0.5, 0.4, "half right"), (0.405, 0.6, "half right"), (0.5, 0.6, "depends on the data")],
+)
+def test_the_recipe_is_right_if_patience_costs_little_and_no_batch_is_better(tmp_path, late, batch_8, word):
+    rows = write_rows(tmp_path, "waits", {"long": 0.5 + NOISE})
+    write_histories(tmp_path, "waits", rows, iou=[0.4, 0.3, 0.3, late], val_loss=[1.0] * 4)
+    write_rows(tmp_path, "sizes", {"batch 4": 0.5 + NOISE, "batch 8": batch_8 - NOISE})
+    verdict = RULES["recipe"](tmp_path, "waits", "long", 2, "sizes", "batch 4", ["batch 8"])
+    assert verdict.word == word
+    write_rows(tmp_path, "sizes", {"batch 4": 0.5 + NOISE, "batch 8": batch_8 - NOISE}, iou_pole=0.05)
+    assert RULES["recipe"](tmp_path, "waits", "long", 2, "sizes", "batch 4", ["batch 8"]).word == TOO_SMALL
+    below = f"{100 * (late - 0.4):.1f}"
+    assert verdict.because.startswith(f"patience 2 keeps weights {below} percentage points ({below} to {below}) below")
+    assert verdict.because.endswith("better than batch 4: batch 8" if batch_8 > 0.5 else "no batch size beats batch 4")
+    write_rows(tmp_path, "sizes", {"batch 4": 0.5 + NOISE, "batch 8": batch_8 - NOISE})
+    write_rows(tmp_path, "waits", {"long": 0.5 + NOISE}, slope=0.02)  # the best epoch had not come yet
+    assert RULES["recipe"](tmp_path, "waits", "long", 2, "sizes", "batch 4", ["batch 8"]).word == TOO_SMALL
+
+
+def test_a_first_epoch_is_half_right_if_only_some_classes_are_learned(tmp_path):
+    for first, word in ((12, "right"), (5, "half right"), (0, "depends on how long an epoch is")):
+        write_rows(tmp_path, "toy", {"net": 0.5 + NOISE}, alive_first=first, alive_last=12)
+        verdict = RULES["first_epoch"](folder=tmp_path, grid="toy", arm="net", steps=743)
+        assert verdict.word == word
+        assert verdict.because.endswith("which has 8 steps here and 743 in the talk")
+
+
+def test_slow_is_in_seconds_to_the_same_iou(tmp_path):
+    arms = {"unet": 0.5 + NOISE, "fcn": 0.5 - NOISE, "segformer": 0.5 - NOISE}
+    noise = {"unet": 30.0, "fcn": 20.0, "segformer": 40.0}
+    write_rows(tmp_path, "toy", arms, **{f"seconds_to_{goal}": noise if goal == 30 else np.nan for goal in TARGETS})
+    chosen = {"folder": tmp_path, "grid": "toy", "arm": "unet"}
+    assert RULES["slowest"](**chosen, others=["fcn"]).word == "right"
+    assert RULES["slowest"](**chosen, others=["segformer"]).word == "wrong"
+    assert RULES["slowest"](**chosen, others=["fcn", "segformer"]).word == "half right"
+
+
+def test_the_sentence_gives_the_number_of_seeds_and_the_interval(tmp_path):
+    write_rows(tmp_path, "toy", {"new": 0.52 + NOISE, "old": np.full(5, 0.5)})
+    because = RULES["leads"](folder=tmp_path, grid="toy", **PAIR).because
+    assert because == "new against old: +2.0 percentage points (+1.8 to +2.2), 5 seeds"
+    write_rows(tmp_path, "toy", {"new": 0.5 + 10 * NOISE, "old": np.full(5, 0.5)})
+    because = RULES["leads"](folder=tmp_path, grid="toy", **PAIR).because
+    assert because.endswith(f"5 seeds, which would have noticed a lead of {1000 * noticeable_lead(NOISE):.1f}")
