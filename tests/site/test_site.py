@@ -269,6 +269,15 @@ def test_the_live_page_says_from_disk_what_to_do(page):
     assert "make serve" in page.locator("#notice").inner_text()
 
 
+def test_the_square_on_the_live_page_is_all_that_a_pixel_can_see(page):
+    """Of lesson 04, and measured by the gradient in the tests of the U-Net."""
+    script = (SITE / "live/live.js").read_text(encoding="utf-8")
+    start = script.index("function seenFrom(")
+    function = script[start : script.index("\n}\n", start) + 2]
+    seen = page.evaluate(f"(() => {{ {function} return [128, 130, 142].map(seenFrom); }})()")
+    assert seen == [[34, 221], [34, 237], [50, 237]]
+
+
 def test_the_deck_turns_and_shows_every_figure(page):
     page.set_viewport_size({"width": 1280, "height": 720})
     page.goto((SITE / "deck/index.html").as_uri())
