@@ -6,6 +6,7 @@ import inspect
 import json
 import re
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -74,20 +75,20 @@ MARKS = re.compile(r"(<!-- (\w+): written by make readme -->\n).*?(<!-- end of \
 """Where a table stands, by its name."""
 
 
-def make_tables(folder: str) -> dict[str, list[str]]:
-    """The lines of each table by its name, for a text from which the lessons lie in ``folder``."""
+def make_tables(folder: str) -> dict[str, Callable[[], list[str]]]:
+    """What makes the lines of each table, by its name, for a text from which the lessons lie in ``folder``."""
     return {
-        "claims": claims_table(folder).splitlines(),
-        "figures": figures_table(folder),
-        "commands": commands_table(),
-        "modules": modules_table(),
-        "verdicts": verdicts_summary(),
+        "claims": lambda: claims_table(folder).splitlines(),
+        "figures": lambda: figures_table(folder),
+        "commands": commands_table,
+        "modules": modules_table,
+        "verdicts": verdicts_summary,
     }
 
 
-def fill_marks(text: str, tables: dict[str, list[str]]) -> str:
-    """A text with what stands between its marks written again."""
-    return MARKS.sub(lambda found: found[1] + "".join(f"{line}\n" for line in tables[found[2]]) + found[3], text)
+def fill_marks(text: str, tables: dict[str, Callable[[], list[str]]]) -> str:
+    """A text with what stands between its marks made and written again."""
+    return MARKS.sub(lambda found: found[1] + "".join(f"{line}\n" for line in tables[found[2]]()) + found[3], text)
 
 
 def list_changes() -> dict[Path, bytes]:
