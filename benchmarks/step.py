@@ -129,9 +129,9 @@ def textbook_prediction(name: str, width: int, size: tuple[int, int] = SIZE, bat
 
 
 def course_prediction(
-    width: int, changes: Mapping[str, Any], size: tuple[int, int] = SIZE, batch: int = 1, replayed: bool = True
+    width: int, changes: Mapping[str, Any], size: tuple[int, int] = SIZE, batch: int = 1, replayed: bool = False
 ) -> Action:
-    """The same, as the course computes them with these changes to the settings."""
+    """The same, as the course computes them with these changes to the settings; or ``replayed``, as it validates."""
     settings = Settings(width=width, image_size=size, **changes)
     keep_memory()
     fabric = make_fabric(settings)

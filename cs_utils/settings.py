@@ -148,6 +148,9 @@ class Settings:
     """On a CPU, keep freed memory while training, which is faster; it is given back at the end."""
     compile: bool = False
     """Let torch.compile make kernels for this network; the first step then takes a minute, and a C++ compiler."""
+    replay: bool = True
+    """On one NVIDIA GPU, record a step and replay it, which is faster; turn it off for a loss or a hook that computes
+    differently from batch to batch. What is compiled is not recorded."""
     runs: Folder = HOME / "runs"
     """Folder that a run's own folder is made in."""
     run: str | None = None

@@ -51,8 +51,8 @@ def test_every_command_shows_its_own_flags_and_no_others(capsys):
     assert flags_in(help_of("data camvid", capsys)) == {"--source", "--data"}
     assert flags_in(help_of("course", capsys)) == {"--store", "--out", "--profile", "--data"}
     settings = {f"--{field.name.replace('_', '-')}" for field in dataclasses.fields(Settings)}
-    switched_on = {"--keep-memory"}
-    flags = settings - switched_on | {"--no-keep-memory", "--resume", "--overwrite"}
+    switched_on = {"--keep-memory", "--replay"}
+    flags = settings - switched_on | {"--no-keep-memory", "--no-replay", "--resume", "--overwrite"}
     assert flags_in(help_of("train", capsys)) == flags
 
 

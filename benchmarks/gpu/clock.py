@@ -19,7 +19,7 @@ def measure(make: Callable[[], Action], rounds: int = 5) -> Row:
     """Time an action that ``make`` prepares.
 
     Returns:
-        ``seconds``, the median of some rounds, and ``peak_gb``, the most memory of the GPU that it has needed, in 10^9
+        ``seconds``, the median of some rounds, and ``peak_gb``, the most memory that its tensors have had, in 10^9
         bytes. Or ``problem``: what is too large for the card must not cost the rows that come after it.
     """
     try:

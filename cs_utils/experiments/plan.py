@@ -21,7 +21,7 @@ MOST_EXTENSIONS = 3
 """How many rates are tried beyond the first ones, while an end wins."""
 NOT_OF_A_RUN = {
     "profile", "data", "scene_size", "cache", "runs", "run", "plot_every", "patience", "workers", "accelerator",
-    "devices", "memory_format", "keep_memory", "compile",
+    "devices", "memory_format", "keep_memory", "compile", "replay",
 }  # fmt: skip
 """Settings that change where or how fast something is computed, but not what."""
 DEFAULTS = Settings()

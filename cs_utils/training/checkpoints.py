@@ -40,7 +40,7 @@ TEMPORARY = ".*.tmp"
 
 MAY_CHANGE = (
     *("epochs", "patience", "plot_every", "workers", "accelerator", "devices", "batch_size", "memory_format"),
-    *("keep_memory", "compile", "runs", "run", "data", "cache", "start"),
+    *("keep_memory", "compile", "replay", "runs", "run", "data", "cache", "start"),
 )
 """Settings that may differ when a run goes on; any other would make it another run. Of the data, only the place may."""
 LOCK_SECONDS = 10.0

@@ -85,10 +85,13 @@ def train_epoch(
     loss_function: Loss,
     *,
     title: str = "train",
+    replay: bool = False,
     before_step: Callable[[int], None] = lambda step: None,
     after_step: Callable[[], None] = lambda: None,
 ) -> float:
     """Train for one epoch; return the mean loss of its batches, those left out whose pixels are all void.
+
+    With ``replay``, a GPU records a step once and replays it for the next batches, see `training.replay`.
 
     Raises:
         CourseError: a loss is NaN or infinite, or all pixels are void.
@@ -97,12 +100,14 @@ def train_epoch(
     # Kept on the device: asking for each batch's loss would make the processor wait for a GPU.
     losses = torch.zeros(len(loader), device=fabric.device)
     labelled = torch.zeros(len(loader), dtype=torch.int64, device=fabric.device)  # pixels that count
-    step = replaying(training_step(fabric, model, optimizer, loss_function), fabric, optimizer)
+    step = training_step(fabric, model, optimizer, loss_function)
+    step = replaying(step, fabric, optimizer) if replay else step
     bar = tqdm(loader, desc=title, unit="batch", leave=False, disable=None if fabric.is_global_zero else True)
     for number, batch in enumerate(bar):
         before_step(number)
         losses[number], labelled[number] = step(*fabric.to_device(batch))  # (N, 3, H, W), (N, H, W)
         after_step()
+    optimizer.zero_grad()  # the validation may need their memory
     # Where the last step has broken the weights, no later loss would show it in time.
     norm = nn.utils.get_total_norm([weight.detach() for weight in model.parameters()])
     losses[-1] = torch.where(norm.isfinite(), losses[-1], math.nan)
@@ -115,7 +120,9 @@ def train_epoch(
     return float(total / (labelled > 0).sum())
 
 
-def validate(fabric: Fabric, model: nn.Module, loader: DataLoader, loss_function: Loss) -> tuple[float, Tensor]:
+def validate(
+    fabric: Fabric, model: nn.Module, loader: DataLoader, loss_function: Loss, replay: bool = False
+) -> tuple[float, Tensor]:
     """Return the mean loss over the validation pixels and one confusion matrix (20, 20) over all of them.
 
     Each batch's loss counts as much as it has pixels that are not void: where the loss is a mean over these, it does
@@ -127,7 +134,8 @@ def validate(fabric: Fabric, model: nn.Module, loader: DataLoader, loss_function
     """
     losses, pixels = [], []
     matrix = torch.zeros(NUM_CLASSES + 1, NUM_CLASSES + 1, dtype=torch.int64, device=fabric.device)
-    look = replaying(validation_step(fabric, model, loss_function), fabric)
+    look = validation_step(fabric, model, loss_function)
+    look = replaying(look, fabric) if replay else look
     with evaluating(model):
         for batch in loader:
             loss, labelled, counts = look(*fabric.to_device(batch))  # (N, 3, H, W), (N, H, W)
@@ -150,6 +158,7 @@ def run_epoch(training: Training, before_step: Callable[[], None] = lambda: None
     """Train and validate for one more epoch, and return its row; see `epochs`."""
     settings, epoch, steps = training.settings, len(training.rows) + 1, len(training.train)
     start = time.perf_counter()
+    replay = settings.replay and not settings.compile
     # What is random in an epoch depends on the seed and its number alone, so that a resumed run repeats it.
     torch.manual_seed(settings.seed + epoch)
     for loader in (training.train, training.val):
@@ -168,12 +177,13 @@ def run_epoch(training: Training, before_step: Callable[[], None] = lambda: None
         training.train,
         training.loss,
         title=f"epoch {epoch}/{settings.epochs}",
+        replay=replay,
         before_step=before,
         after_step=training.update_average,
     )
     train_seconds = time.perf_counter() - start
     # Not `trained`: processes would wait for each other's batches, and torch.compile would compile once more.
-    val_loss, matrix = validate(training.fabric, training.scored, training.val, training.loss)
+    val_loss, matrix = validate(training.fabric, training.scored, training.val, training.loss, replay)
     return {
         "epoch": epoch,
         "train_loss": train_loss,

@@ -121,7 +121,7 @@ def prepare(
         train: loader of the training batches: images, and targets (N, H, W) int64 with void = 255.
         val: loader of the validation batches.
         settings: what to train with.
-        loss: None: ``settings.loss``.
+        loss: None: ``settings.loss``. It has to compute the same for each batch, or ``settings.replay`` must be off.
         optimizer: of the model's parameters, and its learning rate is the one that the schedule takes shares of; None:
             AdamW with ``settings.learning_rate`` and ``settings.weight_decay``.
 

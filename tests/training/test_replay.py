@@ -1,20 +1,26 @@
 import copy
+import warnings
+from types import SimpleNamespace
 
 import pytest
 import torch
 from torch import nn
 from torch._subclasses.fake_tensor import DataDependentOutputException, DynamicOutputShapeException, FakeTensorMode
 
+from cs_utils.data.loaders import loaders
 from cs_utils.experiments.recipes import LOSSES as LOSSES_OF_ARMS
 from cs_utils.losses.broken import dice_without_two
 from cs_utils.losses.right import LOSSES, cross_entropy, lovasz_loss
 from cs_utils.metrics.confusion import confusion_matrix
+from cs_utils.models.zoo import build
 from cs_utils.settings import Settings
-from cs_utils.training import replay
+from cs_utils.training import loop, replay
 from cs_utils.training.devices import make_fabric
-from cs_utils.training.loop import training_step
+from cs_utils.training.loop import epochs, training_step
 from cs_utils.training.replay import TRIES, Replay, replaying
+from cs_utils.training.setup import prepare
 
+CPU = torch.device("cpu")
 RATES = (1e-2, 3e-2, 1e-3, 1e-2, 5e-2, 2e-2)
 OPTIMIZERS = {
     "AdamW": lambda weights: torch.optim.AdamW(weights, RATES[0], fused=True),
@@ -23,36 +29,35 @@ OPTIMIZERS = {
 
 
 class Recorder:
-    """Stands in for CUDA graphs: a recording computes nothing, and remembers the learning rates as they lay."""
+    """Stands in for CUDA graphs: a recording computes nothing, and remembers the groups as they lay."""
 
-    def __init__(self, monkeypatch, groups=(), waits=False):
-        self.groups, self.waits, self.watched, self.replayed = groups, waits, 0, 0
+    def __init__(self, monkeypatch, groups=(), waits=()):
+        self.groups, self.waits, self.watched, self.replayed = groups, [*waits], 0, 0
         monkeypatch.setattr(replay, "watch", self.watch)
+        monkeypatch.setattr(replay, "on_side_stream", lambda work, *batch: work(*batch))
         monkeypatch.setattr(replay, "capture", self.capture)
 
     def watch(self, work, image, target):
         self.watched += 1
-        return work(image, target), self.waits
+        return work(image, target), bool(self.waits) and self.waits.pop(0)
 
     def capture(self, work):
         recorded, outputs = [dict(group) for group in self.groups], []
+        # As PyTorch does, where an optimizer is recorded.
+        assert all(group.get("capturable", True) for group in recorded)
+        assert all(group["lr"].dtype == torch.float32 for group in recorded)
 
         def again():
             self.replayed += 1
             now = [dict(group) for group in self.groups]
             for group, old in zip(self.groups, recorded, strict=True):
                 group.update(old)
-            outputs[:] = [
-                output if not outputs else before.copy_(output) for output, before in self.pairs(work(), outputs)
-            ]
+            found = work()
+            outputs[:] = [old.copy_(new) for old, new in zip(outputs or found, found, strict=True)]
             for group, old in zip(self.groups, now, strict=True):
                 group.update(old)
 
         return again, outputs
-
-    @staticmethod
-    def pairs(new, old):
-        return zip(new, old or new, strict=True)
 
 
 def make_batches(sizes):
@@ -63,18 +68,27 @@ def make_batches(sizes):
     ]
 
 
+def mean_of(image, target):
+    return (image.mean() + target.float().mean(),)
+
+
+def make_groups(network):
+    """Two groups, whose rates are not the same."""
+    return [{"params": network[0].parameters()}, {"params": network[1].parameters()}]
+
+
 def train(network, optimizer, step, batches):
     losses = []
     for rate, batch in zip(RATES, batches, strict=True):
-        for group in optimizer.param_groups:
-            group["lr"] = rate
+        for share, group in enumerate(optimizer.param_groups, start=1):
+            group["lr"] = rate / share
         losses.append(step(*batch)[0])
     return torch.stack(losses), list(network.parameters())
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_replayed_steps_are_those_that_are_launched(monkeypatch, name):
-    """With another learning rate at each step, and a batch of another size among them."""
+    """With other learning rates at each step, two groups, and a batch of another size among them."""
     fabric = make_fabric(Settings(accelerator="cpu"))
     batches = make_batches((4, 4, 4, 2, 4, 4))
     torch.manual_seed(0)
@@ -82,12 +96,12 @@ def test_replayed_steps_are_those_that_are_launched(monkeypatch, name):
     second = copy.deepcopy(first)
     results = []
     for network in (first, second):
-        optimizer = OPTIMIZERS[name](network.parameters())
+        optimizer = OPTIMIZERS[name](make_groups(network))
         model, wrapped = fabric.setup(network, optimizer)
         step = training_step(fabric, model, wrapped, cross_entropy)
         if network is second:
             recorder = Recorder(monkeypatch, optimizer.param_groups)
-            step = Replay(step, optimizer.param_groups, torch.device("cpu"))
+            step = Replay(step, optimizer.param_groups, CPU)
         results.append(train(network, optimizer, step, batches))
     (losses, weights), (replayed_losses, replayed_weights) = results
     torch.testing.assert_close(replayed_losses, losses)
@@ -100,56 +114,157 @@ def test_replayed_steps_are_those_that_are_launched(monkeypatch, name):
 
 def test_what_a_batch_gave_stays_when_the_next_one_is_replayed(monkeypatch):
     Recorder(monkeypatch)
-    work = Replay(lambda image, target: (image.mean(),), [], torch.device("cpu"))
+    work = Replay(mean_of, [], CPU)
     batches = make_batches((2, 2, 2, 2))
     found = [work(*batch)[0] for batch in batches]
-    torch.testing.assert_close(found, [image.mean() for image, _ in batches])
+    torch.testing.assert_close(found, [mean_of(*batch)[0] for batch in batches])
 
 
-def test_work_that_waits_is_never_recorded_and_looked_at_a_few_times_only(monkeypatch):
-    recorder = Recorder(monkeypatch, waits=True)
-    work = Replay(lambda image, target: (image.mean(),), [], torch.device("cpu"))
-    batches = make_batches((2,) * (TRIES + 2))
-    torch.testing.assert_close([work(*batch)[0] for batch in batches], [image.mean() for image, _ in batches])
-    assert (recorder.watched, recorder.replayed) == (TRIES, 0)
+@pytest.mark.parametrize(("waits", "watched", "replayed"), [((True,) * 9, TRIES, 0), ((True, False), 2, 3)])
+def test_work_that_waits_is_not_recorded_and_looked_at_a_few_times_only(monkeypatch, waits, watched, replayed):
+    """What waits the first time alone, as a library that starts, is recorded later."""
+    recorder = Recorder(monkeypatch, waits=waits)
+    work = Replay(mean_of, [], CPU)
+    batches = make_batches((2,) * 5)
+    torch.testing.assert_close([work(*batch)[0] for batch in batches], [mean_of(*batch)[0] for batch in batches])
+    assert (recorder.watched, recorder.replayed) == (watched, replayed)
 
 
-def test_an_error_while_recording_leaves_the_optimizer_as_it_was(monkeypatch):
+@pytest.mark.parametrize("other", ["image type", "target type", "target shape", "weight decay"])
+def test_what_is_not_as_it_was_recorded_is_done_as_usual(monkeypatch, other):
+    """To copy it to where the recording reads would cut it to the old type or shape without a word."""
+    optimizer = OPTIMIZERS["AdamW"]([nn.Parameter(torch.zeros(1))])
+    recorder = Recorder(monkeypatch, optimizer.param_groups)
+    seen = []
+    work = Replay(lambda *batch: seen.append(batch) or mean_of(*batch), optimizer.param_groups, CPU)
+    image, target = make_batches((2,))[0]
+    for _ in range(3):
+        work(image, target)
+    assert recorder.replayed == 2
+    if other == "image type":
+        image = image.double()
+    elif other == "target type":
+        target = target.float()
+    elif other == "target shape":
+        target = target[:1]
+    else:
+        optimizer.param_groups[0]["weight_decay"] = 0.5
+    work(image, target)
+    assert recorder.replayed == 2
+    assert seen[-1][0] is image
+    assert seen[-1][1] is target
+
+
+def test_where_a_recording_fails_the_training_goes_on_without_and_says_so_once(monkeypatch):
     optimizer = OPTIMIZERS["AdamW"]([nn.Parameter(torch.zeros(1))])
     before = [dict(group) for group in optimizer.param_groups]
-    Recorder(monkeypatch)
+    recorder = Recorder(monkeypatch)
 
     def fail(work):
-        raise torch.OutOfMemoryError("too large")
+        raise torch.OutOfMemoryError("too large\nfor this card")
 
     monkeypatch.setattr(replay, "capture", fail)
-    work = Replay(lambda image, target: (image.mean(),), optimizer.param_groups, torch.device("cpu"))
-    with pytest.raises(torch.OutOfMemoryError):
-        work(*make_batches((2,))[0])
+    work = Replay(mean_of, optimizer.param_groups, CPU)
+    batches = make_batches((2, 2, 2, 2))
+    with pytest.warns(UserWarning, match=r"cannot be recorded .*\(too large\)$") as said:
+        found = [work(*batch)[0] for batch in batches]
+    torch.testing.assert_close(found, [mean_of(*batch)[0] for batch in batches])
+    assert len(said) == 1
+    assert recorder.watched == 1
     assert [dict(group) for group in optimizer.param_groups] == before
 
 
-def test_without_an_nvidia_gpu_and_with_an_optimizer_that_is_not_fused_nothing_is_recorded():
-    class Device:
-        world_size = 1
+def test_it_is_for_one_process_on_an_nvidia_gpu_with_an_optimizer_that_reads_its_rate_there(monkeypatch):
+    monkeypatch.setattr(replay, "Replay", lambda work, groups, device: ("replayed", len(groups)))
+    monkeypatch.setattr(torch.version, "hip", None)
+    weights = [nn.Parameter(torch.zeros(1)), nn.Parameter(torch.zeros(1))]
+    fused = OPTIMIZERS["AdamW"]([{"params": weights[:1]}, {"params": weights[1:]}])
+    half = torch.optim.SGD([{"params": weights[:1], "fused": True}, {"params": weights[1:]}], 0.1)
+    gpu = SimpleNamespace(device=torch.device("cuda"), world_size=1)
 
-        def __init__(self, kind, world_size=1):
-            self.device, self.world_size = torch.device(kind), world_size
+    assert replaying(mean_of, gpu, fused) == ("replayed", 2)
+    assert replaying(mean_of, gpu) == ("replayed", 0)
+    for optimizer in (torch.optim.AdamW(weights), half, torch.optim.Adagrad(weights, fused=True)):
+        assert replaying(mean_of, gpu, optimizer) is mean_of
+    assert replaying(mean_of, SimpleNamespace(device=CPU, world_size=1), fused) is mean_of
+    assert replaying(mean_of, SimpleNamespace(device=gpu.device, world_size=2), fused) is mean_of
+    monkeypatch.setattr(torch.version, "hip", "7.0")
+    assert replaying(mean_of, gpu, fused) is mean_of
 
-    weights = [nn.Parameter(torch.zeros(1))]
-    fused, plain = OPTIMIZERS["AdamW"](weights), torch.optim.AdamW(weights)
+
+@pytest.mark.parametrize(("changes", "wanted"), [({}, True), ({"replay": False}, False), ({"compile": True}, False)])
+def test_training_and_validation_ask_for_it_unless_they_are_told_not_to(settings, monkeypatch, changes, wanted):
+    asked = []
+
+    def note(work, fabric, optimizer=None):
+        asked.append(optimizer is not None)
+        return work
+
+    monkeypatch.setattr(loop, "replaying", note)
+    monkeypatch.setattr(torch, "compile", lambda model: model)
+    chosen = settings.replace(epochs=1, **changes)
+    list(epochs(prepare(build(chosen), *loaders(chosen), chosen)))
+    assert asked == ([True, False] if wanted else [])
+
+
+class Streams:
+    """Stands in for the parts of `torch.cuda` that look for waits; ``log`` holds what happened."""
+
+    def __init__(self, monkeypatch):
+        self.log, self.mode = [], 0
+        side, main = SimpleNamespace(name="side"), SimpleNamespace(name="main")
+        for stream in (side, main):
+            stream.wait_stream = lambda other, me=stream: self.log.append(f"{me.name} waits for {other.name}")
+        monkeypatch.setattr(replay, "side_stream", lambda: side)
+        monkeypatch.setattr(torch.cuda, "current_stream", lambda: main)
+        monkeypatch.setattr(torch.cuda, "get_sync_debug_mode", lambda: self.mode)
+        monkeypatch.setattr(torch.cuda, "set_sync_debug_mode", self.set_mode)
+        monkeypatch.setattr(torch.cuda, "stream", self.on)
+
+    def set_mode(self, mode):
+        self.mode = {"warn": 1}.get(mode, mode)
+        if self.mode:
+            warnings.warn("Synchronization debug mode is a prototype feature", stacklevel=2)
+
+    def on(self, stream):
+        self.log.append(f"on {stream.name}")
+        return warnings.catch_warnings()  # any context will do
+
+
+@pytest.mark.parametrize("waits", [True, False])
+def test_whether_work_waited_is_read_off_pytorchs_warnings_and_others_are_passed_on(monkeypatch, waits):
+    streams = Streams(monkeypatch)
+    monkeypatch.setattr(replay, "_passed_on", set())
 
     def work(image, target):
-        return (image,)
+        assert streams.mode == 1
+        streams.log.append("work")
+        if waits:
+            warnings.warn("called a synchronizing CUDA operation", stacklevel=2)
+        warnings.warn("of another kind", stacklevel=1)
+        return mean_of(image, target)
 
-    assert replaying(work, Device("cpu"), fused) is work
-    assert replaying(work, Device("cuda", 2), fused) is work
-    assert replaying(work, Device("cuda"), plain) is work
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("default")
+        for _ in range(2):
+            outputs, waited = replay.watch(work, *make_batches((2,))[0])
+    torch.testing.assert_close(outputs, mean_of(*make_batches((2,))[0]))
+    assert waited == waits
+    assert [str(one.message) for one in said] == ["of another kind"]  # once
+    assert streams.mode == 0
+    assert streams.log == ["side waits for main", "on side", "work", "main waits for side"] * 2
+
+
+def test_an_error_in_the_work_leaves_no_mode_behind(monkeypatch):
+    streams = Streams(monkeypatch)
+    with pytest.raises(ZeroDivisionError):
+        replay.watch(lambda image, target: 1 / 0, *make_batches((2,))[0])
+    assert streams.mode == 0
 
 
 @pytest.mark.parametrize("name", [*LOSSES, "lovasz", "ce_3_dice"])
-def test_no_loss_that_is_meant_for_use_makes_a_gpu_wait(name):
-    """What asks for a number of the GPU cannot be recorded; a tensor without numbers refuses to answer."""
+def test_no_loss_that_is_meant_for_use_asks_a_gpu_for_a_number(name):
+    """What does cannot be recorded; a tensor without numbers refuses to answer."""
     loss = LOSSES_OF_ARMS[name]
     with FakeTensorMode():
         logits = torch.empty(2, 19, 8, 8, device="cuda")
