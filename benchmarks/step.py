@@ -3,7 +3,7 @@
 Everybody trains on the same batch of noise: what is in the pixels makes no difference to the clock.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -17,6 +17,8 @@ from cs_utils.models.modes import evaluating, keep_memory
 from cs_utils.models.zoo import build
 from cs_utils.settings import Settings
 from cs_utils.training.devices import make_fabric, set_up
+from cs_utils.training.loop import training_step
+from cs_utils.training.replay import Work, replaying
 from cs_utils.training.setup import make_optimizer
 
 SIZE, BATCH, CLASSES = (256, 512), 4, 19
@@ -85,31 +87,32 @@ def textbook_step(name: str, width: int, size: tuple[int, int] = SIZE, batch: in
     return act
 
 
-def course_step(width: int, changes: Mapping[str, Any], size: tuple[int, int] = SIZE, batch: int = BATCH) -> Action:
+def course_step(
+    width: int, changes: Mapping[str, Any], size: tuple[int, int] = SIZE, batch: int = BATCH, replayed: bool = True
+) -> Action:
     """The course's own step on a batch of noise, with these changes to the settings."""
-    step = make_course_step(Settings(width=width, image_size=size, batch_size=batch, **changes))
+    step = make_course_step(Settings(width=width, image_size=size, batch_size=batch, **changes), replayed)
     pair = make_batch(size, batch)
     if find_device().type == "cuda":
         pair = tuple(tensor.pin_memory() for tensor in pair)  # as the course's loaders do
     return lambda: step(*pair)
 
 
-def make_course_step(settings: Settings) -> Callable[[torch.Tensor, torch.Tensor], None]:
-    """The course's own step, for batches from anywhere: the parts of `training.fit`, one after the other."""
+def make_course_step(settings: Settings, replayed: bool = True) -> Work:
+    """The course's own step, for batches from anywhere: the parts of `training.fit`, one after the other.
+
+    Args:
+        settings: as `training.fit` takes them.
+        replayed: on a GPU, record the step and replay it, as the course does.
+    """
     keep_memory()
     fabric = make_fabric(settings)
     network = build(settings)
     model, optimizer = set_up(fabric, network, make_optimizer(network.parameters(), settings.learning_rate), settings)
     model.train()
-
-    def step(image: torch.Tensor, target: torch.Tensor) -> None:
-        image, target = fabric.to_device((image, target))
-        optimizer.zero_grad()
-        loss = cross_entropy(model(image), target)
-        fabric.backward(loss)
-        optimizer.step()
-
-    return step
+    step = training_step(fabric, model, optimizer, cross_entropy)
+    step = replaying(step, fabric, optimizer) if replayed else step
+    return lambda image, target: step(*fabric.to_device((image, target)))
 
 
 def textbook_prediction(name: str, width: int, size: tuple[int, int] = SIZE, batch: int = 1) -> Action:
@@ -125,18 +128,26 @@ def textbook_prediction(name: str, width: int, size: tuple[int, int] = SIZE, bat
     return act
 
 
-def course_prediction(width: int, changes: Mapping[str, Any], size: tuple[int, int] = SIZE, batch: int = 1) -> Action:
-    """The same, as the course's validation computes them."""
+def course_prediction(
+    width: int, changes: Mapping[str, Any], size: tuple[int, int] = SIZE, batch: int = 1, replayed: bool = True
+) -> Action:
+    """The same, as the course computes them with these changes to the settings."""
     settings = Settings(width=width, image_size=size, **changes)
     keep_memory()
     fabric = make_fabric(settings)
     network = build(settings)
     model, _ = set_up(fabric, network, make_optimizer(network.parameters(), settings.learning_rate), settings)
-    image = fabric.to_device(make_batch(size, batch)[0])
+
+    def predict(image: torch.Tensor, _: torch.Tensor) -> tuple[torch.Tensor]:
+        with fabric.autocast():
+            return (model(image).argmax(dim=1),)
+
+    predict = replaying(predict, fabric) if replayed else predict
+    pair = fabric.to_device(make_batch(size, batch))
 
     def act() -> None:
-        with evaluating(model), fabric.autocast():
-            model(image).argmax(dim=1).cpu()
+        with evaluating(model):
+            predict(*pair)[0].cpu()
 
     return act
 

@@ -28,6 +28,7 @@ from cs_utils.experiments.statistics import MARGIN, Interval, Judgement, judge, 
 UNDECIDED = "cannot tell"
 TOO_SMALL = "cannot tell at this budget"
 MISSING = "not recorded yet"
+TOO_SHORT = "trained too briefly to judge"
 EPOCH = 1.0
 """Margin of a comparison of speed: arms that differ by less than an epoch are equally fast."""
 OVERFITS = 1.1
@@ -57,7 +58,10 @@ def leads(
     """
     rows = read_rows(grid, folder)
     judged = _one_of_many(rows, comparisons, decides) if decides else [judge_arms(rows, *pair) for pair in comparisons]
-    because = "; ".join(text for _, text in judged) if len(rows) else MISSING
+    # Where not all come out alike, the reader has to see which one came out how.
+    one_by_one = len({judgement for judgement, _ in judged}) > 1
+    texts = [f"{text}: {judgement or TOO_SHORT}" if one_by_one else text for judgement, text in judged]
+    because = "; ".join(texts) if len(rows) else MISSING
     if decides in [judgement for judgement, _ in judged if judgement]:
         return Verdict(words[decides], because)
     found = {None if judgement is None else words.get(judgement, UNDECIDED) for judgement, _ in judged}

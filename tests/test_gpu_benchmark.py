@@ -1,4 +1,5 @@
 import dataclasses
+import math
 import re
 import subprocess
 import sys
@@ -159,11 +160,19 @@ def test_what_the_texts_say_of_a_gpu_is_what_was_recorded():
         in find_claim("How long? { 4 Days }").verdict().because
     )
     assert pd.read_csv(folder / "correctness.csv")["holds"].all()
-    launches = pd.read_csv(folder / "launches.csv").set_index(["what", "way", "size", "width"])["seconds"] * 1000
-    graph, compiled = (f"{FAST}, CUDA graph", f"course, {FAST}, compiled")
-    for size in ("512x256", "256x128"):
-        times = [launches["step", way, size, 16] for way in ("TF32 loop", f"course, {FAST}", compiled, graph)]
-        assert f"| {size} | " + " | ".join(f"{time:.1f} ms" for time in times) + " |" in speed
+    assert pd.read_csv(folder / "h200" / "correctness.csv")["holds"].all()
+    launches = pd.read_csv(folder / "h200" / "launches.csv").set_index(["way", "width", "size"])
+    ours = launches.loc[f"course, {FAST}, replayed"]
+    assert len(ours) == 4
+    for (width, size), row in ours.iterrows():
+        ways = ("float32 loop", "TF32 loop", f"course, {FAST}", f"course, {FAST}, compiled")
+        times = [1000 * launches["seconds"].get((way, width, size), math.nan) for way in ways]
+        told = ["" if math.isnan(time) else f"{time:.1f} ms" if time < 100 else f"{time:.0f} ms" for time in times]
+        cells = [*told, f"{1000 * row['seconds']:.1f} ms", f"{row['ratio']:.1f}"]
+        line = "".join(f"| {cell} " if cell else "| " for cell in cells) + "|"
+        assert any(
+            said.startswith(f"| width {width}, {size}") and said.endswith(line) for said in speed.splitlines()
+        ), line
     best = pd.read_csv(folder / "scores.csv").query("weights == 'camvid-64' and data == 'CamVid' and `class` == 'mean'")
     score, low, high = best.iloc[0][["iou", "low", "high"]]
     (said,) = re.findall(rf"{score:.3f} \({low:.3f} to ([\d.]+)\)", speed)

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 from torch.utils.data import DataLoader
@@ -18,11 +18,15 @@ from cs_utils.data.sources import make_minicity
 from cs_utils.evaluation.official import load_evaluator
 from cs_utils.exceptions import CourseError
 from cs_utils.labels import VOID
+from cs_utils.losses.broken import dice_without_two
+from cs_utils.losses.right import cross_entropy
 from cs_utils.metrics.confusion import confusion_matrix
+from cs_utils.models.modes import evaluating
 from cs_utils.models.zoo import build
 from cs_utils.settings import ROOT, Settings
-from cs_utils.training.loop import fit
-from cs_utils.training.setup import prepare
+from cs_utils.training.loop import fit, training_step, validation_step
+from cs_utils.training.replay import Work, replaying
+from cs_utils.training.setup import Loss, prepare
 
 MODES: tuple[tuple[str, Unit, float], ...] = (
     ("32-true", "float32", 5e-4),
@@ -46,6 +50,7 @@ def check_results(plan: Plan) -> Iterator[Row]:
         use(unit)
         worst = max(abs(a - b) / a for a, b in zip(right, some_losses("auto", precision), strict=True))
         yield verdict(f"losses with {precision} in {unit} against float32 on the CPU, relative", worst, limit)
+    yield from check_replays()
     yield from check_pieces()
     yield check_resuming(plan)
     start = time.monotonic()
@@ -84,23 +89,55 @@ def tiny(plan: Plan, **changes: object) -> Settings:
     return settings
 
 
-def some_losses(accelerator: str, precision: str) -> list[float]:
-    """The losses of some steps from the same start on the same batch, of two classes that are easily learned."""
+def some_losses(
+    accelerator: str, precision: str, loss: Loss = cross_entropy, wrap: Callable[..., Work] = replaying
+) -> list[float]:
+    """The losses of some steps from the same start on the same batch, of two classes that are easily learned.
+
+    The learning rate changes from step to step, as a schedule's does. ``wrap`` makes the step that is done of the one
+    that launches its kernels one by one.
+    """
     settings = Settings(accelerator=accelerator, precision=precision, width=16, image_size=(64, 128))
     image, target = make_batch(settings.image_size, 4)
     batch = image, torch.where(target == VOID, VOID, (image.sum(dim=1) > 0).long())
     torch.manual_seed(0)
     loader = DataLoader(list(zip(*batch, strict=True)), batch_size=4)
     training = prepare(build(settings), loader, loader, settings)
+    step = wrap(
+        training_step(training.fabric, training.trained, training.optimizer, loss), training.fabric, training.optimizer
+    )
     found = []
-    for _ in range(STEPS):
-        image, target = training.fabric.to_device(batch)
-        loss = training.loss(training.trained(image), target)
-        training.optimizer.zero_grad()
-        training.fabric.backward(loss)
-        training.optimizer.step()
-        found.append(loss.item())
+    for number in range(STEPS):
+        for group in training.optimizer.param_groups:
+            group["lr"] = settings.learning_rate * (1 + number % 3)
+        found.append(step(*training.fabric.to_device(batch))[0].item())
     return found
+
+
+def launch(work: Work, *_: object) -> Work:
+    """The same work, with its kernels launched one by one."""
+    return work
+
+
+def check_replays() -> Iterator[Row]:
+    """Replayed steps and looks at validation batches against launched ones, also where a loss cannot be recorded."""
+    for name, loss in {"cross entropy": cross_entropy, "a loss that waits": dice_without_two}.items():
+        launched, replayed = (some_losses("auto", "bf16-mixed", loss, wrap) for wrap in (launch, replaying))
+        worst = max(abs(a - b) / abs(a) for a, b in zip(launched, replayed, strict=True))
+        yield verdict(f"replayed steps against launched ones, {name}, relative", worst, 5e-3)
+    settings = Settings(precision="bf16-mixed", width=16, image_size=(64, 128))
+    batches = DataLoader(list(zip(*make_batch(settings.image_size, 10), strict=True)), batch_size=4)  # 4, 4 and 2
+    torch.manual_seed(0)
+    training = prepare(build(settings), batches, batches, settings)
+    launched = validation_step(training.fabric, training.model, training.loss)
+    replayed = replaying(launched, training.fabric)
+    worst = 0.0
+    with evaluating(training.model):
+        for batch in batches:
+            pair = training.fabric.to_device(batch)
+            for ours, right in zip(replayed(*pair), launched(*pair), strict=True):
+                worst = max(worst, float((ours - right).abs().max() / right.abs().max()))
+    yield verdict("a replayed validation against a launched one, relative", worst, 5e-3)
 
 
 def check_pieces() -> Iterator[Row]:

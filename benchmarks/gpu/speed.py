@@ -11,7 +11,6 @@ import torch
 
 from benchmarks import limits, losses, metric
 from benchmarks.gpu.clock import measure
-from benchmarks.gpu.graphs import graph_prediction, graph_step
 from benchmarks.gpu.plan import Plan, Row, known_rows, record
 from benchmarks.step import course_prediction, course_step, textbook_prediction, textbook_step
 from benchmarks.turns import Action
@@ -60,11 +59,11 @@ def _textbook(make: Callable[..., Action], name: str = "U-Net") -> Callable[[int
     return lambda width, size, batch: make(name, width, size, batch)
 
 
-def _course(make: Callable[..., Action], **changes: Any) -> Callable[[int, Size, int], Action]:
+def _course(make: Callable[..., Action], replayed: bool = False, **changes: Any) -> Callable[[int, Size, int], Action]:
     def prepare(width: int, size: Size, batch: int) -> Action:
         if changes.get("compile"):
             torch.compiler.reset()  # or what another network of the same class was compiled to is looked at first
-        return make(width, changes, size, batch)
+        return make(width, changes, size, batch, replayed)
 
     return prepare
 
@@ -74,7 +73,7 @@ Case = tuple[Size, int, int, str, Way]
 FAST = {"precision": "bf16-mixed", "memory_format": "channels_last"}
 
 
-def _ways(textbook: Callable[..., Action], course: Callable[..., Action], graph: Callable, operations: int) -> Ways:
+def _ways(textbook: Callable[..., Action], course: Callable[..., Action], operations: int) -> Ways:
     ways = {
         "float32 loop": Way(_textbook(textbook), "float32"),
         "TF32 loop": Way(_textbook(textbook), "tf32"),
@@ -86,15 +85,15 @@ def _ways(textbook: Callable[..., Action], course: Callable[..., Action], graph:
     ways["course, bf16, channels_last, kernels searched"] = Way(_course(course, **FAST), "bfloat16", search=True)
     others = {f"{name}, TF32 loop": Way(_textbook(textbook, name), "tf32", name) for name in OTHERS}
     few_launches = {
-        "bf16, channels_last, CUDA graph": Way(graph, "bfloat16"),
+        "course, bf16, channels_last, replayed": Way(_course(course, replayed=True, **FAST), "bfloat16"),
         "course, bf16, channels_last, compiled": Way(_course(course, **FAST, compile=True), "bfloat16"),
     }
     return Ways(ways | others, ("float32 loop", "TF32 loop", "course, bf16, channels_last"), few_launches, operations)
 
 
 OTHERS = ("smp U-Net", "torchvision FCN")
-STEPS = _ways(textbook_step, course_step, graph_step, 6)  # forward, and twice that backward
-PREDICTIONS = _ways(textbook_prediction, course_prediction, graph_prediction, 2)
+STEPS = _ways(textbook_step, course_step, 6)  # forward, and twice that backward
+PREDICTIONS = _ways(textbook_prediction, course_prediction, 2)
 
 
 @functools.cache
@@ -113,22 +112,20 @@ def time_ways(plan: Plan, table: str, ways: Ways) -> Iterator[Row]:
 
 
 def time_few_launches(plan: Plan) -> Iterator[Row]:
-    """CUDA graphs and compiled kernels beside the course's own choice, for steps and predictions.
+    """Steps and predictions that are replayed or compiled, beside those whose kernels are launched one by one.
 
-    Small networks on few pixels wait for the processor, which launches each kernel. The evidence has the last size.
+    Small networks on few pixels wait for the processor, which launches each kernel. The evidence has the last sizes.
     """
     known = known_rows(plan, "launches")
+    sizes = (((256, 512), 64, 4), ((256, 512), 16, 4), ((128, 256), 16, 4), ((64, 128), 16, 4))
+    if plan.small:
+        sizes = (((32, 64), 4, 2),)
     for what, ways in (("step", STEPS), ("prediction", PREDICTIONS)):
-        tried = {name: ways.all[name] for name in ("TF32 loop", "course, bf16, channels_last")}
-        if plan.small:  # a CPU has no graphs
-            todo = [((32, 64), 2, 4, name, way) for name, way in tried.items()]
-        else:
-            networks = (((256, 512), 64), ((256, 512), 16), ((128, 256), 16))
-            todo = [
-                (size, 4, width, name, way)
-                for size, width in networks
-                for name, way in (tried | ways.few_launches).items()
-            ]
+        tried = {name: ways.all[name] for name in ways.main} | ways.few_launches
+        if plan.small:  # compilers take long to start
+            tried = {name: way for name, way in tried.items() if "compiled" not in name}
+        todo = [(size, batch, width, name, way) for size, width, batch in sizes for name, way in tried.items()]
+        todo.sort(key=lambda case: "compiled" in case[3])  # what takes long comes last
         ours = {key[1:]: row for key, row in known.items() if key[0] == what}
         for row in _time_cases(plan, ways.operations, todo, ours):
             yield {"what": what} | row

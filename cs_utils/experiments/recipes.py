@@ -55,7 +55,7 @@ def make_optimizer_of(arm: Arm, parameters: Iterable[nn.Parameter], settings: Se
     """The optimizer that an arm names, with the rate and the weight decay of the settings."""
     rate, decay = settings.learning_rate, settings.weight_decay
     if arm.optimizer == "sgd":
-        return torch.optim.SGD(parameters, rate, momentum=0.9, weight_decay=decay)
+        return torch.optim.SGD(parameters, rate, momentum=0.9, weight_decay=decay, fused=True)
     if arm.optimizer == "adam":
         return torch.optim.Adam(parameters, rate, weight_decay=decay, fused=True)
     return make_optimizer(parameters, rate, decay)

@@ -35,6 +35,7 @@ from cs_utils.training.callbacks import Callback, EarlyStopping, TensorBoard, ke
 from cs_utils.training.checkpoints import claimed, identify, load_checkpoint, open_run, read_best, save_checkpoint
 from cs_utils.training.devices import on_main, share_of_pixels
 from cs_utils.training.interrupts import explaining_errors, halting_between_steps, refuse_nan
+from cs_utils.training.replay import Work, replaying
 from cs_utils.training.setup import Loss, Training, prepare
 
 
@@ -49,6 +50,31 @@ class Run:
     """Weights of the best epoch."""
     is_main: bool
     """Whether this process is the one that writes; false in all others of several that train together."""
+
+
+def training_step(fabric: Fabric, model: nn.Module, optimizer: torch.optim.Optimizer, loss_function: Loss) -> Work:
+    """A training step on a batch, which gives its loss, and how many of its pixels are not void."""
+
+    def step(image: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        optimizer.zero_grad()  # before the forward pass, which may need their memory
+        loss = loss_function(model(image), target) * share_of_pixels(fabric, target)
+        fabric.backward(loss)
+        optimizer.step()
+        return loss.detach(), (target != VOID).sum()
+
+    return step
+
+
+def validation_step(fabric: Fabric, model: nn.Module, loss_function: Loss) -> Work:
+    """A look at a validation batch, which gives its loss, how many pixels are not void, and their confusion matrix."""
+
+    def look(image: Tensor, target: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        with fabric.autocast():
+            logits = model(image)  # (N, C, H, W)
+        matrix = confusion_matrix(logits.argmax(dim=1), target)
+        return loss_function(logits, target), (target != VOID).sum(), matrix
+
+    return look
 
 
 def train_epoch(
@@ -71,17 +97,12 @@ def train_epoch(
     # Kept on the device: asking for each batch's loss would make the processor wait for a GPU.
     losses = torch.zeros(len(loader), device=fabric.device)
     labelled = torch.zeros(len(loader), dtype=torch.int64, device=fabric.device)  # pixels that count
+    step = replaying(training_step(fabric, model, optimizer, loss_function), fabric, optimizer)
     bar = tqdm(loader, desc=title, unit="batch", leave=False, disable=None if fabric.is_global_zero else True)
-    for step, (image, target) in enumerate(bar):
-        before_step(step)
-        image, target = fabric.to_device((image, target))  # (N, 3, H, W), (N, H, W)
-        optimizer.zero_grad()  # before the forward pass, which may need their memory
-        loss = loss_function(model(image), target) * share_of_pixels(fabric, target)
-        fabric.backward(loss)
-        optimizer.step()
+    for number, batch in enumerate(bar):
+        before_step(number)
+        losses[number], labelled[number] = step(*fabric.to_device(batch))  # (N, 3, H, W), (N, H, W)
         after_step()
-        losses[step] = loss.detach()
-        labelled[step] = (target != VOID).sum()
     # Where the last step has broken the weights, no later loss would show it in time.
     norm = nn.utils.get_total_norm([weight.detach() for weight in model.parameters()])
     losses[-1] = torch.where(norm.isfinite(), losses[-1], math.nan)
@@ -106,14 +127,13 @@ def validate(fabric: Fabric, model: nn.Module, loader: DataLoader, loss_function
     """
     losses, pixels = [], []
     matrix = torch.zeros(NUM_CLASSES + 1, NUM_CLASSES + 1, dtype=torch.int64, device=fabric.device)
+    look = replaying(validation_step(fabric, model, loss_function), fabric)
     with evaluating(model):
-        for image, target in loader:
-            image, target = fabric.to_device((image, target))  # (N, 3, H, W), (N, H, W)
-            with fabric.autocast():
-                logits = model(image)  # (N, C, H, W)
-            losses.append(loss_function(logits, target))
-            pixels.append((target != VOID).sum())
-            matrix += confusion_matrix(logits.argmax(dim=1), target)
+        for batch in loader:
+            loss, labelled, counts = look(*fabric.to_device(batch))  # (N, 3, H, W), (N, H, W)
+            losses.append(loss)
+            pixels.append(labelled)
+            matrix += counts
     # With fewer images than processes, some have none.
     losses = torch.stack(losses) if losses else torch.zeros(0, device=fabric.device)
     weights = torch.stack(pixels).float() if pixels else losses

@@ -121,7 +121,24 @@ def test_two_comparisons_that_differ_are_mixed(tmp_path):
     write_rows(tmp_path, "toy", {"new": 0.6 + NOISE, "old": 0.5 - NOISE, "older": 0.7 - NOISE})
     words = PAIR["words"] | {"mixed": "depends on the data"}
     pairs = [["new", "old"], ["new", "older"]]
-    assert RULES["leads"](folder=tmp_path, grid="toy", comparisons=pairs, words=words).word == "depends on the data"
+    found = RULES["leads"](folder=tmp_path, grid="toy", comparisons=pairs, words=words)
+    assert found.word == "depends on the data"
+    first, second = found.because.split("; ")
+    assert first.startswith("new against old: +10.0 ")
+    assert first.endswith(": better")
+    assert second.endswith(": worse")
+
+
+def test_a_comparison_that_was_too_short_says_so_beside_one_that_was_not(tmp_path):
+    rows = {"new": 0.5 + NOISE, "old": np.full(5, 0.5), "newer": 0.5 + NOISE, "older": np.full(5, 0.5)}
+    slopes = {"new": 0.001, "old": 0.001, "newer": 0.02, "older": 0.001}
+    write_rows(tmp_path, "toy", rows, slope=slopes)
+    pairs = [["new", "old"], ["newer", "older"]]
+    found = RULES["leads"](folder=tmp_path, grid="toy", comparisons=pairs, words=PAIR["words"])
+    assert found.word == TOO_SMALL
+    first, second = found.because.split("; ")
+    assert first.endswith(": equal")
+    assert second.endswith(": trained too briefly to judge")
 
 
 def test_one_comparison_can_decide_whatever_the_others_say(tmp_path):
