@@ -46,6 +46,8 @@ class Recorder:
         # As PyTorch does, where an optimizer is recorded.
         assert all(group.get("capturable", True) for group in recorded)
         assert all(group["lr"].dtype == torch.float32 for group in recorded)
+        # Else their memory would lie idle beside that of the recording's own gradients.
+        assert all(weight.grad is None for group in recorded for weight in group["params"])
 
         def again():
             self.replayed += 1
@@ -203,8 +205,10 @@ def test_training_and_validation_ask_for_it_unless_they_are_told_not_to(settings
     monkeypatch.setattr(loop, "replaying", note)
     monkeypatch.setattr(torch, "compile", lambda model: model)
     chosen = settings.replace(epochs=1, **changes)
-    list(epochs(prepare(build(chosen), *loaders(chosen), chosen)))
+    network = build(chosen)
+    list(epochs(prepare(network, *loaders(chosen), chosen)))
     assert asked == ([True, False] if wanted else [])
+    assert all(weight.grad is None for weight in network.parameters())  # they would hold a recording's memory
 
 
 class Streams:
