@@ -223,9 +223,10 @@ def overfitting(folder: Path, grid: str, arm: str, patience: int) -> Verdict:
         return Verdict(TOO_SMALL, MISSING)
     if not stopped:
         return Verdict(TOO_SMALL, f"with patience {patience} none of {len(rises)} runs stopped before its end")
-    ends = f"the validation loss ends {min(rises):.1f} to {max(rises):.1f} times as high as its lowest value"
+    ends = f"the validation loss ends {min(rises):.2f} to {max(rises):.2f} times as high as its lowest value"
     if min(rises) < OVERFITS:
-        return Verdict(TOO_SMALL, f"{ends}: not all runs overfit")
+        overfit = sum(rise >= OVERFITS for rise in rises)
+        return Verdict(TOO_SMALL, f"{ends}: {overfit} of {len(rises)} runs overfit")
     found, more = mean_interval(spared), mean_interval([share - 0.5 for share in spared])
     word = {"better": "right", "worse": "wrong"}.get(judge(more, margin=0.0), UNDECIDED)
     avoided = f"{100 * found.mean:.0f} % of this rise ({100 * found.low:.0f} to {100 * found.high:.0f})"
@@ -245,11 +246,13 @@ def recipe(
 
     Right if both hold, half right if one does; if neither, it depends: the numbers are a report of what was done.
     """
-    losses, bests = [], []
+    losses, bests, stopped = [], [], 0
     for history in _histories(folder, patience_grid, patience_arm):
         iou = history["iou_score"].to_numpy()
-        losses.append(iou.max() - iou[replay(iou, patience)[1]])
+        stop, kept = replay(iou, patience)
+        losses.append(iou.max() - iou[kept])
         bests.append(int(iou.argmax()) + 1)
+        stopped += stop < len(iou) - 1
     rows = read_rows(batch_grid, folder)
     judged = [word for word, _ in _one_of_many(rows, [(arm, batch_arm) for arm in batch_others], "better")]
     if not losses or rows.empty:
@@ -260,11 +263,13 @@ def recipe(
     batch = False if better else None if UNDECIDED in judged else True
     because = (
         f"patience {patience} keeps weights {100 * cost.mean:.1f} percentage points ({100 * cost.low:.1f} to "
-        f"{100 * cost.high:.1f}) below those of the best epoch, which lies between {min(bests)} and {max(bests)}; "
-        + (f"better than {batch_arm}: {', '.join(better)}" if better else f"no batch size beats {batch_arm}")
+        f"{100 * cost.high:.1f}) below those of the best epoch, which lies between {min(bests)} and {max(bests)}"
+        if stopped
+        else f"with patience {patience} none of {len(losses)} runs stopped before its end"
     )
+    because += f"; better than {batch_arm}: {', '.join(better)}" if better else f"; no batch size beats {batch_arm}"
     long_enough = budget_is_enough(read_rows(patience_grid, folder), (patience_arm,))
-    if not long_enough or None in judged:
+    if not stopped or not long_enough or None in judged:
         return Verdict(TOO_SMALL, because)
     if None in (patient, batch):
         return Verdict(UNDECIDED, because)

@@ -19,8 +19,8 @@ def stop_and_keep(answer: tuple[int, int], scores: list[float], patience: int) -
     kept = [scores.index(value) + 1 for value in best]
     stop = next((epoch for epoch in range(1, len(scores) + 1) if epoch - kept[epoch - 1] >= patience), len(scores))
     expect(np.shape(answer) == (2,), "Two numbers are wanted: the last epoch, and the epoch that is kept.")
-    expect(int(answer[0]) == stop, f"Training does not stop after epoch {answer[0]}.")
-    expect(int(answer[1]) == kept[stop - 1], f"The weights of epoch {answer[1]} are not the ones that are kept.")
+    expect(answer[0] == stop, f"Training does not stop after epoch {answer[0]}.")
+    expect(answer[1] == kept[stop - 1], f"The weights of epoch {answer[1]} are not the ones that are kept.")
 
 
 @checks("07.2", "What is in `kept` after one more epoch: a copy of the weights, or the weights themselves?")
@@ -87,4 +87,4 @@ def warm_up(answer: Callable[[float, float, float], float]) -> None:
 def speed_up(answer: float) -> None:
     """92 of 100 minutes become 50 times as fast: how many times as fast is the whole?"""
     expect(isinstance(answer, int | float | np.number), "One number is wanted.")
-    expect(math.isclose(float(answer), 100 / (92 / 50 + 8), rel_tol=0.01), f"It is not {float(answer):.2f} times.")
+    expect(math.isclose(float(answer), 100 / (92 / 50 + 8), rel_tol=0.02), f"It is not {float(answer):.2f} times.")

@@ -330,14 +330,14 @@ def test_overfitting_is_controlled_where_stopping_avoids_most_of_the_rise(tmp_pa
     write_histories(tmp_path, "toy", rows, iou=[0.2, 0.4, 0.3, 0.3, 0.3], val_loss=[1.5, 1.0, 1.0, stop, end])
     verdict = RULES["overfitting"](folder=tmp_path, grid="toy", arm="few", patience=2)
     assert verdict.word == word
-    assert ("not all runs overfit" in verdict.because) == (word == TOO_SMALL)
+    assert verdict.because.endswith("of 5 runs overfit") == (word == TOO_SMALL)
 
 
 def test_how_much_of_the_rise_stopping_avoids(tmp_path):
     rows = write_rows(tmp_path, "toy", {"few": 0.5 + NOISE})
     write_histories(tmp_path, "toy", rows, iou=[0.2, 0.4, 0.3, 0.3, 0.3], val_loss=[1.5, 1.0, 1.0, 1.25, 2.0])
     assert RULES["overfitting"](folder=tmp_path, grid="toy", arm="few", patience=2).because == (
-        "without it the validation loss ends 2.0 to 2.0 times as high as its lowest value; "
+        "without it the validation loss ends 2.00 to 2.00 times as high as its lowest value; "
         "patience 2 avoids 75 % of this rise (75 to 75)"
     )
 
@@ -367,6 +367,15 @@ def test_the_recipe_is_right_if_patience_costs_little_and_no_batch_is_better(tmp
     write_rows(tmp_path, "sizes", {"batch 4": 0.5 + NOISE, "batch 8": batch_8 - NOISE})
     write_rows(tmp_path, "waits", {"long": 0.5 + NOISE}, slope=0.02)  # the best epoch had not come yet
     assert RULES["recipe"](tmp_path, "waits", "long", 2, "sizes", "batch 4", ["batch 8"]).word == TOO_SMALL
+
+
+def test_a_patience_that_stopped_no_run_cost_nothing_and_says_nothing(tmp_path):
+    rows = write_rows(tmp_path, "waits", {"long": 0.5 + NOISE})
+    write_histories(tmp_path, "waits", rows, iou=[0.2, 0.3, 0.4], val_loss=[1.0] * 3)
+    write_rows(tmp_path, "sizes", {"batch 4": 0.5 + NOISE, "batch 8": 0.4 - NOISE})
+    assert RULES["recipe"](tmp_path, "waits", "long", 2, "sizes", "batch 4", ["batch 8"]) == Verdict(
+        TOO_SMALL, "with patience 2 none of 5 runs stopped before its end; no batch size beats batch 4"
+    )
 
 
 def test_a_first_epoch_is_half_right_if_only_some_classes_are_learned(tmp_path):

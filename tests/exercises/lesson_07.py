@@ -74,10 +74,17 @@ RIGHT = {
         ({}, warm_up),
         ({}, lambda done, epochs, warm: torch.tensor(warm_up(done, epochs, warm), dtype=torch.float64)),
     ],
-    "07.5": [({}, 100 / 9.84), ({}, 10.2)],
+    "07.5": [({}, 100 / 9.84), ({}, 10.2), ({}, 10)],
 }
 WRONG = {
-    "07.1": [(STOPPED, (9, 8)), (STOPPED, (7, 6)), (STOPPED, (6, 4)), (STOPPED, 7), (NOT_STOPPED, (3, 1))],
+    "07.1": [
+        (STOPPED, (9, 8)),
+        (STOPPED, (7, 6)),
+        (STOPPED, (6, 4)),
+        (STOPPED, 7),
+        (STOPPED, (7.9, 4.2)),
+        (NOT_STOPPED, (3, 1)),
+    ],
     "07.2": [
         ({}, keep(lambda model: model.state_dict())),
         ({}, keep(lambda model: dict(model.state_dict()))),
@@ -96,5 +103,5 @@ WRONG = {
         ({}, lambda done, epochs, warm: min(done / warm, (1 + math.cos(math.pi * done / epochs)) / 2)),
         ({}, lambda done, epochs, warm: min(1.0, done / warm)),
     ],
-    "07.5": [({}, 50.0), ({}, 0.92 * 50 + 0.08), ({}, None)],
+    "07.5": [({}, 50.0), ({}, 0.92 * 50 + 0.08), ({}, 12.5), ({}, None)],
 }

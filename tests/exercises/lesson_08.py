@@ -22,7 +22,13 @@ def with_void_as_false_alarms(matrices):
     return float((hits / (total.sum(dim=1)[:-1] + total.sum(dim=0)[:-1] - hits)).mean())
 
 
-def resample(first, second, paired=True, times=800):
+def without_voids_column(matrices):
+    total = matrices.sum(dim=0).double()[:-1, :-1]
+    hits = total.diagonal()
+    return float((hits / (total.sum(dim=0) + total.sum(dim=1) - hits)).nanmean())
+
+
+def resample(first, second, paired=True, times=1000):
     rng = np.random.default_rng(5)
     count = len(first)
     leads = []
@@ -48,6 +54,12 @@ def with_deviation_of_one(first, second):
     return np.mean(leads) - np.std(leads), np.mean(leads) + np.std(leads)
 
 
+def over_single_images(first, second):
+    rng = np.random.default_rng(5)
+    leads = np.array([mean_iou(one) - mean_iou(other) for one, other in zip(first, second, strict=True)])
+    return np.quantile([leads[rng.integers(0, len(leads), len(leads))].mean() for _ in range(1000)], [0.025, 0.975])
+
+
 def twice(network, images):
     return (network(images) + network(images.flip(-1)).flip(-1)).argmax(dim=1)
 
@@ -65,12 +77,15 @@ RIGHT = {
     "08.5": [({}, twice), ({}, in_one_batch)],
 }
 WRONG = {
-    "08.1": [({}, by_image), ({}, with_void_as_false_alarms)],
+    "08.1": [({}, by_image), ({}, with_void_as_false_alarms), ({}, without_voids_column)],
     "08.2": [({}, lambda mask: mask), ({}, lambda mask: mask[::-1]), ({}, lambda mask: mask[:, ::-2])],
     "08.3": [
         ({}, lambda first, second: np.quantile(resample(first, second, paired=False), [0.025, 0.975])),
         ({}, lambda first, second: np.quantile(resample(second, first), [0.025, 0.975])),
         ({}, with_deviation_of_one),
+        ({}, over_single_images),
+        ({}, lambda first, second: np.quantile(resample(first, second), [0.05, 0.95])),
+        ({}, lambda first, second: np.quantile(resample(first, second), [0.005, 0.995])),
         ({}, lambda first, second: mean_iou(first.sum(dim=0)) - mean_iou(second.sum(dim=0))),
     ],
     "08.4": [({}, (0.305, 0.175)), ({}, (30.5, 16.7)), ({}, 30.5)],
