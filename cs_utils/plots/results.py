@@ -154,16 +154,19 @@ def plot_intervals(tables: Mapping[str, pd.DataFrame], title: str = "", ax: Axes
     order = [*best.drop("mean", errors="ignore"), *best.intersection(["mean"])]
     figure, axes = single(ax, 0.31 * len(order) * max(1, 0.6 * len(tables)) + 1.6)
     rows = np.arange(len(order))
+    if len(tables) > 1:  # a band behind every second class, or it is hard to see which dots belong together
+        for row in rows[::2]:
+            axes.axhspan(row - 0.5, row + 0.5, color=INK, alpha=0.06, linewidth=0)
     for number, ((name, table), color) in enumerate(zip(tables.items(), colors_for(len(tables)), strict=True)):
         shown = table.reindex(order)
-        places = rows - 0.24 * (number - (len(tables) - 1) / 2)
+        places = rows - min(0.24, 0.8 / len(tables)) * (number - (len(tables) - 1) / 2)
         axes.hlines(places, shown["low"], shown["high"], color=color, linewidth=3, alpha=0.5)
         axes.plot(shown["iou"], places, "o", color=color, markersize=9, label=name)
     axes.set_yticks(rows, order)
     axes.set(xlim=(-0.01, 1.01), xlabel="IoU and its 95 % interval")
     if "mean" in order:
         axes.axhline(len(order) - 1.5, color=INK, linestyle=":")
-    axes.margins(y=0.03)
+    axes.set_ylim(-0.6, len(order) - 0.4)
     if len(tables) > 1:
         figure.legend(loc="outside lower center", ncols=min(len(tables), 2), frameon=False)
     headline(axes, title or "IoU of each class")
