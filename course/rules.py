@@ -105,7 +105,8 @@ def faster(folder: Path, grid: str, comparisons: Iterable[tuple[str, str]], mixe
         else:
             goal, gain = found
             size, word, ends = _in_words(gain, ("earlier", "later"), digits=1)
-            texts.append(f"{arm} reaches {goal} % {size} epochs {word} than {against} ({ends}), {gain.count} seeds")
+            text = f"{arm} reaches {goal} % {size} epochs {word} than {against} ({ends}), {gain.count} seeds"
+            texts.append(text + _never(rows, (arm, against), f"epochs_to_{goal}"))
         said = {"better": "right", "equal": "wrong", "worse": "wrong"}
         words.add(said.get(judge(found[1], EPOCH), UNDECIDED) if enough else None)
     return Verdict(_joined(words, mixed), "; ".join(dict.fromkeys(texts)))
@@ -120,6 +121,13 @@ def _in_words(gain: Interval, words: tuple[str, str], digits: int) -> tuple[str,
     return size, word, f"{start} to {end}"
 
 
+def _never(rows: pd.DataFrame, arms: Iterable[str], column: str) -> str:
+    # Which runs have no such time; `speed_lead` has given them one, and the reader has to know.
+    missing = {arm: by_seed(rows, arm, column).isna() for arm in arms}
+    missed = [f"{gaps.sum()} of {len(gaps)} runs of {arm}" for arm, gaps in missing.items() if gaps.any()]
+    return f" ({' and '.join(missed)} never do; each counts as an epoch more than a whole run)" if missed else ""
+
+
 def slowest(folder: Path, grid: str, arm: str, others: list[str]) -> Verdict:
     """Whether an arm needs more seconds than each of the others until a mean IoU; half right if than some."""
     rows = read_rows(grid, folder)
@@ -131,7 +139,8 @@ def slowest(folder: Path, grid: str, arm: str, others: list[str]) -> Verdict:
         if found:
             goal, gain = found
             size, word, ends = _in_words(gain, ("more", "less"), digits=0)
-            texts.append(f"{arm} needs {size} s {word} than {other} until {goal} % ({ends}), {gain.count} seeds")
+            text = f"{arm} needs {size} s {word} than {other} until {goal} % ({ends}), {gain.count} seeds"
+            texts.append(text + _never(rows, (arm, other), f"seconds_to_{goal}"))
         else:
             alike = timed_alike(rows, arm, other)
             texts.append(f"{arm} against {other}: {'no IoU that all runs reach' if alike else 'not timed alike'}")

@@ -40,12 +40,12 @@ def share_of_a_box(answer: float) -> None:
 @checks("00.4", "What happens to the number 26 in an array of uint8 when it is multiplied by 1000?")
 def fixed_instances(answer) -> None:
     """A function that turns ids (H, W) uint8 and numbers (H, W) uint8 into an instance image that can hold 33999."""
-    ids = np.array([[7, 26], [26, 24]], dtype=np.uint8)
+    ids = np.array([[7, 26], [33, 24]], dtype=np.uint8)
     numbers = np.array([[0, 0], [1, 3]], dtype=np.uint8)
     things = np.array([[False, True], [True, True]])
     given = np.asarray(answer(ids, numbers, things))
     expect(given.shape == ids.shape, f"The shape is {given.shape}, not that of the ids.")
-    expect(given.tolist() == [[7, 26000], [26001, 24003]], f"It gives {given.tolist()}.")
+    expect(given.tolist() == [[7, 26000], [33001, 24003]], f"It gives {given.tolist()}.")
 
 
 @checks("00.5", "Build a table with 256 entries once; table[ids] then looks all pixels up at the same time.")

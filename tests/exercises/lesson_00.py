@@ -31,6 +31,7 @@ WRONG = {
     "00.4": [
         ({}, lambda ids, numbers, things: np.where(things, ids * np.uint8(232) + numbers, ids)),
         ({}, lambda ids, numbers, things: ids.astype(int) * 1000 + numbers),
+        ({}, lambda ids, numbers, things: np.where(things, ids.astype(np.int16) * np.int16(1000) + numbers, ids)),
     ],
     "00.5": [
         ({}, lambda ids: ids),

@@ -47,7 +47,7 @@ WRONG = {
     "01.1": [(CAR, 0.5), (CAR, 3 / 4), (CAR, "half")],
     "01.2": [({"pixels": PIXELS}, "pole"), ({"pixels": PIXELS}, "void"), ({"pixels": PIXELS}, "train")],
     "01.3": [({}, clipped), ({}, lambda prediction, target: by_package(prediction, target).T)],
-    "01.4": [({}, (0.9892, 0.900)), ({}, (0.988, 18 / 19)), ({}, (0.9, 0.9)), ({}, 0.988)],
+    "01.4": [({}, (0.9892, 0.900)), ({}, (0.99, 0.900)), ({}, (0.988, 18 / 19)), ({}, (0.9, 0.9)), ({}, 0.988)],
     "01.5": [
         ({}, lambda counts: counts.argmax(axis=1)),
         ({}, lambda counts: (counts / counts.sum(axis=1, keepdims=True)).argmax(axis=1)),
