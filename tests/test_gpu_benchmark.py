@@ -1,4 +1,5 @@
 import dataclasses
+import itertools
 import math
 import re
 import subprocess
@@ -83,6 +84,23 @@ def test_a_part_gets_its_share_of_the_time_and_leaves_what_it_does_not_use(tmp_p
     }
     assert run_parts(make_plan(tmp_path), parts, make_scenes=lambda: None) == 1
     assert [round(seconds) for seconds in given.values()] == [15, 40, 60]
+
+
+def test_loading_goes_on_with_what_is_measured_and_counts_no_batch_before_a_step_is_recorded(tmp_path, monkeypatch):
+    clock, used = itertools.count(), []
+    batches = [(torch.zeros(4, 3, 1, 1), torch.zeros(4, 1, 1))] * 4
+    monkeypatch.setattr(training, "make_scenes", lambda settings: None)
+    monkeypatch.setattr(training, "split_loader", lambda *arguments: batches)
+    monkeypatch.setattr(training, "make_course_step", lambda settings: lambda image, target: used.append(len(image)))
+    plan = dataclasses.replace(make_plan(tmp_path), goes_on=True)
+    measured = {"workers": 0, "images_per_second": 5.0, "to_training": 4.0}
+    record(plan, "loading", iter([measured]))
+    monkeypatch.setattr(training.time, "perf_counter", lambda: next(clock) / 20)
+    again, more = training.time_loading(plan)
+    assert again == measured
+    # Two of four batches in three looks at the clock.
+    assert more == {"workers": 2, "images_per_second": pytest.approx(8 / 0.15), "to_training": pytest.approx(8 / 0.15)}
+    assert used == [4] * 4
 
 
 @pytest.mark.parametrize("minutes", [-1, 1 / 6])

@@ -42,7 +42,7 @@ class Plan:
 
 
 KEYS = dict.fromkeys(("step", "prediction"), ("way", "width", "size", "batch"))
-KEYS["launches"] = ("what", *KEYS["step"])
+KEYS |= {"launches": ("what", *KEYS["step"]), "loading": ("workers",)}
 """The columns that name a row, in the tables that later calls go on with."""
 
 

@@ -4,6 +4,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -69,9 +70,10 @@ def make_all_scenes(plan: Plan) -> None:
 
 
 def images_per_second(loader: DataLoader, use: Callable[[Tensor, Tensor], object], seconds: float) -> float:
-    """The rate at which a loader gives images that are used so, after its first batch, for at most so long."""
+    """The rate at which a loader gives images that are used so, after its first two batches, for at most so long."""
     batches = iter(loader)
-    use(*next(batches))
+    for batch in islice(batches, 2):  # processes start, and a step is recorded
+        use(*batch)
     synchronize()
     start, images = time.perf_counter(), 0
     for image, target in batches:
@@ -88,7 +90,7 @@ def time_loading(plan: Plan) -> Iterator[Row]:
     settings, seconds = talk_settings(plan), 0.2 if plan.small else 2
     make_scenes(settings)
     step = make_course_step(settings)
-    known = known_rows(plan, "loading", ("workers",))
+    known = known_rows(plan, "loading")
     for workers in (0, 2) if plan.small else (0, 2, 4, 8, 16):
         if (workers,) in known:
             yield known[workers,]

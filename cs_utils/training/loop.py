@@ -103,11 +103,14 @@ def train_epoch(
     step = training_step(fabric, model, optimizer, loss_function)
     step = replaying(step, fabric, optimizer) if replay else step
     bar = tqdm(loader, desc=title, unit="batch", leave=False, disable=None if fabric.is_global_zero else True)
-    for number, batch in enumerate(bar):
-        before_step(number)
-        losses[number], labelled[number] = step(*fabric.to_device(batch))  # (N, 3, H, W), (N, H, W)
-        after_step()
-    optimizer.zero_grad()  # the validation may need their memory
+    try:
+        for number, batch in enumerate(bar):
+            before_step(number)
+            losses[number], labelled[number] = step(*fabric.to_device(batch))  # (N, 3, H, W), (N, H, W)
+            after_step()
+    finally:  # the validation may need the memory of gradients and recording; after an error, a traceback would keep it
+        del step
+        optimizer.zero_grad()
     # Where the last step has broken the weights, no later loss would show it in time.
     norm = nn.utils.get_total_norm([weight.detach() for weight in model.parameters()])
     losses[-1] = torch.where(norm.isfinite(), losses[-1], math.nan)
@@ -136,12 +139,15 @@ def validate(
     matrix = torch.zeros(NUM_CLASSES + 1, NUM_CLASSES + 1, dtype=torch.int64, device=fabric.device)
     look = validation_step(fabric, model, loss_function)
     look = replaying(look, fabric) if replay else look
-    with evaluating(model):
-        for batch in loader:
-            loss, labelled, counts = look(*fabric.to_device(batch))  # (N, 3, H, W), (N, H, W)
-            losses.append(loss)
-            pixels.append(labelled)
-            matrix += counts
+    try:
+        with evaluating(model):
+            for batch in loader:
+                loss, labelled, counts = look(*fabric.to_device(batch))  # (N, 3, H, W), (N, H, W)
+                losses.append(loss)
+                pixels.append(labelled)
+                matrix += counts
+    finally:
+        del look  # a traceback would keep the memory of a recording
     # With fewer images than processes, some have none.
     losses = torch.stack(losses) if losses else torch.zeros(0, device=fabric.device)
     weights = torch.stack(pixels).float() if pixels else losses

@@ -1,13 +1,21 @@
 import copy
+import gc
+import math
+import random
 import warnings
+import weakref
+from contextlib import contextmanager, nullcontext
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 from torch._subclasses.fake_tensor import DataDependentOutputException, DynamicOutputShapeException, FakeTensorMode
+from torch.torch_version import TorchVersion
 
 from cs_utils.data.loaders import loaders
+from cs_utils.exceptions import CourseError, Diverged
 from cs_utils.experiments.recipes import LOSSES as LOSSES_OF_ARMS
 from cs_utils.losses.broken import dice_without_two
 from cs_utils.losses.right import LOSSES, cross_entropy, lovasz_loss
@@ -39,7 +47,7 @@ class Recorder:
 
     def watch(self, work, image, target):
         self.watched += 1
-        return work(image, target), bool(self.waits) and self.waits.pop(0)
+        return work(image, target), not (self.waits and self.waits.pop(0))
 
     def capture(self, work):
         recorded, outputs = [dict(group) for group in self.groups], []
@@ -157,7 +165,10 @@ def test_what_is_not_as_it_was_recorded_is_done_as_usual(monkeypatch, other):
     assert seen[-1][1] is target
 
 
-def test_where_a_recording_fails_the_training_goes_on_without_and_says_so_once(monkeypatch):
+@pytest.mark.parametrize("version", ["2.11.0", "2.15.0"])
+def test_where_a_recording_fails_the_training_goes_on_without_and_says_so_once(monkeypatch, version):
+    """Too little memory breaks nothing in any PyTorch."""
+    monkeypatch.setattr(torch, "__version__", TorchVersion(version))
     optimizer = OPTIMIZERS["AdamW"]([nn.Parameter(torch.zeros(1))])
     before = [dict(group) for group in optimizer.param_groups]
     recorder = Recorder(monkeypatch)
@@ -168,12 +179,75 @@ def test_where_a_recording_fails_the_training_goes_on_without_and_says_so_once(m
     monkeypatch.setattr(replay, "capture", fail)
     work = Replay(mean_of, optimizer.param_groups, CPU)
     batches = make_batches((2, 2, 2, 2))
-    with pytest.warns(UserWarning, match=r"cannot be recorded .*\(too large\)$") as said:
+    with pytest.warns(UserWarning, match=r"cannot be recorded .*\(too large\), so it is slower$") as said:
         found = [work(*batch)[0] for batch in batches]
     torch.testing.assert_close(found, [mean_of(*batch)[0] for batch in batches])
     assert len(said) == 1
     assert recorder.watched == 1
     assert [dict(group) for group in optimizer.param_groups] == before
+
+
+def spoil(work):
+    try:
+        raise RuntimeError("the loss asked for a number\nof the GPU")
+    finally:
+        raise RuntimeError("operation failed due to a previous error")
+
+
+def test_what_has_spoiled_a_recording_is_said_and_not_how_it_ended(monkeypatch):
+    Recorder(monkeypatch)
+    monkeypatch.setattr(replay, "capture", spoil)
+    work, batch = Replay(mean_of, [], CPU), make_batches((2,))[0]
+    work(*batch)
+    monkeypatch.setattr(torch, "__version__", TorchVersion("2.15.0"))
+    with pytest.warns(UserWarning, match=r"\(the loss asked for a number\), so it is slower"):
+        torch.testing.assert_close(work(*batch), mean_of(*batch))
+
+
+def test_a_pytorch_that_a_failed_recording_breaks_does_not_go_on(monkeypatch):
+    """PyTorch 2.11 takes the recording for not over, and refuses random numbers and to give back memory."""
+    optimizer = OPTIMIZERS["AdamW"]([nn.Parameter(torch.zeros(1))])
+    before = [dict(group) for group in optimizer.param_groups]
+    Recorder(monkeypatch)
+    monkeypatch.setattr(replay, "capture", spoil)
+    monkeypatch.setattr(torch, "__version__", TorchVersion("2.11.0"))
+    work, batch = Replay(mean_of, optimizer.param_groups, CPU), make_batches((2,))[0]
+    work(*batch)
+    with pytest.raises(CourseError, match=r"\(the loss asked for a number\): train with --no-replay"):
+        work(*batch)
+    assert [dict(group) for group in optimizer.param_groups] == before
+
+
+def test_a_batch_that_finds_no_room_beside_a_recording_gets_its_memory(monkeypatch):
+    recorder = Recorder(monkeypatch)
+    held, full = [], []
+
+    def as_usual(work, *batch):
+        full.append(bool(held) and held[0].replay is not None)
+        if full[-1]:
+            raise torch.OutOfMemoryError
+        return work(*batch)
+
+    monkeypatch.setattr(replay, "on_side_stream", as_usual)
+    held.append(Replay(mean_of, [], CPU))
+    batches = make_batches((2, 2, 2, 1, 2))
+    torch.testing.assert_close([held[0](*batch)[0] for batch in batches], [mean_of(*batch)[0] for batch in batches])
+    assert recorder.replayed == 2
+    assert full == [True, False, False]  # the small batch twice, and the last one
+
+
+def test_a_batch_that_is_too_large_by_itself_is_an_error(monkeypatch):
+    Recorder(monkeypatch, waits=(True,) * TRIES)
+
+    def as_usual(work, *batch):
+        raise torch.OutOfMemoryError
+
+    monkeypatch.setattr(replay, "on_side_stream", as_usual)
+    work, batch = Replay(mean_of, [], CPU), make_batches((2,))[0]
+    for _ in range(TRIES):
+        work(*batch)
+    with pytest.raises(torch.OutOfMemoryError):
+        work(*batch)
 
 
 def test_it_is_for_one_process_on_an_nvidia_gpu_with_an_optimizer_that_reads_its_rate_there(monkeypatch):
@@ -235,27 +309,38 @@ class Streams:
         return warnings.catch_warnings()  # any context will do
 
 
-@pytest.mark.parametrize("waits", [True, False])
-def test_whether_work_waited_is_read_off_pytorchs_warnings_and_others_are_passed_on(monkeypatch, waits):
+SPOILS = {
+    "waits": lambda: warnings.warn("called a synchronizing CUDA operation", stacklevel=2),
+    "another stream": lambda: warnings.warn("The AccumulateGrad node's stream does not match the stream", stacklevel=2),
+    "draws": random.random,
+    "draws by torch": lambda: torch.rand(1),
+    "draws by numpy": np.random.rand,
+}
+
+
+@pytest.mark.parametrize("spoils", [None, *SPOILS])
+def test_whether_work_can_be_recorded_is_seen_and_other_warnings_are_passed_on(monkeypatch, spoils):
     streams = Streams(monkeypatch)
     monkeypatch.setattr(replay, "_passed_on", set())
 
     def work(image, target):
         assert streams.mode == 1
+        assert torch.is_warn_always_enabled()
         streams.log.append("work")
-        if waits:
-            warnings.warn("called a synchronizing CUDA operation", stacklevel=2)
+        if spoils:
+            SPOILS[spoils]()
         warnings.warn("of another kind", stacklevel=1)
         return mean_of(image, target)
 
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("default")
         for _ in range(2):
-            outputs, waited = replay.watch(work, *make_batches((2,))[0])
+            outputs, recordable = replay.watch(work, *make_batches((2,))[0])
     torch.testing.assert_close(outputs, mean_of(*make_batches((2,))[0]))
-    assert waited == waits
+    assert recordable == (spoils is None)
     assert [str(one.message) for one in said] == ["of another kind"]  # once
     assert streams.mode == 0
+    assert not torch.is_warn_always_enabled()
     assert streams.log == ["side waits for main", "on side", "work", "main waits for side"] * 2
 
 
@@ -264,6 +349,53 @@ def test_an_error_in_the_work_leaves_no_mode_behind(monkeypatch):
     with pytest.raises(ZeroDivisionError):
         replay.watch(lambda image, target: 1 / 0, *make_batches((2,))[0])
     assert streams.mode == 0
+
+
+@pytest.mark.parametrize("fails", [True, False])
+def test_no_garbage_is_collected_while_a_recording_is_made(monkeypatch, fails):
+    """One of it may be an older recording, and to throw it away would spoil this one."""
+
+    @contextmanager
+    def graph(*arguments, **named):
+        yield
+
+    def work():
+        assert not gc.isenabled()
+        if fails:
+            raise RuntimeError
+        return ()
+
+    monkeypatch.setattr(replay, "side_stream", lambda: None)
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", lambda: SimpleNamespace(replay=len))
+    monkeypatch.setattr(torch.cuda, "graph", graph)
+    with pytest.raises(RuntimeError) if fails else nullcontext():
+        assert replay.capture(work) == (len, ())
+    assert gc.isenabled()
+
+
+def test_an_error_in_an_epoch_keeps_no_recording_alive(settings, monkeypatch):
+    """A notebook keeps the last traceback, and with it what the frames hold."""
+    made = []
+
+    class Held:
+        def __init__(self, work, *arguments):
+            self.work = work
+            made.append(weakref.ref(self))
+
+        def __call__(self, *batch):
+            return self.work(*batch)
+
+    monkeypatch.setattr(loop, "replaying", Held)
+    chosen = settings.replace(epochs=1)
+    training = prepare(build(chosen), *loaders(chosen), chosen)
+    with pytest.raises(ZeroDivisionError) as kept:
+        list(epochs(training, lambda: 1 / 0))
+    training.loss = lambda logits, target: cross_entropy(logits, target) * (1.0 if logits.requires_grad else math.nan)
+    with pytest.raises(Diverged) as also_kept:
+        list(epochs(training))
+    assert kept.traceback
+    assert also_kept.traceback
+    assert [one() for one in made] == [None] * 3  # two of the training, one of the validation
 
 
 @pytest.mark.parametrize("name", [*LOSSES, "lovasz", "ce_3_dice"])
