@@ -13,7 +13,7 @@ import tyro
 from tyro.conf import Positional
 
 from cs_utils.exceptions import CourseError
-from cs_utils.settings import PROFILES, Accelerator, Profile, Settings
+from cs_utils.settings import Accelerator, Profile, Settings
 
 COLORED = 20
 """Photos whose colours are measured for ``evaluate --color-of``."""
@@ -59,9 +59,10 @@ def convert(source: Path, data: Path) -> int:
         data: folder to write to, of its own: data/camvid.
     """
     from cs_utils.data.camvid import convert_camvid
+    from cs_utils.data.sources import is_default_folder
 
     folder = Settings(data=data).data
-    if folder in (Settings.of_profile(profile).data for profile in PROFILES):
+    if is_default_folder(folder):
         raise CourseError("CamVid needs a folder of its own: add --data data/camvid")
     counts = convert_camvid(source, folder)
     print(f"{folder}: " + ", ".join(f"{count} {split} frames" for split, count in counts.items()))

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from cs_utils.data.cityscapes import SPLITS, Frame, read_as_stored, write_frame
+from cs_utils.data.cityscapes import SPLITS, Frame, list_begun, read_as_stored, write_frame
 from cs_utils.data.files import decode, image_kind, read_bytes
 from cs_utils.exceptions import CourseError
 from cs_utils.labels import BY_NAME, LABELS
@@ -169,7 +169,8 @@ def convert_camvid(source: Path, root: Path) -> dict[str, int]:
         How many frames each split has.
 
     Raises:
-        CourseError: a folder, an annotation or a photo is missing, unreadable or of the wrong kind, or is there twice.
+        CourseError: a folder, an annotation or a photo is missing, unreadable or of the wrong kind, or is there twice;
+            or ``root`` holds other frames.
     """
     todo: dict[str, list[tuple[Frame, Path, Path]]] = {}
     for split in SPLITS:
@@ -184,6 +185,11 @@ def convert_camvid(source: Path, root: Path) -> dict[str, int]:
     if not any(todo.values()):
         fastai = " (images/ and labels/ are the version of fastai, which has no splits)"
         raise CourseError(f"{source} holds no CamVid: {LAYOUT}{fastai if (source / 'images').is_dir() else ''}")
+    ours = {frame for frames in todo.values() for frame, _, _ in frames}
+    for frame in (frame for split in SPLITS for frame in list_begun(root, split)):
+        # What an earlier call has written may stay; anything else would be mixed with CamVid.
+        if frame not in ours:
+            raise CourseError(f"{root} holds {frame.name}, which is no frame of this CamVid: name another folder")
     for split, frames in todo.items():
         for frame, photo, annotation in tqdm(frames, desc=f"CamVid {split}", unit="photo", disable=None):
             _convert_frame(photo, annotation, frame)
