@@ -2,6 +2,7 @@
 
 import glob
 import math
+import os
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -12,8 +13,8 @@ import numpy as np
 from torch import nn
 from tqdm import tqdm
 
-from cs_utils.data.cityscapes import read_upright, write_png
-from cs_utils.data.files import list_folder
+from cs_utils.data.cityscapes import write_png
+from cs_utils.data.files import decode, is_folder, list_folder, read_bytes
 from cs_utils.evaluation.predict import by_rows, classify, compute_logits, confidence, overlay
 from cs_utils.exceptions import CourseError
 from cs_utils.labels import colorize, train_id_to_id
@@ -48,20 +49,35 @@ def find_photos(names: Iterable[str | Path]) -> list[Path | Outcome]:
     A folder stands for the photos that lie in it, sorted; a pattern is expanded here where the shell does not do it.
     No photo is given twice. A name that stands for no photo yields an `Outcome` that says what to do.
     """
-    found: list[Path | Outcome] = []
+    found: dict[str | Outcome, Path | Outcome] = {}
     for name in map(str, names):
-        path = Path(name)
-        if re.match(r"\w\w+:/", name) and not path.exists():
-            found.append(Outcome(name, problem=f"{name} is an address: save the photo, and name its file"))
-        elif path.is_dir():
-            photos = sorted(file for file in list_folder(path) if file.suffix.lower() in PHOTO_ENDINGS)
-            found += photos or [Outcome(name, problem=f"no photos lie in {name}: name a folder of JPEG or PNG files")]
-        elif not path.exists() and glob.has_magic(name):
-            matches = sorted(match for match in map(Path, glob.iglob(name, recursive=True)) if match.is_file())  # noqa: PTH207
-            found += matches or [Outcome(name, problem=f"no file is named like {name}: check the path")]
-        else:
-            found.append(path)
-    return list(dict.fromkeys(found))
+        try:
+            for photo in _photos_of(name):
+                found.setdefault(os.path.realpath(photo), photo)
+        except CourseError as error:
+            problem = Outcome(name, problem=str(error))
+            found.setdefault(problem, problem)
+    return list(found.values())
+
+
+def _photos_of(name: str) -> list[Path]:
+    path = Path(name)
+    if is_folder(path):
+        photos = sorted(file for file in list_folder(path) if file.suffix.lower() in PHOTO_ENDINGS)
+        nothing = f"no photos lie in {name}: name a folder of JPEG or PNG files"
+    elif path.exists():
+        return [path]
+    elif re.match(r"\w\w+:/", name):
+        raise CourseError(f"{name} is an address: save the photo, and name its file")
+    elif glob.has_magic(name):
+        # Not Path.is_dir, which fails where it may not look.
+        photos = sorted(Path(match) for match in glob.iglob(name, recursive=True) if not os.path.isdir(match))  # noqa: PTH112, PTH207
+        nothing = f"no file is named like {name}: check the path"
+    else:
+        raise CourseError(f"{name} is missing: check the path")
+    if not photos:
+        raise CourseError(nothing)
+    return photos
 
 
 def read_any_photo(path: Path) -> np.ndarray:
@@ -70,15 +86,11 @@ def read_any_photo(path: Path) -> np.ndarray:
     Raises:
         CourseError: the file is missing, no photo, or broken; the message says what to do.
     """
-    if not path.exists():
-        raise CourseError(f"{path} is missing: check the path")
-    if path.is_file():
-        with path.open("rb") as file:
-            start = file.read(64)
-        for pattern, what, advice in STARTS:
-            if re.match(pattern, start, re.DOTALL):
-                raise CourseError(f"{path} is {what}, which is not read here: {advice}")
-    return read_upright(path)
+    data = read_bytes(path)
+    for pattern, what, advice in STARTS:
+        if re.match(pattern, data[:64].tobytes(), re.DOTALL):
+            raise CourseError(f"{path} is {what}, which is not read here: {advice}")
+    return decode(path, data, cv2.IMREAD_COLOR_RGB)
 
 
 def keep_shape(shape: tuple[int, ...], size: tuple[int, int]) -> tuple[int, int]:

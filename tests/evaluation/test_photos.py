@@ -95,6 +95,7 @@ def test_folders_and_patterns_stand_for_their_photos_in_order_and_once(photos, m
     assert find_photos(["mine/*.png", "mine"]) == [b, a]
     assert find_photos(["mine/**/*.png"]) == [b, c]
     assert find_photos(["mine/b.png", "mine/deep"]) == [b, c]
+    assert find_photos(["mine/b.png", photos / "b.png", "mine"]) == [b, a]
     # A name that holds the signs of a pattern is that file.
     odd = photos / "d[1].png"
     odd.write_bytes(b.read_bytes())
@@ -108,14 +109,16 @@ def test_folders_and_patterns_stand_for_their_photos_in_order_and_once(photos, m
         ("mine/nothing*.jpg", "no file"),
         ("mine/missing.jpg", "missing"),
         ("hollow", "no photos"),
+        ("n" * 300, "File name too long"),
     ],
 )
 def test_a_name_that_is_no_photo_says_what_to_do(photos, name, word, monkeypatch, tmp_path):
     monkeypatch.chdir(photos.parent)
     (tmp_path / "hollow").mkdir()
-    (outcome,) = predict_all([name], tmp_path / "out")
+    outcome, other = predict_all([name, "mine/b.png"], tmp_path / "out")
     assert word in outcome.problem
     assert name in outcome.problem
+    assert other.overlay.exists()
 
 
 @pytest.mark.parametrize("name", STARTS)
