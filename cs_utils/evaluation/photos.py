@@ -120,10 +120,16 @@ def predict_files(
         out: folder to write to; the files are named after the photos.
         with_confidence: also write a heat map of how sure the network is of its class, dark for 0 and bright for 1.
     """
+    found = find_photos(names)
+    photos = {os.path.realpath(photo): photo for photo in found if isinstance(photo, Path)}
     done: dict[str, Path] = {}
-    for photo in tqdm(find_photos(names), desc="predict", disable=None, leave=False):
+    for photo in tqdm(found, desc="predict", disable=None, leave=False):
         if isinstance(photo, Outcome):
             yield photo
+            continue
+        places = map(os.path.realpath, _outputs(photo, out, with_confidence).values())
+        if lost := [photos[place] for place in places if place in photos]:
+            yield Outcome(str(photo), problem=f"{photo} would overwrite the photo {lost[0]}: give another --out")
             continue
         if (first := done.setdefault(photo.stem, photo)) != photo:
             problem = f"{photo} has the name of {first}, whose files it would overwrite: predict it into another --out"
@@ -137,6 +143,12 @@ def predict_files(
             yield Outcome(str(photo), problem=f"{photo} is too large for this machine's memory: save it smaller")
 
 
+def _outputs(photo: Path, out: Path, with_confidence: bool) -> dict[str, Path]:
+    """The files to write for a photo, by what they show."""
+    kinds = ("overlay", "labelIds", "color", *(["confidence"] if with_confidence else []))
+    return {kind: out / f"{photo.stem}_{kind}.png" for kind in kinds}
+
+
 def predict_file(
     model: nn.Module, photo: Path, size: tuple[int, int], out: Path, with_confidence: bool = False
 ) -> Path:
@@ -145,16 +157,17 @@ def predict_file(
     Raises:
         CourseError: the photo is missing or cannot be read.
     """
+    files = _outputs(photo, out, with_confidence)
     image = read_any_photo(photo)
     logits = compute_logits(model, image, keep_shape(image.shape, size))
     mask = classify(logits, image.shape[:2])
     laid_over = overlay(image, mask)
     del image  # of a large photo each copy counts
-    write_png(out / f"{photo.stem}_overlay.png", laid_over)
+    write_png(files["overlay"], laid_over)
     del laid_over
-    write_png(out / f"{photo.stem}_labelIds.png", by_rows(train_id_to_id, mask))
-    write_png(out / f"{photo.stem}_color.png", by_rows(colorize, mask))
+    write_png(files["labelIds"], by_rows(train_id_to_id, mask))
+    write_png(files["color"], by_rows(colorize, mask))
     if with_confidence:
         heat = cv2.applyColorMap(confidence(logits, mask.shape), cv2.COLORMAP_VIRIDIS)
-        write_png(out / f"{photo.stem}_confidence.png", cv2.cvtColor(heat, cv2.COLOR_BGR2RGB))
-    return out / f"{photo.stem}_overlay.png"
+        write_png(files["confidence"], cv2.cvtColor(heat, cv2.COLOR_BGR2RGB))
+    return files["overlay"]

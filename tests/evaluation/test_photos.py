@@ -151,6 +151,19 @@ def test_two_photos_of_one_name_are_not_written_over_each_other(photos, tmp_path
     assert third.overlay.exists()
 
 
+def test_no_photo_is_written_over_by_what_is_predicted(photos, tmp_path, monkeypatch):
+    (photos / "b_color.png").write_bytes(before := (photos / "A.PNG").read_bytes())
+    monkeypatch.chdir(tmp_path)
+    outcomes = predict_all([photos], Path("mine"))
+    assert [outcome.problem for outcome in outcomes] == [
+        None,
+        f"{photos / 'b.png'} would overwrite the photo {photos / 'b_color.png'}: give another --out",
+        None,
+    ]
+    assert (photos / "b_color.png").read_bytes() == before
+    assert all(outcome.overlay for outcome in predict_all([photos / "b.png"], tmp_path / "out"))
+
+
 def test_the_command_does_the_others_and_ends_with_one(photos, settings, capsys, tmp_path):
     run = tmp_path / "run"
     save_weights(build(settings), run / BEST, settings)
