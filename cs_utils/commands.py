@@ -173,7 +173,7 @@ def evaluate(
     from cs_utils.evaluation.official import compare, load_evaluator
     from cs_utils.evaluation.predict import Evaluation, evaluate
     from cs_utils.experiments.scores import record_scores
-    from cs_utils.models.zoo import COURSE_WEIGHTS, load_weights
+    from cs_utils.models.zoo import BEST, COURSE_WEIGHTS, load_weights
 
     if official:
         # Found missing now, and not when all has been predicted.
@@ -194,11 +194,14 @@ def evaluate(
     size = settings.image_size if size is None else Settings(image_size=size).image_size
     if record and len(frames) < 2:
         raise CourseError("one image has no interval: --record needs two images or more")
+    run = path if path.is_dir() else path.parent if path.name == BEST else None
+    # The whole name of a run, which may hold a dot: lr-0.01.
+    name = name or (run.absolute().name if run else path.stem)
 
     def keep(evaluation: Evaluation) -> None:
         print(evaluation, flush=True)
         if record:
-            found = record_scores(record, name or path.stem, f"{settings.data.name} {split}{seen}", evaluation.counts)
+            found = record_scores(record, name, f"{settings.data.name} {split}{seen}", evaluation.counts)
             print(f"{record}: mean {found.mean:.3f}, 95 % interval {found.low:.3f} to {found.high:.3f}")
 
     if not official:
