@@ -22,7 +22,7 @@ import pandas as pd
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Subset
 from tqdm import tqdm
 
 from cs_utils.exceptions import CourseError
@@ -162,8 +162,11 @@ def run_epoch(training: Training, before_step: Callable[[], None] = lambda: None
     # What is random in an epoch depends on the seed and its number alone, so that a resumed run repeats it.
     torch.manual_seed(settings.seed + epoch)
     for loader in (training.train, training.val):
-        if hasattr(loader.dataset, "set_epoch"):
-            loader.dataset.set_epoch(epoch)
+        data = loader.dataset
+        while isinstance(data, Subset):  # it would keep the epoch from the data set that it is a part of
+            data = data.dataset
+        if hasattr(data, "set_epoch"):
+            data.set_epoch(epoch)
     rates = []
 
     def before(step: int) -> None:

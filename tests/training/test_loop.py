@@ -389,6 +389,13 @@ def test_any_loader_of_images_and_targets_will_do(settings):
     pd.testing.assert_frame_equal(whole.drop(columns=TIMES), resumed.drop(columns=TIMES))
 
 
+def test_a_part_of_a_part_of_a_data_set_has_its_own_augmentation_in_every_epoch(settings):
+    train, val = loaders(settings)
+    part = DataLoader(Subset(Subset(train.dataset, range(4)), range(2)), batch_size=2)
+    rows = epochs(prepare(build(settings), part, val, settings))
+    assert [(row["epoch"], train.dataset.epoch) for row in rows] == [(1, 1), (2, 2)]
+
+
 def test_a_loader_without_a_length_is_refused(settings):
     class Endless(IterableDataset):
         def __iter__(self):
