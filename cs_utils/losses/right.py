@@ -201,6 +201,8 @@ def median_frequency_weights(counts: Tensor) -> Tensor:
     """
     there = counts > 0
     frequency = counts.sum(dim=0) / (there * counts.sum(dim=1, keepdim=True)).sum(dim=0).clamp_min(1)  # (C,)
+    if not there.any():
+        return frequency  # zeros: there is no median of nothing
     median = frequency[frequency > 0].quantile(0.5)
     return torch.where(frequency > 0, median / frequency, 0.0)
 

@@ -474,11 +474,12 @@ def test_a_training_batch_that_is_all_void_does_not_count_as_a_perfect_one(setti
     assert history["train_loss"][0] == pytest.approx(without["train_loss"][0], rel=1e-5)
 
 
-def test_training_images_without_a_class_are_refused(settings):
+@pytest.mark.parametrize("weights", ["none", "median_frequency"])
+def test_training_images_without_a_class_are_refused(settings, weights):
     for frame in loaders(settings)[0].dataset.frames:
         write_png(frame.label_ids, np.zeros((32, 64), np.uint8))
     with pytest.raises(CourseError, match="no pixel of the training images has a class"):
-        train_once(settings)
+        train_once(settings.replace(class_weights=weights))
 
 
 def test_class_weights_know_void_where_it_is_a_class(settings):
