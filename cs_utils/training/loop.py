@@ -31,7 +31,15 @@ from cs_utils.metrics.confusion import confusion_matrix, mean_dice, mean_iou
 from cs_utils.models.modes import evaluating, keeping_memory
 from cs_utils.models.zoo import BEST, fill
 from cs_utils.settings import Settings
-from cs_utils.training.callbacks import Callback, EarlyStopping, TensorBoard, keep_best, print_row, write_history
+from cs_utils.training.callbacks import (
+    Callback,
+    EarlyStopping,
+    TensorBoard,
+    call_all,
+    keep_best,
+    print_row,
+    write_history,
+)
 from cs_utils.training.checkpoints import claimed, identify, load_checkpoint, open_run, read_best, save_checkpoint
 from cs_utils.training.devices import on_main, share_of_pixels
 from cs_utils.training.interrupts import explaining_errors, halting_between_steps, refuse_nan
@@ -268,7 +276,7 @@ def fit(
         after_epoch = (*write_down, print_row, is_over)
         # A run that goes on may have been over.
         for _ in () if is_over(training) else epochs(training, halt):
-            if on_main(fabric, folder, lambda: True in [callback(training) for callback in after_epoch]):
+            if on_main(fabric, folder, lambda: call_all(after_epoch, training)):
                 break
         fill(model, read_best(folder), folder / BEST)
         halt()

@@ -1,5 +1,6 @@
 import json
 import math
+import re
 import sys
 
 import numpy as np
@@ -440,6 +441,19 @@ def test_a_callback_sees_each_epoch_and_can_end_the_training(settings):
     assert seen == [(1, True), (2, True)]
     # The epoch that it ended after is whole.
     assert len(run.history) == len(torch.load(run.folder / LAST, weights_only=True)["history"]) == 2
+
+
+@pytest.mark.parametrize(("answer", "length"), [(np.True_, 1), (1, 2)])
+def test_only_true_ends_the_training_and_all_are_called(settings, answer, length):
+    called = []
+    run, _ = train_once(settings, callbacks=[lambda training: answer, called.append])
+    assert len(run.history) == len(called) == length
+
+
+def test_the_file_that_a_callback_cannot_open_is_named(settings, tmp_path):
+    notes = tmp_path / "nowhere" / "notes.txt"
+    with pytest.raises(CourseError, match=f"^{re.escape(str(notes))} cannot be written to .No such file"):
+        train_once(settings, callbacks=[lambda training: notes.write_text("x")])
 
 
 def test_a_learning_rate_of_zero_is_a_run_like_any_other(settings):
