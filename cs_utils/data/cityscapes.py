@@ -193,9 +193,13 @@ def read_instances(path: Path) -> np.ndarray:
     """Read an instance image: (H, W) uint16, label id * 1000 + number, or the plain label id.
 
     Raises:
-        CourseError: the file is missing, truncated, not an image, or not a PNG of 16 bits with a single channel.
+        CourseError: the file is missing, truncated, not an image, or not a PNG of 16 bits with a single channel; or it
+            holds a number of no label.
     """
-    return _read_labels(path, "16-bit grey PNG", "restore it")
+    instances = _read_labels(path, "16-bit grey PNG", "restore it")
+    if instances.max() // 1000 > MAX_ID:
+        raise CourseError(f"{path} holds {instances.max()}, but label ids end at {MAX_ID}: restore it")
+    return instances
 
 
 def read_color(path: Path) -> np.ndarray:

@@ -20,6 +20,7 @@ from tqdm import tqdm
 from cs_utils.data.cityscapes import Frame, pair, read_as_stored, read_instances, read_mask, read_polygons
 from cs_utils.data.files import stamp
 from cs_utils.data.transforms import LUMA
+from cs_utils.exceptions import CourseError
 from cs_utils.labels import BY_ID, BY_NAME, CLASS_NAMES, CLASSES, LABELS, NUM_CLASSES, REAL_PIXELS, VOID
 
 NAMES = (*CLASS_NAMES, "void")
@@ -110,6 +111,8 @@ def _measure(frame: Frame) -> _Part:
     mask = pair(frame, image, ids)
     # Label ids are instance ids in which nothing is told apart.
     instances = read_instances(frame.instance_ids) if frame.instance_ids.exists() else ids
+    if instances.shape != ids.shape:
+        raise CourseError(f"{frame.instance_ids} has another size than {frame.label_ids.name}: restore both")
     polygons = read_polygons(frame.polygons) if frame.polygons.exists() else {"objects": []}
     labels = np.bincount(ids.ravel(), minlength=256)
 

@@ -18,6 +18,7 @@ from cs_utils.data.statistics import (
     presence,
     real_shares,
 )
+from cs_utils.exceptions import CourseError
 
 
 @pytest.fixture
@@ -158,6 +159,19 @@ def test_partial_downloads_can_be_counted(frames):
     assert partial.pixels.equals(whole.pixels)
     assert partial.void.equals(whole.void)
     assert partial.objects.empty
+
+
+@pytest.mark.parametrize(
+    ("instances", "message"),
+    [
+        (np.full((32, 64), 50000, np.uint16), "instanceIds.png holds 50000, but label ids end at 33"),
+        (np.full((32, 60), 26000, np.uint16), "instanceIds.png has another size than .*labelIds.png"),
+    ],
+)
+def test_an_instance_image_that_does_not_go_with_its_labels_is_named(frames, instances, message):
+    write_png(frames[2].instance_ids, instances)
+    with pytest.raises(CourseError, match=f"{frames[2].name}_gtFine_{message}"):
+        gather(frames)
 
 
 def test_nothing_cannot_be_counted():
