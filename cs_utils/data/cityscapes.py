@@ -214,6 +214,8 @@ def read_color(path: Path) -> np.ndarray:
 def read_polygons(path: Path) -> dict[str, Any]:
     """Read a polygon file: ``imgHeight``, ``imgWidth``, and ``objects``, each with a ``label`` and a ``polygon``.
 
+    Objects that were taken back, which a few real files hold, are left out.
+
     Raises:
         CourseError: the file is missing or not of this form.
     """
@@ -225,7 +227,7 @@ def read_polygons(path: Path) -> dict[str, Any]:
         whole = False
     if not whole:
         raise CourseError(f"{path} is not a polygon file: restore it")
-    return content
+    return content | {"objects": [item for item in content["objects"] if not item.get("deleted")]}
 
 
 def _is_outlined(item: dict[str, Any]) -> bool:

@@ -157,8 +157,8 @@ def object_table(instances: np.ndarray, content: dict[str, Any]) -> pd.DataFrame
     numbers: dict[str, int] = {}
     for item in content["objects"]:
         name = item["label"]
-        # Groups, "cargroup", are in the table under no name. A few real files hold objects that were taken back.
-        if name in BY_NAME and BY_NAME[name].has_instances and not item.get("deleted"):
+        # Groups, "cargroup", are in the table under no name.
+        if name in BY_NAME and BY_NAME[name].has_instances:
             number = numbers.get(name, 0)
             numbers[name] = number + 1
             outlines[BY_NAME[name].id * 1000 + number] = _polygon_pixels(item["polygon"], instances.shape)

@@ -77,7 +77,6 @@ def test_objects_are_listed_with_what_is_seen_of_them():
         "objects": [
             {"label": "road", "polygon": [[0, 0], [7, 0], [7, 5], [0, 5]]},
             {"label": "car", "polygon": square},
-            {"label": "car", "polygon": square, "deleted": 1},
             {"label": "person", "polygon": [[3, 0], [4, 0], [4, 4], [3, 4]]},
             {"label": "cargroup", "polygon": [[0, 5], [1, 5]]},
             # Wholly hidden, and partly outside the picture.
