@@ -84,7 +84,9 @@ def mask_polygons(ids: np.ndarray) -> tuple[SceneObject, ...]:
     for label in LABELS:
         if label.id < 0 or not (region := ids == label.id).any():
             continue
-        outlines, _ = cv2.findContours(region.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+        # Holes are found too, and left out, because an island in one may be of the same class again.
+        outlines, tree = cv2.findContours(region.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
+        outlines = [outline for outline, (*_, parent) in zip(outlines, tree[0], strict=True) if parent < 0]
         name = label.name + ("group" if label.has_instances else "")
         found += [(cv2.contourArea(outline), SceneObject(name, outline[:, 0])) for outline in outlines]
     return tuple(item for _, item in sorted(found, key=lambda pair: -pair[0]))

@@ -56,6 +56,15 @@ def test_outlines_of_a_mask_draw_the_mask_again():
     assert (draw_label_ids(objects, 120, 160) == ids).mean() > 0.98
 
 
+def test_an_island_in_a_hole_of_its_own_class_is_outlined_too():
+    ids = np.full((9, 9), 11, np.uint8)
+    ids[1:8, 1:8] = 21
+    ids[3:6, 3:6] = 11
+    objects = mask_polygons(ids)
+    assert [item.label for item in objects] == ["building", "vegetation", "building"]
+    assert np.array_equal(draw_label_ids(objects, 9, 9), ids)
+
+
 @pytest.mark.parametrize(
     ("fault", "message"),
     [
