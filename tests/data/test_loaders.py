@@ -67,6 +67,13 @@ def test_every_epoch_has_its_own_order_and_augmentation(settings):
     assert same(epochs[0][1], epochs[1][1])  # validation never changes
 
 
+def test_items_are_counted_from_the_end_too(settings):
+    dataset = loaders(settings)[0].dataset
+    assert same([dataset[-1]], [dataset[5]])
+    with pytest.raises(IndexError):
+        dataset[6]
+
+
 def test_the_seed_changes_the_order(settings):
     assert list(loaders(settings)[0].sampler) != list(loaders(settings.replace(seed=1))[0].sampler)
 
