@@ -93,7 +93,7 @@ def manage_cache(cache: Path, clear: bool = False) -> int:
 
     Args:
         cache: its folder.
-        clear: delete what is kept; training makes again what it needs.
+        clear: delete what is kept, whenever nothing trains; the next training makes again what it needs.
     """
     from cs_utils.data.cache import clear_cache, measure_cache
 

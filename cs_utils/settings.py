@@ -79,7 +79,7 @@ class Settings:
     """The same for validation."""
 
     cache: Folder = HOME / "data" / "cache"
-    """Folder that keeps images at the network's size, so that each file is decoded once; may be deleted at any time."""
+    """Folder that keeps images at the network's size, decoded once; may be deleted whenever nothing trains."""
 
     image_size: Annotated[tuple[InputEdge, InputEdge], AsTuple] = (128, 256)
     """Height and width, in this order, that the network sees, in pixels."""
