@@ -153,6 +153,8 @@ def _encoding_problem(frame: Frame) -> str | None:
 def read_upright(path: Path) -> np.ndarray:
     """Read a photo as a person sees it: (H, W, 3) uint8 RGB, turned upright as its EXIF data says.
 
+    OpenCV turns no AVIF: that comes as it is stored.
+
     Raises:
         CourseError: the file is missing, truncated or not an image.
     """
@@ -161,6 +163,8 @@ def read_upright(path: Path) -> np.ndarray:
 
 def read_as_stored(path: Path) -> np.ndarray:
     """Read a photo that has labels: (H, W, 3) uint8 RGB, not turned, because they were drawn on the pixels as stored.
+
+    Only a TIFF that says how to turn it does OpenCV turn all the same.
 
     Raises:
         CourseError: the file is missing, truncated, not an image, or grey.
