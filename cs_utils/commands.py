@@ -246,6 +246,8 @@ def predict(
         raise CourseError("name photos or --submission, not both: a submission takes all photos of --data")
     if not photos and not submission:
         raise CourseError("name at least one photo or folder: predict PHOTO…; or --submission FILE.zip")
+    if photos and split != "test":
+        raise CourseError("--split goes with --submission: photos that you name are of no split, leave it out")
     from cs_utils.evaluation.official import write_submission
     from cs_utils.evaluation.photos import predict_files
     from cs_utils.models.zoo import PHOTO_WEIGHTS, load_weights

@@ -227,6 +227,7 @@ def test_check_tells_a_whole_folder_from_a_broken_one(flags, settings, capsys):
         (["data", "camvid", "--source", "x", "--data", str(HOME / "data" / "minicity")], "a folder of its own"),
         (["nonsense"], "command 'nonsense' is unknown: give one of data, train"),
         (["predict", "--weights", "x"], "name at least one photo"),
+        (["predict", "a.png", "--split", "val"], "--split goes with --submission"),
         (["predict", "a.png", "--weights", "nowhere.safetensors"], "weights file nowhere.safetensors is missing"),
         (["figure", "mona-lisa"], "figure 'mona-lisa' is unknown: give one of"),
         (
