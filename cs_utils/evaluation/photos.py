@@ -18,11 +18,12 @@ from cs_utils.data.files import decode, is_folder, list_folder, read_bytes
 from cs_utils.evaluation.predict import by_rows, classify, compute_logits, confidence, overlay
 from cs_utils.exceptions import CourseError
 from cs_utils.labels import colorize, train_id_to_id
+from cs_utils.models.unet import LEVELS
 
 PHOTO_ENDINGS = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif", ".jp2", ".heic", ".heif"}
 """What a photo in a folder is known by; a file that is named itself may have any name."""
-STEP = 16
-"""The sides of what the network sees are multiples of this: the U-Net halves them four times."""
+STEP = 2**LEVELS
+"""The sides of what the network sees are multiples of this, because the U-Net halves them `LEVELS` times."""
 STARTS = (
     (rb"....ftyp(hei|hev|mif1(?!.{0,24}avif))", "HEIC", "save it as JPEG or PNG"),
     (rb"....ftyp(?!avi|mif1)|RIFF....AVI|\x1aE\xdf\xa3", "a video", "save pictures of it as JPEG or PNG"),
