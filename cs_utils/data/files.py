@@ -59,7 +59,7 @@ def is_folder(path: Path) -> bool:
     """
     try:
         return stat.S_ISDIR(path.stat().st_mode)
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: a null character is in no name
         return False
     except OSError as error:
         raise CourseError(_unreadable(path, error)) from None

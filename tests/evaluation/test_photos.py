@@ -110,6 +110,7 @@ def test_folders_and_patterns_stand_for_their_photos_in_order_and_once(photos, m
         ("mine/missing.jpg", "missing"),
         ("hollow", "no photos"),
         ("n" * 300, "File name too long"),
+        ("a\0.jpg", "missing"),
     ],
 )
 def test_a_name_that_is_no_photo_says_what_to_do(photos, name, word, monkeypatch, tmp_path):
