@@ -13,7 +13,7 @@ import tyro
 from tyro.conf import Positional
 
 from cs_utils.exceptions import CourseError
-from cs_utils.settings import PROFILES, Accelerator, Profile, Settings
+from cs_utils.settings import Accelerator, Profile, Settings
 
 COLORED = 20
 """Photos whose colours are measured for ``evaluate --color-of``."""
@@ -59,9 +59,10 @@ def convert(source: Path, data: Path) -> int:
         data: folder to write to, of its own: data/camvid.
     """
     from cs_utils.data.camvid import convert_camvid
+    from cs_utils.data.sources import is_default_folder
 
     folder = Settings(data=data).data
-    if folder in (Settings.of_profile(profile).data for profile in PROFILES):
+    if is_default_folder(folder):
         raise CourseError("CamVid needs a folder of its own: add --data data/camvid")
     counts = convert_camvid(source, folder)
     print(f"{folder}: " + ", ".join(f"{count} {split} frames" for split, count in counts.items()))
@@ -92,7 +93,7 @@ def manage_cache(cache: Path, clear: bool = False) -> int:
 
     Args:
         cache: its folder.
-        clear: delete what is kept; training makes again what it needs.
+        clear: delete what is kept, whenever nothing trains; the next training makes again what it needs.
     """
     from cs_utils.data.cache import clear_cache, measure_cache
 
@@ -172,7 +173,7 @@ def evaluate(
     from cs_utils.evaluation.official import compare, load_evaluator
     from cs_utils.evaluation.predict import Evaluation, evaluate
     from cs_utils.experiments.scores import record_scores
-    from cs_utils.models.zoo import COURSE_WEIGHTS, load_weights
+    from cs_utils.models.zoo import BEST, COURSE_WEIGHTS, load_weights
 
     if official:
         # Found missing now, and not when all has been predicted.
@@ -193,11 +194,14 @@ def evaluate(
     size = settings.image_size if size is None else Settings(image_size=size).image_size
     if record and len(frames) < 2:
         raise CourseError("one image has no interval: --record needs two images or more")
+    run = path if path.is_dir() else path.parent if path.name == BEST else None
+    # The whole name of a run, which may hold a dot: lr-0.01.
+    name = name or (run.absolute().name if run else path.stem)
 
     def keep(evaluation: Evaluation) -> None:
         print(evaluation, flush=True)
         if record:
-            found = record_scores(record, name or path.stem, f"{settings.data.name} {split}{seen}", evaluation.counts)
+            found = record_scores(record, name, f"{settings.data.name} {split}{seen}", evaluation.counts)
             print(f"{record}: mean {found.mean:.3f}, 95 % interval {found.low:.3f} to {found.high:.3f}")
 
     if not official:
@@ -242,6 +246,8 @@ def predict(
         raise CourseError("name photos or --submission, not both: a submission takes all photos of --data")
     if not photos and not submission:
         raise CourseError("name at least one photo or folder: predict PHOTO…; or --submission FILE.zip")
+    if photos and split != "test":
+        raise CourseError("--split goes with --submission: photos that you name are of no split, leave it out")
     from cs_utils.evaluation.official import write_submission
     from cs_utils.evaluation.photos import predict_files
     from cs_utils.models.zoo import PHOTO_WEIGHTS, load_weights

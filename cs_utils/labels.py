@@ -152,7 +152,8 @@ def find_label(name: str) -> Label | None:
 def instance_to_id(instances: ArrayLike) -> np.ndarray:
     """Map instance ids to label ids: id * 1000 + number becomes id, a plain id stays; any shape, same dtype."""
     instances = np.asarray(instances)
-    return np.where(instances < 1000, instances, instances // 1000)
+    thousand = np.uint16(1000)  # uint8, which holds plain ids only, would not take the plain number
+    return np.where(instances < thousand, instances, instances // thousand).astype(instances.dtype)
 
 
 def _indices(values: ArrayLike, what: str, highest: int, also: int | None = None) -> np.ndarray:

@@ -79,7 +79,7 @@ class Settings:
     """The same for validation."""
 
     cache: Folder = HOME / "data" / "cache"
-    """Folder that keeps images at the network's size, so that each file is decoded once; may be deleted at any time."""
+    """Folder that keeps images at the network's size, decoded once; may be deleted whenever nothing trains."""
 
     image_size: Annotated[tuple[InputEdge, InputEdge], AsTuple] = (128, 256)
     """Height and width, in this order, that the network sees, in pixels."""
@@ -328,6 +328,8 @@ def _explain(error: dict[str, Any], given: dict[str, Any]) -> CourseError:
     kind, name = error["type"], error["loc"][0]
     if kind == "unexpected_keyword_argument":
         return unknown("setting", name, [field.name for field in dataclasses.fields(Settings)])
+    if kind == "unexpected_positional_argument":
+        return CourseError("settings are given by name: Settings(epochs=3), or Settings.of_profile('tiny')")
     if kind == "literal_error":
         problem, remedy = "is unknown", f"one of {', '.join(_schema(name)['enum'])}"
     elif kind in ("greater_than_equal", "less_than_equal", "finite_number"):

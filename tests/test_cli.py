@@ -77,8 +77,8 @@ def test_a_name_that_there_is_not_brings_the_nearest(arguments, nearest, capsys)
 
 
 def test_from_training_to_prediction(flags, settings, capsys, tmp_path):
-    assert main(["train", "--run", "r", *flags]) == 0
-    weights = settings.runs / "r" / BEST
+    assert main(["train", "--run", "lr-0.01", *flags]) == 0
+    weights = settings.runs / "lr-0.01" / BEST
     assert weights.is_file()
     evaluation = ["evaluate", "--weights", str(weights), "--accelerator", "cpu"]
     assert main([*evaluation, "--export", str(tmp_path / "export")]) == 0
@@ -93,8 +93,11 @@ def test_from_training_to_prediction(flags, settings, capsys, tmp_path):
     mean = pd.read_csv(table).set_index("class").loc["mean"]
     assert (mean["weights"], mean["data"], mean["images"]) == ("mine", f"{settings.data.name} val", 2)
     assert main([*evaluation, "--record", str(table), "--size", "64", "128"]) == 0
-    assert main([*evaluation, "--record", str(table), "--color-of", str(settings.data)]) == 0
-    assert pd.read_csv(table)["data"].nunique() == 3
+    of_run = ["--weights", str(weights.parent), "--color-of", str(settings.data)]
+    assert main([*evaluation, "--record", str(table), *of_run]) == 0
+    recorded = pd.read_csv(table)
+    assert recorded["data"].nunique() == 3
+    assert list(recorded["weights"].unique()) == ["mine", "lr-0.01"]  # by the run, whether its file or folder is given
     assert main([*evaluation, "--record", str(table), "--images", "1"]) == 2
     assert "one image has no interval" in capsys.readouterr().err
     assert main([*evaluation, "--official"]) == 0
@@ -224,6 +227,7 @@ def test_check_tells_a_whole_folder_from_a_broken_one(flags, settings, capsys):
         (["data", "camvid", "--source", "x", "--data", str(HOME / "data" / "minicity")], "a folder of its own"),
         (["nonsense"], "command 'nonsense' is unknown: give one of data, train"),
         (["predict", "--weights", "x"], "name at least one photo"),
+        (["predict", "a.png", "--split", "val"], "--split goes with --submission"),
         (["predict", "a.png", "--weights", "nowhere.safetensors"], "weights file nowhere.safetensors is missing"),
         (["figure", "mona-lisa"], "figure 'mona-lisa' is unknown: give one of"),
         (

@@ -56,6 +56,15 @@ def test_mappings_take_integers_of_every_kind(dtype):
 
 
 @pytest.mark.parametrize(
+    ("instances", "dtype"), [([7, 33], "uint8"), ([7, 26001, 33000], "uint16"), ([-1, 24000], "int64")]
+)
+def test_instance_ids_become_label_ids_of_the_same_kind(instances, dtype):
+    ids = ours.instance_to_id(np.array(instances, dtype))
+    assert ids.dtype == dtype
+    assert ids.tolist() == [value // 1000 if value >= 1000 else value for value in instances]
+
+
+@pytest.mark.parametrize(
     ("mapping", "wrong"),
     [
         (ours.id_to_train_id, [-1, 34, 255, 1000]),

@@ -60,6 +60,12 @@ def test_a_typo_in_a_setting_names_the_nearest():
         Settings().replace(zzz=3)
 
 
+@pytest.mark.parametrize("named", [{}, {"epochs": 2}])
+def test_a_setting_without_its_name_says_how_to_give_one(named):
+    with pytest.raises(CourseError, match=r"given by name: Settings\(epochs=3\), or Settings.of_profile\('tiny'\)"):
+        Settings("tiny", **named)
+
+
 def test_an_unknown_choice_names_the_right_ones():
     with pytest.raises(CourseError, match="loss='dyce' is unknown: give one of cross_entropy, dice, focal, combined"):
         Settings(loss="dyce")

@@ -4,7 +4,8 @@ To decode a 2048x1024 PNG takes longer than all that follows, and each epoch wou
 wants some frames at some size writes them, as plain uint8 arrays, into one folder below ``settings.cache``, and every
 later one maps that folder into memory: pages are read as they are asked for, and the set is never in memory as a whole.
 The folder's name is a digest of `FORMAT` and of the files' names, sizes and times of change, so a changed file makes a
-new one. Folders that nobody has used for a month are deleted, and all can be deleted at any time.
+new one. Folders that nobody has used for a month are deleted, and all can be deleted whenever nothing trains: a loader
+opens its folder at the first item, that of the validation only when the first epoch ends.
 """
 
 import hashlib
@@ -125,7 +126,7 @@ def measure_cache(cache: Path) -> tuple[int, int]:
 
 
 def clear_cache(cache: Path) -> None:
-    """Delete all that is kept in a cache: `loaders` makes again what it needs."""
+    """Delete all that is kept in a cache, whenever nothing trains: `loaders` makes again what it needs."""
     for folder in _folders(cache):
         shutil.rmtree(folder)
         folder.with_suffix(".lock").unlink(missing_ok=True)

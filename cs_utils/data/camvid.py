@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from cs_utils.data.cityscapes import SPLITS, Frame, read_as_stored, write_frame
+from cs_utils.data.cityscapes import SPLITS, Frame, list_begun, read_as_stored, write_frame
 from cs_utils.data.files import decode, image_kind, read_bytes
 from cs_utils.exceptions import CourseError
 from cs_utils.labels import BY_NAME, LABELS
@@ -84,7 +84,9 @@ def mask_polygons(ids: np.ndarray) -> tuple[SceneObject, ...]:
     for label in LABELS:
         if label.id < 0 or not (region := ids == label.id).any():
             continue
-        outlines, _ = cv2.findContours(region.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+        # Holes are found too, and left out, because an island in one may be of the same class again.
+        outlines, tree = cv2.findContours(region.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
+        outlines = [outline for outline, (*_, parent) in zip(outlines, tree[0], strict=True) if parent < 0]
         name = label.name + ("group" if label.has_instances else "")
         found += [(cv2.contourArea(outline), SceneObject(name, outline[:, 0])) for outline in outlines]
     return tuple(item for _, item in sorted(found, key=lambda pair: -pair[0]))
@@ -98,7 +100,7 @@ def read_annotation(path: Path) -> np.ndarray:
     """
     data = read_bytes(path)
     kind = image_kind(data)
-    if "PNG" not in kind or kind == "no PNG" or "16-bit" in kind:
+    if kind == "no PNG" or "16-bit" in kind:
         raise CourseError(f"{path} is {kind}, and CamVid's labels are 8-bit PNG: JPEG smears them, restore it")
     if kind == "8-bit grey PNG":
         return _from_numbers(path, decode(path, data, cv2.IMREAD_UNCHANGED))
@@ -169,7 +171,8 @@ def convert_camvid(source: Path, root: Path) -> dict[str, int]:
         How many frames each split has.
 
     Raises:
-        CourseError: a folder, an annotation or a photo is missing, unreadable or of the wrong kind, or is there twice.
+        CourseError: a folder, an annotation or a photo is missing, unreadable or of the wrong kind, or is there twice;
+            or ``root`` holds other frames.
     """
     todo: dict[str, list[tuple[Frame, Path, Path]]] = {}
     for split in SPLITS:
@@ -184,6 +187,11 @@ def convert_camvid(source: Path, root: Path) -> dict[str, int]:
     if not any(todo.values()):
         fastai = " (images/ and labels/ are the version of fastai, which has no splits)"
         raise CourseError(f"{source} holds no CamVid: {LAYOUT}{fastai if (source / 'images').is_dir() else ''}")
+    ours = {frame for frames in todo.values() for frame, _, _ in frames}
+    for frame in (frame for split in SPLITS for frame in list_begun(root, split)):
+        # What an earlier call has written may stay; anything else would be mixed with CamVid.
+        if frame not in ours:
+            raise CourseError(f"{root} holds {frame.name}, which is no frame of this CamVid: name another folder")
     for split, frames in todo.items():
         for frame, photo, annotation in tqdm(frames, desc=f"CamVid {split}", unit="photo", disable=None):
             _convert_frame(photo, annotation, frame)

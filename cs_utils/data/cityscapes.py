@@ -153,6 +153,8 @@ def _encoding_problem(frame: Frame) -> str | None:
 def read_upright(path: Path) -> np.ndarray:
     """Read a photo as a person sees it: (H, W, 3) uint8 RGB, turned upright as its EXIF data says.
 
+    OpenCV turns no AVIF: that comes as it is stored.
+
     Raises:
         CourseError: the file is missing, truncated or not an image.
     """
@@ -161,6 +163,8 @@ def read_upright(path: Path) -> np.ndarray:
 
 def read_as_stored(path: Path) -> np.ndarray:
     """Read a photo that has labels: (H, W, 3) uint8 RGB, not turned, because they were drawn on the pixels as stored.
+
+    Only a TIFF that says how to turn it does OpenCV turn all the same.
 
     Raises:
         CourseError: the file is missing, truncated, not an image, or grey.
@@ -193,9 +197,13 @@ def read_instances(path: Path) -> np.ndarray:
     """Read an instance image: (H, W) uint16, label id * 1000 + number, or the plain label id.
 
     Raises:
-        CourseError: the file is missing, truncated, not an image, or not a PNG of 16 bits with a single channel.
+        CourseError: the file is missing, truncated, not an image, or not a PNG of 16 bits with a single channel; or it
+            holds a number of no label.
     """
-    return _read_labels(path, "16-bit grey PNG", "restore it")
+    instances = _read_labels(path, "16-bit grey PNG", "restore it")
+    if instances.max() // 1000 > MAX_ID:
+        raise CourseError(f"{path} holds {instances.max()}, but label ids end at {MAX_ID}: restore it")
+    return instances
 
 
 def read_color(path: Path) -> np.ndarray:
@@ -210,6 +218,8 @@ def read_color(path: Path) -> np.ndarray:
 def read_polygons(path: Path) -> dict[str, Any]:
     """Read a polygon file: ``imgHeight``, ``imgWidth``, and ``objects``, each with a ``label`` and a ``polygon``.
 
+    Objects that were taken back, which a few real files hold, are left out.
+
     Raises:
         CourseError: the file is missing or not of this form.
     """
@@ -221,7 +231,7 @@ def read_polygons(path: Path) -> dict[str, Any]:
         whole = False
     if not whole:
         raise CourseError(f"{path} is not a polygon file: restore it")
-    return content
+    return content | {"objects": [item for item in content["objects"] if not item.get("deleted")]}
 
 
 def _is_outlined(item: dict[str, Any]) -> bool:

@@ -58,7 +58,7 @@ def _values_of_regions(ids: np.ndarray, polygons: dict[str, Any]) -> dict[int, i
     draw = ImageDraw.Draw(canvas)
     for item in polygons["objects"]:
         label = find_label(item["label"])
-        if label and label.id > 0 and len(item["polygon"]) > 2 and not item.get("deleted"):
+        if label and label.id > 0 and len(item["polygon"]) > 2:
             draw.polygon([(x / step, y / step) for x, y in item["polygon"]], fill=label.id)
     drawn = np.array(canvas)
     found = {}

@@ -59,7 +59,7 @@ def is_folder(path: Path) -> bool:
     """
     try:
         return stat.S_ISDIR(path.stat().st_mode)
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: a null character is in no name
         return False
     except OSError as error:
         raise CourseError(_unreadable(path, error)) from None
@@ -103,7 +103,7 @@ def decode(path: Path, data: np.ndarray, flags: int) -> np.ndarray:
     """Decode the bytes of an image file by OpenCV: (N,) uint8 -> (H, W) or (H, W, C), colours ordered as in ``flags``.
 
     Raises:
-        CourseError: the file, which ``path`` names, is truncated or not an image.
+        CourseError: the file, which ``path`` names, is truncated, not an image, or too large.
     """
     # Looked at first, because the decoder would complain in its own words, and make room for all that a header claims.
     whole = data.size > 0
@@ -112,8 +112,10 @@ def decode(path: Path, data: np.ndarray, flags: int) -> np.ndarray:
         whole = PNG_END in data.tobytes() and width * height <= 8 * MAX_DEFLATION * data.size
     try:
         pixels = cv2.imdecode(data, flags) if whole else None
-    except cv2.error:  # a size beyond its limits
-        pixels = None
+    except cv2.error as error:  # beyond its limits, or the memory; a broken header may claim any size
+        raise CourseError(
+            f"{path} cannot be decoded at its size ({error.err}): save it smaller, or restore it"
+        ) from None
     if pixels is None and data[4:8].tobytes() == b"ftyp":
         raise CourseError(f"{path} is HEIC or a video, or it is truncated: save it as JPEG or PNG")
     if pixels is None:

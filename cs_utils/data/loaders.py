@@ -73,6 +73,7 @@ class StreetScenes(Dataset):
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
         """Give image (3, h, w) float32 and target (h, w) int64."""
+        index = range(len(self))[index]  # -1 is the last, and behind it nothing comes
         rng = np.random.default_rng((self.seed, self.epoch, index))
         return self.transform(*self.read(index), rng)
 

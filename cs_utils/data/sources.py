@@ -142,14 +142,15 @@ def make_minicity(
     _refuse_or_remove_other_versions(root)
     scenes, todo = _begun_scenes(root), []
     for split, count in (("train", train_count), ("val", val_count)):
+        first = next((frame for frame in scenes[split] if frame.label_ids.exists()), None)
+        if first and read_mask(first.label_ids).shape != size:
+            raise CourseError(f"{root} holds scenes of another size than {size[1]}x{size[0]}: name another folder")
         # A larger call that broke off may have left half a frame beyond this one's last: finish it too.
         begun = max((scene_number(frame) + 1 for frame in scenes[split]), default=0)
         for number, frame in enumerate(minicity_frames(root, split, max(count, begun))):
             # The label ids are written last: where they are, the frame is whole.
             if not frame.label_ids.exists():
                 todo.append((frame, FIRST_SEED[split] + number, size))
-            elif number == 0 and read_mask(frame.label_ids).shape != size:
-                raise CourseError(f"{root} holds scenes of another size than {size[1]}x{size[0]}: name another folder")
     if not todo:
         return 0
     if processes is not None and processes < 1:

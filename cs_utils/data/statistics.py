@@ -4,6 +4,7 @@ Pixels are counted at full size, because the smallest classes are the ones in qu
 and its colour, is read off a sample of the pixels, `GRID` places with `SAMPLES` of them in each.
 """
 
+import copy
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from tqdm import tqdm
 from cs_utils.data.cityscapes import Frame, pair, read_as_stored, read_instances, read_mask, read_polygons
 from cs_utils.data.files import stamp
 from cs_utils.data.transforms import LUMA
+from cs_utils.exceptions import CourseError
 from cs_utils.labels import BY_ID, BY_NAME, CLASS_NAMES, CLASSES, LABELS, NUM_CLASSES, REAL_PIXELS, VOID
 
 NAMES = (*CLASS_NAMES, "void")
@@ -63,7 +65,8 @@ def gather(frames: Sequence[Frame]) -> Statistics:
     if not frames:
         raise ValueError("no frames: there is nothing to count")
     files = (path for frame in frames for path in (frame.image, frame.label_ids, frame.instance_ids, frame.polygons))
-    return _gather(tuple(frames), tuple(stamp(path) if path.exists() else None for path in files))
+    kept = _gather(tuple(frames), tuple(stamp(path) if path.exists() else None for path in files))
+    return copy.deepcopy(kept)  # so that nobody's changes are in the next answer
 
 
 @lru_cache(maxsize=4)
@@ -108,6 +111,8 @@ def _measure(frame: Frame) -> _Part:
     mask = pair(frame, image, ids)
     # Label ids are instance ids in which nothing is told apart.
     instances = read_instances(frame.instance_ids) if frame.instance_ids.exists() else ids
+    if instances.shape != ids.shape:
+        raise CourseError(f"{frame.instance_ids} has another size than {frame.label_ids.name}: restore both")
     polygons = read_polygons(frame.polygons) if frame.polygons.exists() else {"objects": []}
     labels = np.bincount(ids.ravel(), minlength=256)
 
@@ -152,8 +157,8 @@ def object_table(instances: np.ndarray, content: dict[str, Any]) -> pd.DataFrame
     numbers: dict[str, int] = {}
     for item in content["objects"]:
         name = item["label"]
-        # Groups, "cargroup", are in the table under no name. A few real files hold objects that were taken back.
-        if name in BY_NAME and BY_NAME[name].has_instances and not item.get("deleted"):
+        # Groups, "cargroup", are in the table under no name.
+        if name in BY_NAME and BY_NAME[name].has_instances:
             number = numbers.get(name, 0)
             numbers[name] = number + 1
             outlines[BY_NAME[name].id * 1000 + number] = _polygon_pixels(item["polygon"], instances.shape)

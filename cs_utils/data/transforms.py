@@ -100,7 +100,7 @@ def scale_and_crop(
     """
     height, width = mask.shape
     if factor >= 1:  # first cut, then enlarge: fewer pixels to compute
-        h, w = round(height / factor), round(width / factor)
+        h, w = max(1, round(height / factor)), max(1, round(width / factor))
         top, left = round((height - h) * place[0]), round((width - w) * place[1])
         window = slice(top, top + h), slice(left, left + w)
         return resize(image[window], mask[window], (height, width))

@@ -101,7 +101,7 @@ def errors_by_distance(predicted: Sequence[Predicted], edges: Sequence[float]) -
 
     Returns:
         A row for each bin, by its upper end; columns ``pixels`` and ``errors`` (counts of valid pixels), ``rate``
-        (errors / pixels), ``share_of_pixels`` and ``share_of_errors``, each of the whole.
+        (errors / pixels), ``share_of_pixels`` and ``share_of_errors``, of what all bins hold.
     """
     pixels, errors = np.zeros(len(edges), dtype=np.int64), np.zeros(len(edges), dtype=np.int64)
     for item in predicted:

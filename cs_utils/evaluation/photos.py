@@ -2,6 +2,7 @@
 
 import glob
 import math
+import os
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -12,16 +13,17 @@ import numpy as np
 from torch import nn
 from tqdm import tqdm
 
-from cs_utils.data.cityscapes import read_upright, write_png
-from cs_utils.data.files import list_folder
+from cs_utils.data.cityscapes import write_png
+from cs_utils.data.files import decode, is_folder, list_folder, read_bytes
 from cs_utils.evaluation.predict import by_rows, classify, compute_logits, confidence, overlay
 from cs_utils.exceptions import CourseError
 from cs_utils.labels import colorize, train_id_to_id
+from cs_utils.models.unet import LEVELS
 
 PHOTO_ENDINGS = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif", ".jp2", ".heic", ".heif"}
 """What a photo in a folder is known by; a file that is named itself may have any name."""
-STEP = 16
-"""The sides of what the network sees are multiples of this: the U-Net halves them four times."""
+STEP = 2**LEVELS
+"""The sides of what the network sees are multiples of this, because the U-Net halves them `LEVELS` times."""
 STARTS = (
     (rb"....ftyp(hei|hev|mif1(?!.{0,24}avif))", "HEIC", "save it as JPEG or PNG"),
     (rb"....ftyp(?!avi|mif1)|RIFF....AVI|\x1aE\xdf\xa3", "a video", "save pictures of it as JPEG or PNG"),
@@ -48,20 +50,35 @@ def find_photos(names: Iterable[str | Path]) -> list[Path | Outcome]:
     A folder stands for the photos that lie in it, sorted; a pattern is expanded here where the shell does not do it.
     No photo is given twice. A name that stands for no photo yields an `Outcome` that says what to do.
     """
-    found: list[Path | Outcome] = []
+    found: dict[str | Outcome, Path | Outcome] = {}
     for name in map(str, names):
-        path = Path(name)
-        if re.match(r"\w\w+:/", name) and not path.exists():
-            found.append(Outcome(name, problem=f"{name} is an address: save the photo, and name its file"))
-        elif path.is_dir():
-            photos = sorted(file for file in list_folder(path) if file.suffix.lower() in PHOTO_ENDINGS)
-            found += photos or [Outcome(name, problem=f"no photos lie in {name}: name a folder of JPEG or PNG files")]
-        elif not path.exists() and glob.has_magic(name):
-            matches = sorted(match for match in map(Path, glob.iglob(name, recursive=True)) if match.is_file())  # noqa: PTH207
-            found += matches or [Outcome(name, problem=f"no file is named like {name}: check the path")]
-        else:
-            found.append(path)
-    return list(dict.fromkeys(found))
+        try:
+            for photo in _photos_of(name):
+                found.setdefault(os.path.realpath(photo), photo)
+        except CourseError as error:
+            problem = Outcome(name, problem=str(error))
+            found.setdefault(problem, problem)
+    return list(found.values())
+
+
+def _photos_of(name: str) -> list[Path]:
+    path = Path(name)
+    if is_folder(path):
+        photos = sorted(file for file in list_folder(path) if file.suffix.lower() in PHOTO_ENDINGS)
+        nothing = f"no photos lie in {name}: name a folder of JPEG or PNG files"
+    elif path.exists():
+        return [path]
+    elif re.match(r"\w\w+:/", name):
+        raise CourseError(f"{name} is an address: save the photo, and name its file")
+    elif glob.has_magic(name):
+        # Not Path.is_dir, which fails where it may not look.
+        photos = sorted(Path(match) for match in glob.iglob(name, recursive=True) if not os.path.isdir(match))  # noqa: PTH112, PTH207
+        nothing = f"no file is named like {name}: check the path"
+    else:
+        raise CourseError(f"{name} is missing: check the path")
+    if not photos:
+        raise CourseError(nothing)
+    return photos
 
 
 def read_any_photo(path: Path) -> np.ndarray:
@@ -70,15 +87,11 @@ def read_any_photo(path: Path) -> np.ndarray:
     Raises:
         CourseError: the file is missing, no photo, or broken; the message says what to do.
     """
-    if not path.exists():
-        raise CourseError(f"{path} is missing: check the path")
-    if path.is_file():
-        with path.open("rb") as file:
-            start = file.read(64)
-        for pattern, what, advice in STARTS:
-            if re.match(pattern, start, re.DOTALL):
-                raise CourseError(f"{path} is {what}, which is not read here: {advice}")
-    return read_upright(path)
+    data = read_bytes(path)
+    for pattern, what, advice in STARTS:
+        if re.match(pattern, data[:64].tobytes(), re.DOTALL):
+            raise CourseError(f"{path} is {what}, which is not read here: {advice}")
+    return decode(path, data, cv2.IMREAD_COLOR_RGB)
 
 
 def keep_shape(shape: tuple[int, ...], size: tuple[int, int]) -> tuple[int, int]:
@@ -108,10 +121,16 @@ def predict_files(
         out: folder to write to; the files are named after the photos.
         with_confidence: also write a heat map of how sure the network is of its class, dark for 0 and bright for 1.
     """
+    found = find_photos(names)
+    photos = {os.path.realpath(photo): photo for photo in found if isinstance(photo, Path)}
     done: dict[str, Path] = {}
-    for photo in tqdm(find_photos(names), desc="predict", disable=None, leave=False):
+    for photo in tqdm(found, desc="predict", disable=None, leave=False):
         if isinstance(photo, Outcome):
             yield photo
+            continue
+        places = map(os.path.realpath, _outputs(photo, out, with_confidence).values())
+        if lost := [photos[place] for place in places if place in photos]:
+            yield Outcome(str(photo), problem=f"{photo} would overwrite the photo {lost[0]}: give another --out")
             continue
         if (first := done.setdefault(photo.stem, photo)) != photo:
             problem = f"{photo} has the name of {first}, whose files it would overwrite: predict it into another --out"
@@ -125,6 +144,12 @@ def predict_files(
             yield Outcome(str(photo), problem=f"{photo} is too large for this machine's memory: save it smaller")
 
 
+def _outputs(photo: Path, out: Path, with_confidence: bool) -> dict[str, Path]:
+    """The files to write for a photo, by what they show."""
+    kinds = ("overlay", "labelIds", "color", *(["confidence"] if with_confidence else []))
+    return {kind: out / f"{photo.stem}_{kind}.png" for kind in kinds}
+
+
 def predict_file(
     model: nn.Module, photo: Path, size: tuple[int, int], out: Path, with_confidence: bool = False
 ) -> Path:
@@ -133,16 +158,17 @@ def predict_file(
     Raises:
         CourseError: the photo is missing or cannot be read.
     """
+    files = _outputs(photo, out, with_confidence)
     image = read_any_photo(photo)
     logits = compute_logits(model, image, keep_shape(image.shape, size))
     mask = classify(logits, image.shape[:2])
     laid_over = overlay(image, mask)
     del image  # of a large photo each copy counts
-    write_png(out / f"{photo.stem}_overlay.png", laid_over)
+    write_png(files["overlay"], laid_over)
     del laid_over
-    write_png(out / f"{photo.stem}_labelIds.png", by_rows(train_id_to_id, mask))
-    write_png(out / f"{photo.stem}_color.png", by_rows(colorize, mask))
+    write_png(files["labelIds"], by_rows(train_id_to_id, mask))
+    write_png(files["color"], by_rows(colorize, mask))
     if with_confidence:
         heat = cv2.applyColorMap(confidence(logits, mask.shape), cv2.COLORMAP_VIRIDIS)
-        write_png(out / f"{photo.stem}_confidence.png", cv2.cvtColor(heat, cv2.COLOR_BGR2RGB))
-    return out / f"{photo.stem}_overlay.png"
+        write_png(files["confidence"], cv2.cvtColor(heat, cv2.COLOR_BGR2RGB))
+    return files["overlay"]

@@ -181,7 +181,7 @@ LOSSES: dict[str, Callable[..., Tensor]] = {
 
 
 def inverse_log_weights(shares: Tensor) -> Tensor:
-    """Class weights 1 / ln(1.10 + share): rare classes weigh up to about ten times as much, and never without bound.
+    """Class weights 1 / ln(1.10 + share): the rarest class weighs at most 7.8 times as much as the most common one.
 
     The form is ENet's (Paszke et al., arXiv 1606.02147, with 1.02), the 1.10 is ERFNet's.
 
@@ -201,6 +201,8 @@ def median_frequency_weights(counts: Tensor) -> Tensor:
     """
     there = counts > 0
     frequency = counts.sum(dim=0) / (there * counts.sum(dim=1, keepdim=True)).sum(dim=0).clamp_min(1)  # (C,)
+    if not there.any():
+        return frequency  # zeros: there is no median of nothing
     median = frequency[frequency > 0].quantile(0.5)
     return torch.where(frequency > 0, median / frequency, 0.0)
 

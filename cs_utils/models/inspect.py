@@ -26,6 +26,8 @@ from cs_utils.settings import Settings
 
 ACTIVATION_KINDS = (nn.ReLU, nn.SiLU, nn.Sigmoid, nn.Tanh)
 """The activation functions that `probe_activations` finds in a network."""
+DEAD_SLOPE = 0.01
+"""A derivative of at most this size counts as none."""
 KINDS = {nn.Conv2d: "convolution", nn.ConvTranspose2d: "up-convolution", nn.BatchNorm2d: "batch norm"}
 """What `trace_layers` calls the layers of a U-Net; it calls all others by their class."""
 
@@ -203,10 +205,10 @@ def share_within(gradient: np.ndarray, row: int, column: int) -> np.ndarray:
     return np.bincount(distance.ravel(), weights=gradient.ravel()).cumsum() / gradient.sum()
 
 
-def probe_activations(network: nn.Module, images: Iterable[Tensor], threshold: float = 0.01) -> pd.DataFrame:
+def probe_activations(network: nn.Module, images: Iterable[Tensor]) -> pd.DataFrame:
     """Count what the activations of a network do on some images, in evaluation mode.
 
-    A channel is dead if the derivative of its activation is nowhere larger than ``threshold``, on no pixel of no image:
+    A channel is dead if the derivative of its activation is nowhere larger than `DEAD_SLOPE`, on no pixel of no image:
     no gradient can come back through it. For ReLU that is a channel that is 0 everywhere. Where an output is infinite
     or NaN, nothing useful comes back either.
 
@@ -214,7 +216,6 @@ def probe_activations(network: nn.Module, images: Iterable[Tensor], threshold: f
         network: takes images; its activations are modules (`ACTIVATION_KINDS`), which may work in place and may be
             used at several places.
         images: batches (N, 3, H, W) float.
-        threshold: a derivative of at most this size counts as none.
 
     Returns:
         One row for each activation in the order in which they run, indexed by ``layer`` from 1: ``channels``, ``dead``
@@ -258,7 +259,7 @@ def probe_activations(network: nn.Module, images: Iterable[Tensor], threshold: f
         for handle in handles:
             handle.remove()
     rows = [
-        {"layer": number, "channels": len(slope), "dead": int((slope <= threshold).sum()), **count}
+        {"layer": number, "channels": len(slope), "dead": int((slope <= DEAD_SLOPE).sum()), **count}
         for number, (slope, count) in enumerate(zip(steepest, counts, strict=True), start=1)
     ]
     return pd.DataFrame(rows).set_index("layer")

@@ -4,11 +4,12 @@ Callbacks run in the process that writes, when the epoch's row is the last of ``
 own, `training.loop.fit`, write into ``training.settings.run_folder``.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 from torch import nn
 
@@ -21,6 +22,12 @@ if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter  # an import that takes seconds
 
 Callback = Callable[[Training], bool | None]
+
+
+def call_all(callbacks: Sequence[Callback], training: Training) -> bool:
+    """Call each of them; whether one has returned True. Any other answer, such as a count, ends nothing."""
+    answers = [callback(training) for callback in callbacks]
+    return any(isinstance(answer, bool | np.bool_) and answer for answer in answers)
 
 
 def best_epoch(rows: list[dict[str, float]]) -> int:

@@ -112,7 +112,7 @@ def on_main(fabric: Fabric, folder: Path, act: Callable[[], T]) -> T:
         What ``act`` returned, in every process.
 
     Raises:
-        CourseError: ``act`` has raised it, or the folder cannot be written to.
+        CourseError: ``act`` has raised it, or the folder or a file cannot be written to.
     """
     result = fault = None
     if fabric.is_global_zero:
@@ -121,7 +121,8 @@ def on_main(fabric: Fabric, folder: Path, act: Callable[[], T]) -> T:
         except CourseError as error:
             fault = str(error)
         except OSError as error:
-            fault = f"{folder} cannot be written to ({error.strerror or error}): fix that, and go on with --resume"
+            place = error.filename or folder  # a callback may have places of its own
+            fault = f"{place} cannot be written to ({error.strerror or error}): fix that, and go on with --resume"
     result, fault = fabric.broadcast((result, fault))
     if fault:
         raise CourseError(fault)

@@ -22,7 +22,7 @@ import pandas as pd
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Subset
 from tqdm import tqdm
 
 from cs_utils.exceptions import CourseError
@@ -31,7 +31,15 @@ from cs_utils.metrics.confusion import confusion_matrix, mean_dice, mean_iou
 from cs_utils.models.modes import evaluating, keeping_memory
 from cs_utils.models.zoo import BEST, fill
 from cs_utils.settings import Settings
-from cs_utils.training.callbacks import Callback, EarlyStopping, TensorBoard, keep_best, print_row, write_history
+from cs_utils.training.callbacks import (
+    Callback,
+    EarlyStopping,
+    TensorBoard,
+    call_all,
+    keep_best,
+    print_row,
+    write_history,
+)
 from cs_utils.training.checkpoints import claimed, identify, load_checkpoint, open_run, read_best, save_checkpoint
 from cs_utils.training.devices import on_main, share_of_pixels
 from cs_utils.training.interrupts import explaining_errors, halting_between_steps, refuse_nan
@@ -168,8 +176,11 @@ def run_epoch(training: Training, before_step: Callable[[], None] = lambda: None
     # What is random in an epoch depends on the seed and its number alone, so that a resumed run repeats it.
     torch.manual_seed(settings.seed + epoch)
     for loader in (training.train, training.val):
-        if hasattr(loader.dataset, "set_epoch"):
-            loader.dataset.set_epoch(epoch)
+        data = loader.dataset
+        while isinstance(data, Subset):  # it would keep the epoch from the data set that it is a part of
+            data = data.dataset
+        if hasattr(data, "set_epoch"):
+            data.set_epoch(epoch)
     rates = []
 
     def before(step: int) -> None:
@@ -271,7 +282,7 @@ def fit(
         after_epoch = (*write_down, print_row, is_over)
         # A run that goes on may have been over.
         for _ in () if is_over(training) else epochs(training, halt):
-            if on_main(fabric, folder, lambda: True in [callback(training) for callback in after_epoch]):
+            if on_main(fabric, folder, lambda: call_all(after_epoch, training)):
                 break
         fill(model, read_best(folder), folder / BEST)
         halt()

@@ -8,6 +8,7 @@ from cs_utils.data.camvid import CAMVID_COLORS, CAMVID_LABELS, convert_camvid, m
 from cs_utils.data.cityscapes import find_frames, read_mask, read_upright, write_png
 from cs_utils.exceptions import CourseError
 from cs_utils.labels import BY_NAME
+from helpers import draw_frame
 from minicity import draw_label_ids
 
 
@@ -55,6 +56,15 @@ def test_outlines_of_a_mask_draw_the_mask_again():
     assert (draw_label_ids(objects, 120, 160) == ids).mean() > 0.98
 
 
+def test_an_island_in_a_hole_of_its_own_class_is_outlined_too():
+    ids = np.full((9, 9), 11, np.uint8)
+    ids[1:8, 1:8] = 21
+    ids[3:6, 3:6] = 11
+    objects = mask_polygons(ids)
+    assert [item.label for item in objects] == ["building", "vegetation", "building"]
+    assert np.array_equal(draw_label_ids(objects, 9, 9), ids)
+
+
 @pytest.mark.parametrize(
     ("fault", "message"),
     [
@@ -91,6 +101,21 @@ def test_two_photos_of_one_camvid_frame_are_refused_before_anything_is_written(c
     with pytest.raises(CourseError, match=r"0001TP_000030.png and 0001TP_30.jpg are the same frame: take one of them"):
         convert_camvid(camvid, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_camvid_is_not_mixed_with_other_frames_and_a_conversion_may_go_on(camvid, tmp_path):
+    root = tmp_path / "out"
+    convert_camvid(camvid, root)
+    find_frames(root, "train")[0].label_ids.unlink()
+    assert convert_camvid(camvid, root) == {"train": 2, "val": 1}
+    assert len(find_frames(root, "train")) == 2
+    draw_frame(root, "test", "aachen", 0)
+    before = {path: path.stat().st_mtime_ns for path in root.rglob("*.*")}
+    with pytest.raises(
+        CourseError, match=r"holds aachen_000000_000007, which is no frame of this CamVid: name another"
+    ):
+        convert_camvid(camvid, root)
+    assert {path: path.stat().st_mtime_ns for path in root.rglob("*.*")} == before
 
 
 def test_a_photo_of_camvid_stays_as_its_labels_are(camvid, tmp_path):

@@ -190,3 +190,10 @@ def test_a_photo_that_was_cut_off_is_refused_in_every_format(tmp_path, ending, s
     (tmp_path / "photo").write_bytes(whole[: int(len(whole) * share)])
     with pytest.raises(CourseError, match="is truncated or not an image"):
         read_upright(tmp_path / "photo")
+
+
+def test_a_whole_photo_beyond_the_decoders_limits_is_not_called_broken(tmp_path):
+    wide = np.zeros((1, 2**20 + 1, 3), np.uint8)
+    (tmp_path / "wide.bmp").write_bytes(cv2.imencode(".bmp", wide)[1].tobytes())
+    with pytest.raises(CourseError, match=r"wide.bmp cannot be decoded at its size \(.*WIDTH\): save it smaller"):
+        read_upright(tmp_path / "wide.bmp")

@@ -21,6 +21,7 @@ from cs_utils.data.loaders import (
     spread,
 )
 from cs_utils.data.sources import minicity_frame
+from cs_utils.data.statistics import gather
 from cs_utils.data.transforms import Augmentation
 from cs_utils.exceptions import CourseError
 from helpers import draw_frame
@@ -64,6 +65,13 @@ def test_every_epoch_has_its_own_order_and_augmentation(settings):
     assert not same(epochs[0][0], epochs[1][0])
     assert epochs[0][2] != epochs[1][2]
     assert same(epochs[0][1], epochs[1][1])  # validation never changes
+
+
+def test_items_are_counted_from_the_end_too(settings):
+    dataset = loaders(settings)[0].dataset
+    assert same([dataset[-1]], [dataset[5]])
+    with pytest.raises(IndexError):
+        dataset[6]
 
 
 def test_the_seed_changes_the_order(settings):
@@ -124,6 +132,13 @@ def test_groups_count_as_their_class(data_root):
     assert 13 in present_classes(frame)
     frame.polygons.write_text(frame.polygons.read_text().replace('"road"', '"polegroup"'))
     assert present_classes(frame) == {10, 13}, "polegroup is void, and no pole"
+
+
+def test_an_object_that_was_taken_back_is_not_there(data_root):
+    frame = find_frames(data_root, "train")[0]
+    frame.polygons.write_text(frame.polygons.read_text().replace('"label": "car"', '"deleted": 1, "label": "car"'))
+    assert present_classes(frame) == {0, 10}
+    assert list(gather([frame]).objects["class"]) == []
 
 
 def test_training_batches_are_all_whole(settings):

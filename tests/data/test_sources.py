@@ -10,7 +10,7 @@ from torchvision.datasets import Cityscapes
 from cs_utils.data import sources
 from cs_utils.data.camvid import mask_polygons
 from cs_utils.data.cityscapes import Frame, find_frames, read_instances, read_mask, read_upright, write_frame, write_png
-from cs_utils.data.sources import VERSION_FILE, ensure_minicity, make_minicity, minicity_counts
+from cs_utils.data.sources import VERSION_FILE, ensure_minicity, make_minicity, minicity_counts, minicity_frame
 from cs_utils.exceptions import CourseError
 from cs_utils.labels import instance_to_id
 from cs_utils.settings import Settings
@@ -88,9 +88,13 @@ def test_the_label_ids_are_written_last(tmp_path, monkeypatch):
     assert written[-1].endswith("_labelIds.png")
 
 
-def test_scenes_of_two_sizes_are_not_mixed(made):
+@pytest.mark.parametrize("broken_off", [False, True])
+def test_scenes_of_two_sizes_are_not_mixed(made, broken_off):
+    if broken_off:  # before its first scene was whole
+        minicity_frame(made, "train", 0).label_ids.unlink()
+        minicity_frame(made, "val", 0).label_ids.unlink()
     with pytest.raises(CourseError, match="holds scenes of another size than 256x128"):
-        make_minicity(made, 3, 0, (128, 256))
+        make_minicity(made, 3, 0, (128, 256), processes=1)
 
 
 @pytest.mark.parametrize("name", ["aachen_000000_000019", "photo", "ashtown_999999_000000", "ashtown_x_000000"])

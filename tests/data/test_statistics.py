@@ -2,6 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cs_utils.data import statistics
 from cs_utils.data.cityscapes import find_frames, read_frame, read_upright, write_png
 from cs_utils.data.statistics import (
     GRID,
@@ -17,6 +18,7 @@ from cs_utils.data.statistics import (
     presence,
     real_shares,
 )
+from cs_utils.exceptions import CourseError
 
 
 @pytest.fixture
@@ -75,7 +77,6 @@ def test_objects_are_listed_with_what_is_seen_of_them():
         "objects": [
             {"label": "road", "polygon": [[0, 0], [7, 0], [7, 5], [0, 5]]},
             {"label": "car", "polygon": square},
-            {"label": "car", "polygon": square, "deleted": 1},
             {"label": "person", "polygon": [[3, 0], [4, 0], [4, 4], [3, 4]]},
             {"label": "cargroup", "polygon": [[0, 5], [1, 5]]},
             # Wholly hidden, and partly outside the picture.
@@ -132,9 +133,18 @@ def test_the_real_shares_are_those_of_the_paper():
     assert real_shares()["void"] == pytest.approx(0.1147, abs=1e-4)
 
 
-def test_the_files_are_read_once_and_again_when_one_has_changed(frames):
+def test_the_files_are_read_once_and_again_when_one_has_changed(frames, monkeypatch):
     before = gather(frames)
-    assert gather(list(frames)) is before
+    with monkeypatch.context() as patch:
+        patch.setattr(statistics, "_measure", lambda frame: pytest.fail("read again"))
+        again = gather(list(frames))
+        assert again.pixels.equals(before.pixels)
+        # Whatever becomes of an answer, the next one is as the first was.
+        again.pixels.iloc[0, 0] = -1
+        again.positions[:] = -1
+        third = gather(frames)
+    assert third.pixels.equals(before.pixels)
+    assert (third.positions >= 0).all()
     write_png(frames[0].image, np.zeros((32, 64, 3), np.uint8))
     assert gather(frames).photos["brightness"].iloc[0] == 0
 
@@ -148,6 +158,19 @@ def test_partial_downloads_can_be_counted(frames):
     assert partial.pixels.equals(whole.pixels)
     assert partial.void.equals(whole.void)
     assert partial.objects.empty
+
+
+@pytest.mark.parametrize(
+    ("instances", "message"),
+    [
+        (np.full((32, 64), 50000, np.uint16), "instanceIds.png holds 50000, but label ids end at 33"),
+        (np.full((32, 60), 26000, np.uint16), "instanceIds.png has another size than .*labelIds.png"),
+    ],
+)
+def test_an_instance_image_that_does_not_go_with_its_labels_is_named(frames, instances, message):
+    write_png(frames[2].instance_ids, instances)
+    with pytest.raises(CourseError, match=f"{frames[2].name}_gtFine_{message}"):
+        gather(frames)
 
 
 def test_nothing_cannot_be_counted():

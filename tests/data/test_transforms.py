@@ -157,6 +157,12 @@ def test_scaling_by_two_shows_the_chosen_quarter_and_keeps_the_mask_with_it():
     assert abs(grown[..., 0].astype(int) - lower_right).max() <= (8 + 1) / 2
 
 
+def test_however_large_the_factor_one_pixel_is_left():
+    mask = np.arange(96, dtype=np.uint8).reshape(8, 12)
+    image, corner = transforms.scale_and_crop(np.repeat(mask[..., None], 3, axis=2), mask, 20, (1, 1))
+    assert (corner == mask[-1, -1]).all() and (image == mask[-1, -1]).all()
+
+
 def test_the_two_factors_may_come_in_any_order(scene):
     first, second = (
         transforms.Augmentation((16, 32), scale=scale)(*scene, np.random.default_rng(0))

@@ -95,6 +95,7 @@ def test_folders_and_patterns_stand_for_their_photos_in_order_and_once(photos, m
     assert find_photos(["mine/*.png", "mine"]) == [b, a]
     assert find_photos(["mine/**/*.png"]) == [b, c]
     assert find_photos(["mine/b.png", "mine/deep"]) == [b, c]
+    assert find_photos(["mine/b.png", photos / "b.png", "mine"]) == [b, a]
     # A name that holds the signs of a pattern is that file.
     odd = photos / "d[1].png"
     odd.write_bytes(b.read_bytes())
@@ -108,14 +109,17 @@ def test_folders_and_patterns_stand_for_their_photos_in_order_and_once(photos, m
         ("mine/nothing*.jpg", "no file"),
         ("mine/missing.jpg", "missing"),
         ("hollow", "no photos"),
+        ("n" * 300, "File name too long"),
+        ("a\0.jpg", "missing"),
     ],
 )
 def test_a_name_that_is_no_photo_says_what_to_do(photos, name, word, monkeypatch, tmp_path):
     monkeypatch.chdir(photos.parent)
     (tmp_path / "hollow").mkdir()
-    (outcome,) = predict_all([name], tmp_path / "out")
+    outcome, other = predict_all([name, "mine/b.png"], tmp_path / "out")
     assert word in outcome.problem
     assert name in outcome.problem
+    assert other.overlay.exists()
 
 
 @pytest.mark.parametrize("name", STARTS)
@@ -146,6 +150,19 @@ def test_two_photos_of_one_name_are_not_written_over_each_other(photos, tmp_path
     assert first.overlay.exists()
     assert "b.png has the name of" in second.problem
     assert third.overlay.exists()
+
+
+def test_no_photo_is_written_over_by_what_is_predicted(photos, tmp_path, monkeypatch):
+    (photos / "b_color.png").write_bytes(before := (photos / "A.PNG").read_bytes())
+    monkeypatch.chdir(tmp_path)
+    outcomes = predict_all([photos], Path("mine"))
+    assert [outcome.problem for outcome in outcomes] == [
+        None,
+        f"{photos / 'b.png'} would overwrite the photo {photos / 'b_color.png'}: give another --out",
+        None,
+    ]
+    assert (photos / "b_color.png").read_bytes() == before
+    assert all(outcome.overlay for outcome in predict_all([photos / "b.png"], tmp_path / "out"))
 
 
 def test_the_command_does_the_others_and_ends_with_one(photos, settings, capsys, tmp_path):

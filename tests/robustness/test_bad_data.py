@@ -31,9 +31,10 @@ from cs_utils.data.check import verify
 from cs_utils.data.cityscapes import Frame, find_frames, read_frame, read_mask, read_upright, write_png
 from cs_utils.data.loaders import StreetScenes, split_loader
 from cs_utils.data.transforms import Preprocessing
+from cs_utils.evaluation.photos import predict_files
 from cs_utils.exceptions import CourseError
 from cs_utils.settings import Settings
-from helpers import SIZE, SOAK, draw_frame
+from helpers import SIZE, SOAK, ByColour, draw_frame
 
 CASES = 10 if SOAK else 1
 """How often each kind of fault is injected."""
@@ -622,3 +623,20 @@ def test_a_cache_that_cannot_be_written_is_named(whole: Path, place: Path) -> No
     with ordinary_user(), pytest.raises(OSError, match="Permission denied") as error:
         load(make_settings(place), cached=True)
     assert str(place / "cache") in str(error.value.filename)
+
+
+@pytest.mark.skipif(not HAS_USERS, reason="this system has no rights to take away")
+def test_photos_that_may_not_be_read_are_named_and_the_others_are_predicted(whole: Path, place: Path) -> None:
+    photo = find_frames(whole, "val")[0].image
+    for name in ("good.png", "closed.png", "locked/a.png", "listed/a.png"):
+        (place / name).parent.mkdir(exist_ok=True)
+        shutil.copy(photo, place / name)
+    for name, mode in (("closed.png", 0), ("locked", 0), ("listed", 0o444)):
+        (place / name).chmod(mode)
+    bad = [place / name for name in ("closed.png", "locked", "locked/a.png", "*/*.png")]
+    with ordinary_user():
+        *outcomes, last = predict_files(ByColour(), [*bad, place / "good.png"], SIZE, place / "out")
+    assert last.overlay == place / "out" / "good_overlay.png"
+    named = [*bad[:3], place / "listed" / "a.png"]
+    for path, outcome in zip(named, outcomes, strict=True):
+        assert outcome.problem and str(path) in outcome.problem and "Permission denied" in outcome.problem

@@ -1,5 +1,6 @@
 import json
 import math
+import re
 import sys
 
 import numpy as np
@@ -389,6 +390,13 @@ def test_any_loader_of_images_and_targets_will_do(settings):
     pd.testing.assert_frame_equal(whole.drop(columns=TIMES), resumed.drop(columns=TIMES))
 
 
+def test_a_part_of_a_part_of_a_data_set_has_its_own_augmentation_in_every_epoch(settings):
+    train, val = loaders(settings)
+    part = DataLoader(Subset(Subset(train.dataset, range(4)), range(2)), batch_size=2)
+    rows = epochs(prepare(build(settings), part, val, settings))
+    assert [(row["epoch"], train.dataset.epoch) for row in rows] == [(1, 1), (2, 2)]
+
+
 def test_a_loader_without_a_length_is_refused(settings):
     class Endless(IterableDataset):
         def __iter__(self):
@@ -435,6 +443,19 @@ def test_a_callback_sees_each_epoch_and_can_end_the_training(settings):
     assert len(run.history) == len(torch.load(run.folder / LAST, weights_only=True)["history"]) == 2
 
 
+@pytest.mark.parametrize(("answer", "length"), [(np.True_, 1), (1, 2)])
+def test_only_true_ends_the_training_and_all_are_called(settings, answer, length):
+    called = []
+    run, _ = train_once(settings, callbacks=[lambda training: answer, called.append])
+    assert len(run.history) == len(called) == length
+
+
+def test_the_file_that_a_callback_cannot_open_is_named(settings, tmp_path):
+    notes = tmp_path / "nowhere" / "notes.txt"
+    with pytest.raises(CourseError, match=f"^{re.escape(str(notes))} cannot be written to .No such file"):
+        train_once(settings, callbacks=[lambda training: notes.write_text("x")])
+
+
 def test_a_learning_rate_of_zero_is_a_run_like_any_other(settings):
     still = settings.replace(learning_rate=0, schedule="cosine")
     run, _ = train_once(still)
@@ -467,11 +488,12 @@ def test_a_training_batch_that_is_all_void_does_not_count_as_a_perfect_one(setti
     assert history["train_loss"][0] == pytest.approx(without["train_loss"][0], rel=1e-5)
 
 
-def test_training_images_without_a_class_are_refused(settings):
+@pytest.mark.parametrize("weights", ["none", "median_frequency"])
+def test_training_images_without_a_class_are_refused(settings, weights):
     for frame in loaders(settings)[0].dataset.frames:
         write_png(frame.label_ids, np.zeros((32, 64), np.uint8))
     with pytest.raises(CourseError, match="no pixel of the training images has a class"):
-        train_once(settings)
+        train_once(settings.replace(class_weights=weights))
 
 
 def test_class_weights_know_void_where_it_is_a_class(settings):
