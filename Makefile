@@ -1,4 +1,4 @@
-# The course in a few words; each target sets up .venv first, once.
+# The course in a few words; each target but serve and clean sets up .venv first, once.
 VENV := .venv
 ifeq ($(OS),Windows_NT)
 PYTHON ?= python
@@ -40,11 +40,11 @@ site-test: site  ## build the site, open every page in Chromium, and run lesson 
 serve:  ## show the site that `make site` has built
 	$(BIN)/python -m course.site serve
 
-readme: $(READY)  ## write the README's tables again: claims, figures, commands, modules
+readme: $(READY)  ## write again what README and docs/ repeat: verdicts, claims, figures, commands, modules, two pictures
 	$(BIN)/python -m course.readme
 
 TESTS :=
-test: $(READY)  ## all tests and all notebooks; TESTS=tests/plots: some
+test: $(READY)  ## all tests and all notebooks; with TESTS=tests/plots only these
 	$(BIN)/python -m pytest $(TESTS)
 
 soak: export CS_SOAK = 1
@@ -62,7 +62,7 @@ gpu: $(READY)  ## all that is to be measured on a GPU, in nine minutes; tables g
 JOBS ?= 2
 MINUTES ?= 600
 BUDGET ?= medium
-evidence: $(READY)  ## the long runs behind the verdicts that are missing in results/, the most valuable first; BUDGET= JOBS= MINUTES=
+evidence: $(READY)  ## the long runs that verdicts need and results/ does not hold yet, the most valuable first; BUDGET= JOBS= MINUTES=
 	$(BIN)/python -m cs_utils experiment --all --budget $(BUDGET) --jobs $(JOBS) --minutes $(MINUTES)
 
 audit: $(READY)  ## known weaknesses of the packages that are installed; asks PyPI

@@ -145,7 +145,7 @@ class Settings:
     memory_format: MemoryFormat = "auto"
     """Order of a tensor's numbers in memory; auto: what was faster on such a device."""
     keep_memory: bool = True
-    """On a CPU, keep freed memory while training, which is faster; it is given back at the end."""
+    """On a CPU, keep freed memory while training, which is faster, until the end; turn it off where memory is short."""
     compile: bool = False
     """Let torch.compile make kernels for this network; the first step then takes a minute, and a C++ compiler."""
     replay: bool = True
