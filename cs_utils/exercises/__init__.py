@@ -4,10 +4,14 @@ A lesson's starter cell ends in ``cs.exercise("00.2", answer)``. The checks of e
 own; a check looks at what the answer does, never at how it is written, so that every right answer is accepted.
 """
 
-from collections.abc import Callable
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
+
+import numpy as np
 
 from cs_utils.exceptions import CourseError
 
@@ -59,6 +63,48 @@ def expect(holds: bool, otherwise: str) -> None:
     """
     if not holds:
         raise WrongAnswer(otherwise)
+
+
+def one_number(answer: Any) -> float:
+    """The number that an answer is, or that a tensor, an array or a list of one number holds.
+
+    Raises:
+        WrongAnswer: it is no number, such as a text, or there are several.
+    """
+    try:
+        value = (answer if hasattr(answer, "item") else np.asarray(answer)).item()
+        number = math.nan if isinstance(value, str | bytes) else float(value)
+    except (TypeError, ValueError, RuntimeError):  # None, or more than one
+        number = math.nan
+    expect(math.isfinite(number), "One number is wanted.")
+    return number
+
+
+def list_parts(answer: Any) -> list[Any]:
+    """The parts of an answer that has an order, such as a tuple or a tensor; none of a text, a set or one number."""
+    if isinstance(answer, str | bytes | Set | Mapping):
+        return []
+    try:
+        return list(answer)
+    except TypeError:  # one number, also as a tensor
+        return []
+
+
+def two_numbers(answer: Any, otherwise: str = "Two numbers are wanted.") -> list[float]:
+    """The numbers of a pair.
+
+    Raises:
+        WrongAnswer: it is no pair, with the message ``otherwise``, or its parts are no numbers.
+    """
+    parts = list_parts(answer)
+    expect(len(parts) == 2, otherwise)
+    return [one_number(part) for part in parts]
+
+
+def letters(answer: str | Iterable[str]) -> set[str]:
+    """The letters of an answer such as {"b", "d"}, "B and D" or ["(b)", "(d)"], as capitals."""
+    text = answer if isinstance(answer, str) else " ".join(map(str, answer))
+    return set(re.sub(r"\band\b|[\W\d_]", "", text, flags=re.IGNORECASE).upper())
 
 
 def find_exercise(name: str) -> Exercise:

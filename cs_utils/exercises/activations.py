@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from cs_utils.exercises import checks, expect
+from cs_utils.exercises import checks, expect, one_number, two_numbers
 from cs_utils.experiments.statistics import paired_difference, power
 
 STEEPEST, SLOPE = 2.3994, 1.0998
@@ -21,15 +21,10 @@ SCORES = (
 """Scores of two networks on the same seeds."""
 
 
-def _two_numbers(answer: Sequence[float]) -> list[float]:
-    expect(not isinstance(answer, str) and np.shape(answer) == (2,), "Two numbers are wanted.")
-    return [float(number) for number in answer]
-
-
 @checks("05.1", "Let autograd give the slope at many points; argmax says where it is largest.")
 def steepest_place(answer: Sequence[float]) -> None:
     """Where SiLU is steepest, and its slope there, to two digits behind the point."""
-    x, slope = _two_numbers(answer)
+    x, slope = two_numbers(answer)
     expect(abs(x - STEEPEST) < 0.02, f"{x:.3f} is not the place.")
     expect(abs(slope - SLOPE) < 0.006, f"The place is right, but the slope there is not {slope:.3f}.")
 
@@ -37,7 +32,7 @@ def steepest_place(answer: Sequence[float]) -> None:
 @checks("05.2", "Divide a number of layer 17 by that of layer 9. Which column holds what arrives from behind?")
 def two_falls(answer: Sequence[float]) -> None:
     """By how much the arriving gradient and the signal fall between two rows of the table."""
-    gradient, signal = _two_numbers(answer)
+    gradient, signal = two_numbers(answer)
     expect(gradient > 1 and signal > 1, "How many times smaller: these numbers are above 1.")
     expect(abs(gradient / FALL_OF_GRADIENT - 1) < 0.15, f"The arriving gradient is not {gradient:.3g} times smaller.")
     expect(abs(signal / FALL_OF_SIGNAL - 1) < 0.15, f"The signal is not {signal:.3g} times smaller.")
@@ -46,9 +41,9 @@ def two_falls(answer: Sequence[float]) -> None:
 @checks("05.3", "Which spread matters for pairs? Divide by n or by n - 1? And 1.96 is right for very many seeds only.")
 def repaired_interval(answer: Callable[[list[float], list[float]], tuple[float, float]]) -> None:
     """A function that gives the ends of the 95 % interval of paired differences by Student's t."""
-    for first, second in SCORES:
+    for first, second in (*SCORES, *(pair[::-1] for pair in SCORES)):  # the second may lead, too
         wanted = paired_difference(first, second)
-        low, high = _two_numbers(answer(list(first), list(second)))
+        low, high = two_numbers(answer(list(first), list(second)))
         expect(low < high, "The lower end comes first.")
         expect(
             np.allclose([low, high], [wanted.low, wanted.high], atol=0.01),
@@ -58,22 +53,27 @@ def repaired_interval(answer: Callable[[list[float], list[float]], tuple[float, 
 
 @checks("05.4", "torch.where(x > 0, x, …) chooses for each number, and autograd goes through it.")
 def leaky(answer: Callable[[Tensor], Tensor]) -> None:
-    """A function of a tensor: x above zero, a hundredth of it below."""
+    """A function of a tensor of any shape: x above zero, a hundredth of it below."""
     x = torch.tensor([-8.0, -1.0, -0.1, 0.1, 3.0], requires_grad=True)
     y = answer(x)
     expect(isinstance(y, Tensor) and y.shape == x.shape, "It must give a tensor as large as its input.")
     right = F.leaky_relu(x, 0.01)
-    expect(torch.allclose(y, right), f"At {x.tolist()} it gives {[round(value, 3) for value in y.tolist()]}.")
+    expect(
+        torch.allclose(y.to(x.dtype), right), f"At {x.tolist()} it gives {[round(value, 3) for value in y.tolist()]}."
+    )
     expect(y.requires_grad, "Autograd cannot go through it: it gives numbers without a history.")
     (slope,) = torch.autograd.grad(y.sum(), x)
     (wanted,) = torch.autograd.grad(right.sum(), x)
     expect(torch.allclose(slope, wanted), f"Its slopes are {slope.tolist()}.")
+    alone = answer(torch.tensor(-2.0))  # `lone_unit` gives it a single number, too
+    expect(alone.shape == (), f"A single number becomes a tensor of shape {tuple(alone.shape)}.")
+    expect(abs(float(alone) + 0.02) < 1e-6, f"At -2 alone it gives {float(alone):.3f}.")
 
 
 @checks("05.5", "Try 10, 20, 40 seeds with ten thousand invented experiments each, then go on between two of them.")
 def seeds_needed(answer: int) -> None:
-    """How many pairs notice a lead of half a standard deviation four times out of five; two more or less are chance."""
-    expect(isinstance(answer, int | float | np.number) and answer == int(answer), "A whole number is wanted.")
-    share = power(0.5, 1.0, int(answer)) if answer >= 2 else 0.0
-    expect(power(0.5, 1.0, int(answer) + 2) >= 0.8 if answer >= 2 else False, f"{answer:g} notice it too rarely.")
-    expect(share <= 0.83, f"{answer:g} notice it more often than that: fewer are enough.")
+    """How many pairs notice a lead of half a standard deviation four times out of five: 34, and one less is chance."""
+    pairs = one_number(answer)
+    expect(pairs == int(pairs), "A whole number is wanted.")
+    expect(pairs >= 2 and power(0.5, 1.0, int(pairs) + 1) >= 0.8, f"{pairs:g} notice it too rarely.")
+    expect(power(0.5, 1.0, int(pairs)) <= 0.83, f"{pairs:g} notice it more often than that: fewer are enough.")

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from cs_utils.exercises import checks, expect
+from cs_utils.exercises import checks, expect, one_number, two_numbers
 from cs_utils.labels import CLASS_NAMES, NUM_CLASSES, REAL_PIXELS, VOID
 
 CAR = CLASS_NAMES.index("car")
@@ -12,11 +12,11 @@ CAR = CLASS_NAMES.index("car")
 @checks("01.1", "Cross out the void pixels first. Then count what is car in both, and what is car in either.")
 def iou_of_a_car(answer: float, truth: np.ndarray, prediction: np.ndarray) -> None:
     """The IoU of the car, where pixels whose truth is void do not count."""
-    expect(isinstance(answer, int | float | np.number), "One number is wanted.")
+    iou = one_number(answer)
     true, found = ((mask == CAR)[truth != VOID] for mask in (truth, prediction))
     with_void = ((truth == CAR) & (prediction == CAR)).sum() / ((truth == CAR) | (prediction == CAR)).sum()
-    expect(abs(answer - with_void) > 1e-3, "This counts pixels whose truth is void.")
-    expect(abs(answer - (true & found).sum() / (true | found).sum()) < 5e-3, f"{float(answer):.3f} is not the IoU.")
+    expect(abs(iou - with_void) > 1e-3, "This counts pixels whose truth is void.")
+    expect(abs(iou - (true & found).sum() / (true | found).sum()) < 5e-3, f"{iou:.3f} is not the IoU.")
 
 
 @checks("01.2", "Divide the largest entry of each column by the sum of the column, and leave void out.")
@@ -52,10 +52,9 @@ def confusion_without_void(answer) -> None:
 @checks("01.4", "Begin with a diagonal matrix of REAL_PIXELS, and move the entry of person into the column of rider.")
 def persons_called_riders(answer: tuple[float, float]) -> None:
     """Pixel accuracy and mean IoU of a predictor that is perfect, except that it calls every person a rider."""
-    expect(np.shape(answer) == (2,), "Two numbers are wanted: pixel accuracy and mean IoU.")
+    accuracy, mean = two_numbers(answer, "Two numbers are wanted: pixel accuracy and mean IoU.")
     person, rider = REAL_PIXELS["person"], REAL_PIXELS["rider"]
     total = sum(REAL_PIXELS[name] for name in CLASS_NAMES)
-    accuracy, mean = (float(value) for value in answer)
     with_void = 1 - person / sum(REAL_PIXELS.values())  # 0.0014 higher
     expect(abs(accuracy - with_void) > 6e-4, f"The pixel accuracy is not {accuracy:.4f}: void is no part of the total.")
     expect(abs(accuracy - (1 - person / total)) < 6e-4, f"The pixel accuracy is not {accuracy:.4f}. (Three decimals.)")

@@ -4,7 +4,7 @@ from collections import Counter
 
 import numpy as np
 
-from cs_utils.exercises import checks, expect
+from cs_utils.exercises import checks, expect, one_number
 from cs_utils.labels import CLASS_NAMES, LABELS, VOID, id_to_train_id, train_id_to_slide
 
 NAMES = {label.id: label.name for label in LABELS}
@@ -32,9 +32,9 @@ def classes_everywhere(answer: set[str], masks: list[np.ndarray]) -> None:
 @checks("00.3", "Both ends belong to the box: it is right - left + 1 columns wide.")
 def share_of_a_box(answer: float) -> None:
     """The share of a box that is covered by its object: rows 2 to 5, columns 3 to 8, 12 pixels."""
-    expect(isinstance(answer, int | float | np.number), "One number is wanted.")
-    expect(0 <= answer <= 1, "A share lies between 0 and 1.")
-    expect(abs(answer - 12 / 24) < 1e-6, f"{float(answer):.3f} is not the share.")
+    share = one_number(answer)
+    expect(0 <= share <= 1, "A share lies between 0 and 1.")
+    expect(abs(share - 12 / 24) < 1e-6, f"{share:.3f} is not the share.")
 
 
 @checks("00.4", "What happens to the number 26 in an array of uint8 when it is multiplied by 1000?")

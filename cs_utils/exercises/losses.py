@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from cs_utils.exceptions import CourseError
-from cs_utils.exercises import checks, expect
+from cs_utils.exercises import checks, expect, one_number
 from cs_utils.labels import NUM_CLASSES, VOID
 from cs_utils.losses import broken
 from cs_utils.losses.right import LOSSES, dice_loss, lovasz_loss
@@ -93,7 +93,7 @@ def expect_equal(answer: Callable[..., Any], wanted: Callable[..., Tensor]) -> N
 def dice_by_hand(answer: float) -> None:
     """The Dice of probabilities 0.9, 0.5, 0.4 and 0.2, where the first two pixels are cars."""
     wanted = 2 * (0.9 + 0.5) / (0.9 + 0.5 + 0.4 + 0.2 + 2)
-    given = float(answer)
+    given = one_number(answer)
     expect(not math.isclose(given, 1 - wanted, abs_tol=5e-4), "That is the loss, 1 - D. D itself is wanted.")
     expect(math.isclose(given, wanted, abs_tol=5e-4), f"{given:.3f} is not the Dice.")
 
@@ -120,6 +120,9 @@ def tester(answer: Callable[..., Any]) -> None:
     for name, kind in broken.KINDS.items():
         if kind == "bug" and name != "dice_one_hot_of_void":
             expect(not answer(broken.BROKEN_LOSSES[name]), f"It accepts {name}.")
+    expect(not answer(lambda logits, target: 0 * logits.sum()), "It accepts a loss that is always 0.")
+    over_void = answer(broken.cross_entropy_mean_over_void)
+    expect(not over_void, "It accepts cross_entropy_mean_over_void, which becomes smaller with more void.")
 
 
 @checks("06.5", "Only the two sums below the line change: p * p in place of p. Void and absent classes stay out.")

@@ -1,10 +1,12 @@
 """Checks for lesson 03: dilation, ASPP, attention, and what networks cost."""
 
+from collections.abc import Iterable
+
 import numpy as np
 import torch
 import torch.nn.functional as F
 
-from cs_utils.exercises import checks, expect
+from cs_utils.exercises import checks, expect, letters, list_parts, two_numbers
 from cs_utils.models.inspect import count_costs
 from cs_utils.settings import Settings
 
@@ -18,8 +20,11 @@ SIZE = (256, 512)
 )
 def field_of_three_layers(answer: tuple[int, bool]) -> None:
     """Width of the receptive field of dilations 1, 3 and 9, and whether it has holes: 1 + 2 (1 + 3 + 9), and none."""
-    width, holes = answer
+    parts = list_parts(answer)
+    expect(len(parts) == 2, "Two values are wanted: the width, and True or False.")
+    width, holes = parts
     expect(width == 27, f"{width} pixels is not the width.")
+    expect(holes in (True, False), "The second value is True or False: are there holes?")
     expect(not holes, "Every distance from -13 to 13 is a sum of -1, 0 or 1 times 1, 3 and 9.")
 
 
@@ -32,7 +37,7 @@ def repaired_aspp(answer) -> None:
     row = torch.arange(20.0)[None, None] ** 2
     for dilations in ((1, 2, 4), (3,)):
         wanted = torch.cat([F.conv1d(row, third, padding=d, dilation=d) for d in dilations], dim=1)
-        given = answer(row, dilations)
+        given = torch.as_tensor(answer(row, dilations)).to(wanted.dtype)
         expect(
             tuple(given.shape) == tuple(wanted.shape), f"The shape is {tuple(given.shape)}, not {tuple(wanted.shape)}."
         )
@@ -45,18 +50,20 @@ def repaired_aspp(answer) -> None:
 def attention(answer) -> None:
     """A function (q, k, v) that gives softmax(q k^T / sqrt(d)) v."""
     random = torch.Generator().manual_seed(0)
-    q, k, v = (torch.randn(shape, generator=random) for shape in ((5, 3), (7, 3), (7, 2)))
-    given = torch.as_tensor(answer(q, k, v))
-    expect(tuple(given.shape) == (5, 2), f"The shape is {tuple(given.shape)}, not (5, 2).")
-    expect(torch.allclose(given, F.scaled_dot_product_attention(q, k, v), atol=1e-5), "The numbers are others.")
+    for n, m, d, c in ((5, 7, 3, 2), (4, 6, 8, 3)):
+        q, k, v = (torch.randn(shape, generator=random) for shape in ((n, d), (m, d), (m, c)))
+        given = torch.as_tensor(answer(q, k, v)).to(q.dtype)
+        expect(tuple(given.shape) == (n, c), f"The shape is {tuple(given.shape)}, not ({n}, {c}).")
+        wanted = F.scaled_dot_product_attention(q, k, v)
+        expect(torch.allclose(given, wanted, atol=1e-5), f"With d = {d} the numbers are others.")
 
 
 @checks(
     "03.4", "Look every pair up: is the number of operations that of the published version, or of the one built here?"
 )
-def mixed_dots(answer: set[str]) -> None:
+def mixed_dots(answer: Iterable[str]) -> None:
     """The letters of the dots that join two networks."""
-    given = {str(letter).strip().upper() for letter in answer}
+    given = letters(answer)
     expect(not given - set("ABCDEF"), "The dots are A to F.")
     expect(
         not given - MIXED_DOTS,
@@ -68,12 +75,12 @@ def mixed_dots(answer: set[str]) -> None:
 @checks("03.5", "Operations grow with the square of the width: 64 * sqrt(18.3 / 96.5). Then count it.")
 def as_cheap_as_deeplab(answer: tuple[float, float]) -> None:
     """The whole width at which a U-Net comes nearest to DeepLabv3+'s operations, and its parameters in millions."""
-    width, parameters = answer
+    width, parameters = two_numbers(answer, "Two numbers are wanted: the width, and the parameters in millions.")
     networks = {count: Settings(width=count) for count in (27, 28, 29)}
     costs = count_costs(networks | {"goal": Settings(model="deeplabv3plus")}, SIZE)
     gap = (costs["multiply_adds"] - costs.loc["goal", "multiply_adds"]).abs().drop("goal")
-    expect(width == gap.idxmin(), f"A U-Net of width {width} does not come nearest.")
-    true = costs.loc[width, "parameters"]
+    expect(width == gap.idxmin(), f"A U-Net of width {width:g} does not come nearest.")
+    true = costs.loc[gap.idxmin(), "parameters"]
     expect(
-        bool(np.isclose(parameters, true, rtol=0.02)), f"{parameters} million parameters are not those of this width."
+        bool(np.isclose(parameters, true, rtol=0.02)), f"{parameters:g} million parameters are not those of this width."
     )

@@ -2,11 +2,10 @@
 
 from collections.abc import Callable, Iterable, Sequence
 
-import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from cs_utils.exercises import checks, expect
+from cs_utils.exercises import checks, expect, letters, list_parts, one_number, two_numbers
 
 
 @checks(
@@ -14,48 +13,64 @@ from cs_utils.exercises import checks, expect
 )
 def shape_of_the_join(answer: Sequence[int]) -> None:
     """Channels, height and width of what the lowest double convolution of the decoder gets: width 16, 320x160."""
-    given = tuple(int(number) for number in answer)[-3:]
+    given = [one_number(part) for part in list_parts(answer)]
+    if len(given) == 4 and given[0] == 1:  # one image
+        given = given[1:]
     expect(len(given) == 3, "Three numbers are wanted: channels, height, width.")
-    expect(given != (256, 40, 20), "The height comes first.")
-    expect(given[1:] == (20, 40), f"The map is not {given[1]} high and {given[2]} wide.")
-    expect(given[0] == 256, f"It has not {given[0]} channels.")
+    expect(given != [256, 40, 20], "The height comes first.")
+    expect(given[1:] == [20, 40], f"The map is not {given[1]:g} high and {given[2]:g} wide.")
+    expect(given[0] == 256, f"It has not {given[0]:g} channels.")
 
 
 @checks("04.2", "What is `skip` after the first line of forward?")
 def a_step_up(answer: type[nn.Module]) -> None:
     """A class that is built from inputs and outputs, and joins x (N, in, H, W) and skip (N, out, 2H, 2W)."""
     torch.manual_seed(0)
-    step = answer(6, 4).eval()
-    x, skip = torch.randn(1, 6, 8, 8), torch.randn(1, 4, 16, 16)
-    with torch.no_grad():
-        joined = step(x, skip)
-        expect(tuple(joined.shape) == (1, 4, 16, 16), f"It gives {tuple(joined.shape)}, not (1, 4, 16, 16).")
-        other = skip.clone()
-        other[..., 3, 12] += 10
-        moved = (step(x, other) - joined).abs().sum(dim=(0, 1)) > 1e-6  # (16, 16)
-        expect(bool(moved.any()), "Another skip changes nothing.")
-        places = moved.nonzero() - torch.tensor([3, 12])
-        expect(bool((places.abs() <= 2).all()), "The skip has lost its place.")
-        expect(not torch.allclose(step(x + 10, skip), joined), "Another map from below changes nothing.")
+    for inputs, outputs in ((6, 4), (8, 3)):
+        step = answer(inputs, outputs).eval()
+        x, skip = torch.randn(2, inputs, 8, 10), torch.randn(2, outputs, 16, 20)
+        with torch.no_grad():
+            joined = step(x, skip)
+            expect(joined.shape == skip.shape, f"It gives {tuple(joined.shape)}, not {tuple(skip.shape)}.")
+            for channel in range(outputs):
+                other = skip.clone()
+                other[0, channel, 3, 12] += 10
+                places = _changed_places(step(x, other), joined)
+                expect(len(places) > 0, "Another skip changes nothing.")
+                expect(_lie_near(places, (3, 12), 2), "The skip has lost its place.")
+            other = x.clone()
+            other[0, :, 2, 7] += 10
+            places = _changed_places(step(other, skip), joined)
+            expect(len(places) > 0, "Another map from below changes nothing.")
+            expect(_lie_near(places, (4, 14), 5), "The map from below has lost its place.")
+
+
+def _changed_places(one: Tensor, other: Tensor) -> Tensor:
+    """Image, row and column of each place at which two tensors (N, C, H, W) differ: (places, 3)."""
+    return ((one - other).abs().sum(dim=1) > 1e-6).nonzero()
+
+
+def _lie_near(places: Tensor, middle: tuple[int, int], reach: int) -> bool:
+    """Whether all places are in the first image, and near a row and a column."""
+    return bool(((places - torch.tensor([0, *middle])).abs() <= torch.tensor([0, reach, reach])).all())
 
 
 @checks("04.3", "What is the rest after division by 16? And what must a multiple of 16 give?")
 def padding(answer: Callable[[int, int], tuple[int, int]]) -> None:
     """A function of height and width that gives the rows and columns to add, as few as possible."""
     for height, width in ((50, 100), (160, 320), (375, 1242), (1, 17)):
-        given = tuple(int(number) for number in answer(height, width))
-        expect(len(given) == 2, "Two numbers are wanted: rows, columns.")
-        wanted = (-height % 16, -width % 16)
-        expect(given == wanted, f"For a height of {height} and a width of {width} it gives {given}.")
+        rows, columns = two_numbers(answer(height, width), "Two numbers are wanted: rows, columns.")
+        right = rows == -height % 16 and columns == -width % 16
+        expect(right, f"For a height of {height} and a width of {width} it gives {rows:g} and {columns:g}.")
 
 
 @checks("04.4", "The test compares the network with the labels that it was given. Can it know that these are wrong?")
 def caught(answer: Iterable[str]) -> None:
     """The letters of the mistakes that the test of one image catches."""
-    given = {str(letter).strip("() ").lower() for letter in answer}
-    expect(given <= set("abcd"), "Give some of the letters a, b, c, d.")
-    expect("b" in given and "d" in given, "One is missing that keeps the loss where it was.")
-    expect(given == {"b", "d"}, "One of them is learned by heart all the same.")
+    given = letters(answer)
+    expect(given <= set("ABCD"), "Give some of the letters a, b, c, d.")
+    expect(given >= {"B", "D"}, "One is missing that keeps the loss where it was.")
+    expect(given == {"B", "D"}, "One of them is learned by heart all the same.")
 
 
 @checks("04.5", "Follow first and last as the lesson does, with range(steps) in place of four. Start far from 0.")
@@ -63,8 +78,7 @@ def receptive_field(answer: Callable[[int], int]) -> None:
     """A function of the number of steps down: the pixels in a row that one output pixel sees."""
     # The second number is that of other pixels.
     wanted = {2: (44,), 3: (92, 100), 4: (188, 204), 5: (380, 412)}
-    given = {steps: answer(steps) for steps in wanted}
-    expect(all(isinstance(number, int | float | np.number) for number in given.values()), "One number is wanted.")
-    expect(given[4] in wanted[4], f"For four steps it gives {given[4]}.")
+    given = {steps: one_number(answer(steps)) for steps in wanted}
+    expect(given[4] in wanted[4], f"For four steps it gives {given[4]:g}.")
     wrong = [steps for steps in wanted if given[steps] not in wanted[steps]]
     expect(not wrong, f"It is right for four steps, but not for {wrong[0] if wrong else ''}.")

@@ -1,6 +1,9 @@
 """Answers to the exercises of lesson 00: right ones in more than one form, and wrong ones."""
 
+from fractions import Fraction
+
 import numpy as np
+import torch
 
 from cs_utils.labels import LABELS, VOID
 
@@ -20,14 +23,14 @@ def with_int(ids, numbers, things):
 RIGHT = {
     "00.1": [({"ids": IDS}, ["sky", "building", "road", "ego vehicle"])],
     "00.2": [({"masks": MASKS}, {"road", "sky"}), ({"masks": MASKS}, ["sky", "road"])],
-    "00.3": [({}, 0.5), ({}, np.float32(0.5))],
+    "00.3": [({}, 0.5), ({}, np.float32(0.5)), ({}, torch.tensor(0.5)), ({}, Fraction(12, 24))],
     "00.4": [({}, with_int)],
     "00.5": [({}, by_loop), ({}, lambda ids: np.array(by_loop(ids), np.uint8))],
 }
 WRONG = {
     "00.1": [({"ids": IDS}, ["sky", "building", "road"]), ({"ids": IDS}, ["sky", "road", "road", "ego vehicle"])],
     "00.2": [({"masks": MASKS}, {"road"}), ({"masks": MASKS}, {"road", "sky", "car"}), ({"masks": MASKS}, {0, 10})],
-    "00.3": [({}, 12 / 15), ({}, 24), ({}, None)],
+    "00.3": [({}, 12 / 15), ({}, 24), ({}, None), ({}, "0.5"), ({}, [0.5, 0.5])],
     "00.4": [
         ({}, lambda ids, numbers, things: np.where(things, ids * np.uint8(232) + numbers, ids)),
         ({}, lambda ids, numbers, things: ids.astype(int) * 1000 + numbers),

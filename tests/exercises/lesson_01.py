@@ -37,14 +37,14 @@ def fair(counts):
 
 
 RIGHT = {
-    "01.1": [(CAR, 0.6), (CAR, np.float64(3 / 5))],
+    "01.1": [(CAR, 0.6), (CAR, np.float64(3 / 5)), (CAR, torch.tensor(0.6)), (CAR, np.array([0.6]))],
     "01.2": [({"pixels": PIXELS}, "bus"), ({"pixels": PIXELS}, np.str_("bus"))],
     "01.3": [({}, by_package), ({}, by_loop)],
-    "01.4": [({}, (0.988, 0.900)), ({}, np.array([0.9878, 0.9000]))],
+    "01.4": [({}, (0.988, 0.900)), ({}, np.array([0.9878, 0.9000])), ({}, torch.tensor([0.9878, 0.9000]))],
     "01.5": [({}, fair), ({}, lambda counts: np.argmax(np.nan_to_num(counts / counts.sum(axis=0)), axis=1).tolist())],
 }
 WRONG = {
-    "01.1": [(CAR, 0.5), (CAR, 3 / 4), (CAR, "half")],
+    "01.1": [(CAR, 0.5), (CAR, 3 / 4), (CAR, "half"), (CAR, "0.6"), (CAR, None)],
     "01.2": [({"pixels": PIXELS}, "pole"), ({"pixels": PIXELS}, "void"), ({"pixels": PIXELS}, "train")],
     "01.3": [({}, clipped), ({}, lambda prediction, target: by_package(prediction, target).T)],
     "01.4": [({}, (0.9892, 0.900)), ({}, (0.99, 0.900)), ({}, (0.988, 18 / 19)), ({}, (0.9, 0.9)), ({}, 0.988)],

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 
@@ -30,6 +31,11 @@ def by_matrices(q, k, v):
     return (q @ k.T / math.sqrt(q.shape[1])).softmax(dim=1) @ v
 
 
+def with_numpy(q, k, v):
+    weights = np.exp(q.double().numpy() @ k.double().numpy().T / np.sqrt(q.shape[1]))
+    return weights / weights.sum(axis=1, keepdims=True) @ v.double().numpy()
+
+
 def token_by_token(q, k, v):
     rows = []
     for query in q:
@@ -39,14 +45,18 @@ def token_by_token(q, k, v):
 
 
 RIGHT = {
-    "03.1": [({}, (27, False)), ({}, [27, 0])],
-    "03.2": [({}, by_padding), ({}, by_shifting)],
-    "03.3": [({}, by_matrices), ({}, token_by_token), ({}, F.scaled_dot_product_attention)],
-    "03.4": [({}, {"A", "C", "D"}), ({}, ["d", "a", "c"])],
-    "03.5": [({}, (28, 5.94)), ({}, [28, 5.9])],
+    "03.1": [({}, (27, False)), ({}, [27, 0]), ({}, (np.int64(27), np.bool_(False))), ({}, torch.tensor([27, 0]))],
+    "03.2": [
+        ({}, by_padding),
+        ({}, by_shifting),
+        ({}, lambda row, dilations: by_padding(row, dilations).double().numpy()),
+    ],
+    "03.3": [({}, by_matrices), ({}, token_by_token), ({}, with_numpy), ({}, F.scaled_dot_product_attention)],
+    "03.4": [({}, {"A", "C", "D"}), ({}, ["d", "a", "c"]), ({}, "A, C and D"), ({}, ["A)", "C)", "D)"])],
+    "03.5": [({}, (28, 5.94)), ({}, [28, 5.9]), ({}, torch.tensor([28, 5.94]))],
 }
 WRONG = {
-    "03.1": [({}, (13, False)), ({}, (27, True)), ({}, 27)],
+    "03.1": [({}, (13, False)), ({}, (27, True)), ({}, 27), ({}, (27, "no")), ({}, (27, None)), ({}, (27, []))],
     "03.2": [
         (
             {},
@@ -61,7 +71,15 @@ WRONG = {
         ({}, lambda q, k, v: (q @ k.T).softmax(dim=1) @ v),
         ({}, lambda q, k, v: (q @ k.T / math.sqrt(3)).softmax(dim=0) @ v),
         ({}, lambda q, k, v: v),
+        ({}, lambda q, k, v: (q @ k.T / math.sqrt(3)).softmax(dim=1) @ v),
     ],
-    "03.4": [({}, {"A", "C"}), ({}, {"A", "B", "C", "D"}), ({}, set("ACDE")), ({}, set()), ({}, {"G"})],
-    "03.5": [({}, (28, 26.7)), ({}, (27, 5.5)), ({}, (16, 1.94))],
+    "03.4": [
+        ({}, {"A", "C"}),
+        ({}, {"A", "B", "C", "D"}),
+        ({}, set("ACDE")),
+        ({}, set()),
+        ({}, {"G"}),
+        ({}, "C and D"),
+    ],
+    "03.5": [({}, (28, 26.7)), ({}, (27, 5.5)), ({}, (16, 1.94)), ({}, (27.9, 5.94)), ({}, ("28", "5.94"))],
 }

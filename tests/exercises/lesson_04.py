@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -36,6 +37,26 @@ class Displaced(Step):
         return torch.cat([skip.flip(-1), self.upsample(x)], dim=1)
 
 
+class OtherPlace(Step):
+    def join(self, x, skip):
+        return torch.cat([skip, self.upsample(x).flip(-1)], dim=1)
+
+
+class NoPlace(Step):
+    def join(self, x, skip):
+        return torch.cat([skip, self.upsample(x).mean(dim=(2, 3), keepdim=True).expand_as(skip)], dim=1)
+
+
+class OneChannel(Step):
+    def join(self, x, skip):
+        return torch.cat([skip[:, :1].expand_as(skip), self.upsample(x)], dim=1)
+
+
+class OneSize(Step):
+    def __init__(self, inputs, outputs):
+        super().__init__(6, 4)
+
+
 class WrongAxis(Step):
     def join(self, x, skip):
         return torch.cat([skip, self.upsample(x)], dim=2)
@@ -56,25 +77,48 @@ def padding(height, width):
 
 
 RIGHT = {
-    "04.1": [({}, (256, 20, 40)), ({}, [1, 256, 20, 40]), ({}, torch.Size((1, 256, 20, 40)))],
+    "04.1": [
+        ({}, (256, 20, 40)),
+        ({}, [1, 256, 20, 40]),
+        ({}, torch.Size((1, 256, 20, 40))),
+        ({}, np.array([256, 20, 40])),
+    ],
     "04.2": [({}, Step), ({}, lambda inputs, outputs: Up(inputs, outputs, "silu"))],
-    "04.3": [({}, padding), ({}, lambda height, width: [-height % 16, -width % 16])],
-    "04.4": [({}, {"b", "d"}), ({}, ["D", "(b)"])],
-    "04.5": [({}, field), ({}, lambda levels: 12 * 2**levels - 4)],
+    "04.3": [
+        ({}, padding),
+        ({}, lambda height, width: [-height % 16, -width % 16]),
+        ({}, lambda height, width: torch.tensor([-height % 16, -width % 16])),
+        ({}, lambda height, width: (np.ceil(height / 16) * 16 - height, np.ceil(width / 16) * 16 - width)),
+    ],
+    "04.4": [({}, {"b", "d"}), ({}, ["D", "(b)"]), ({}, "b and d"), ({}, "(b), (d)"), ({}, ["b)", "d."])],
+    "04.5": [
+        ({}, field),
+        ({}, lambda levels: 12 * 2**levels - 4),
+        ({}, lambda levels: torch.tensor(12 * 2**levels - 4)),
+    ],
 }
 WRONG = {
-    "04.1": [({}, (128, 20, 40)), ({}, (256, 40, 20)), ({}, (256, 10, 20)), ({}, (20, 40))],
-    "04.2": [({}, Forgotten), ({}, OnlyTheSkip), ({}, Displaced), ({}, WrongAxis)],
+    "04.1": [
+        *[({}, shape) for shape in ((128, 20, 40), (256, 40, 20), (256, 10, 20), (20, 40), (256.7, 20.3, 40.9))],
+        *[({}, shape) for shape in ((7, 256, 20, 40), (9, 9, 256, 20, 40), ("256", "20", "40"), 256)],
+    ],
+    "04.2": [
+        *[({}, step) for step in (Forgotten, OnlyTheSkip, Displaced, WrongAxis)],
+        *[({}, step) for step in (OtherPlace, NoPlace, OneChannel, OneSize)],
+    ],
     "04.3": [
         ({}, lambda height, width: (16 - height % 16, 16 - width % 16)),
         ({}, lambda height, width: (height % 16, width % 16)),
         ({}, lambda height, width: (-height % 8, -width % 8)),
+        ({}, lambda height, width: (-height % 16 + 0.5, -width % 16 + 0.9)),
+        ({}, lambda height, width: (-width % 16, -height % 16)),
     ],
-    "04.4": [({}, {"b"}), ({}, {"a", "b", "d"}), ({}, {"b", "c", "d"}), ({}, {"e"})],
+    "04.4": [({}, {"b"}), ({}, {"a", "b", "d"}), ({}, {"b", "c", "d"}), ({}, {"e"}), ({}, "a and d")],
     "04.5": [
         ({}, lambda levels: 188),
         ({}, lambda levels: 204),
         ({}, lambda levels: 10 * 2**levels - 20),
         ({}, lambda levels: None),
+        ({}, lambda levels: str(12 * 2**levels - 4)),
     ],
 }

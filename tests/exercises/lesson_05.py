@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from scipy import stats
 from torch import nn
 
@@ -14,6 +15,21 @@ def by_hand(first, second):
 
 def by_scipy(first, second):
     return stats.ttest_rel(first, second).confidence_interval(0.95)
+
+
+def by_autograd():
+    x = torch.linspace(0, 10, 1000, requires_grad=True)
+    (slope,) = torch.autograd.grad(F.silu(x).sum(), x)
+    return x[slope.argmax()], slope.max()
+
+
+def with_the_lead_above_0(first, second):
+    low, high = by_hand(first, second)
+    return (low, high) if low + high > 0 else (-high, -low)
+
+
+def number_by_number(x):
+    return torch.stack([value if value > 0 else 0.01 * value for value in x])
 
 
 def as_in_the_lesson(first, second):
@@ -29,20 +45,30 @@ def with_normal_factor(first, second):
 
 
 RIGHT = {
-    "05.1": [({}, (2.3994, 1.0998)), ({}, [2.4, 1.1]), ({}, torch.tensor([2.399, 1.0998]))],
+    "05.1": [({}, (2.3994, 1.0998)), ({}, [2.4, 1.1]), ({}, torch.tensor([2.399, 1.0998])), ({}, by_autograd())],
     "05.2": [({}, (455_556, 118)), ({}, [4.6e5, 120.0])],
     "05.3": [({}, by_hand), ({}, by_scipy)],
-    "05.4": [({}, lambda x: torch.where(x > 0, x, 0.01 * x)), ({}, nn.LeakyReLU(0.01))],
-    "05.5": [({}, 34), ({}, np.int64(33)), ({}, 35)],
+    "05.4": [
+        ({}, lambda x: torch.where(x > 0, x, 0.01 * x)),
+        ({}, nn.LeakyReLU(0.01)),
+        ({}, lambda x: F.leaky_relu(x).double()),
+    ],
+    "05.5": [({}, 34), ({}, np.int64(33)), ({}, 35), ({}, torch.tensor(34))],
 }
 WRONG = {
-    "05.1": [({}, (2.4, 1.0)), ({}, (1.28, 1.1)), ({}, 2.4)],
+    "05.1": [({}, (2.4, 1.0)), ({}, (1.28, 1.1)), ({}, 2.4), ({}, ("2.4", "1.1")), ({}, {2.4, 1.1})],
     "05.2": [({}, (3.5e8, 118)), ({}, (118, 4.6e5)), ({}, (2e-6, 8e-3))],
-    "05.3": [({}, as_in_the_lesson), ({}, with_normal_factor), ({}, lambda a, b: by_hand(b, a))],
+    "05.3": [
+        ({}, as_in_the_lesson),
+        ({}, with_normal_factor),
+        ({}, lambda a, b: by_hand(b, a)),
+        ({}, with_the_lead_above_0),
+    ],
     "05.4": [
         ({}, lambda x: torch.where(x > 0, x, 0 * x)),
         ({}, lambda x: torch.where(x > 0, x, 0.01 * x).detach()),
         ({}, lambda x: max(x, 0.01 * x)),
+        ({}, number_by_number),
     ],
-    "05.5": [({}, 20), ({}, 60), ({}, 33.5), ({}, 1)],
+    "05.5": [({}, 20), ({}, 60), ({}, 33.5), ({}, 1), ({}, 32), ({}, 37), ({}, "34"), ({}, None)],
 }

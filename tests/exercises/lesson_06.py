@@ -1,6 +1,7 @@
 """Answers to the exercises of lesson 06: right ones in more than one form, and wrong ones."""
 
 import math
+from fractions import Fraction
 
 import torch
 import torch.nn.functional as F
@@ -29,6 +30,20 @@ def passes(loss):
     return bool(abs(perfect) < 0.01 and missed > perfect + 0.01 and abs(wider - missed) < 1e-3)
 
 
+def passes_some(perfect=True, missed=True, void=True):
+    """The same tests, but not all of them."""
+
+    def answer(loss):
+        target = street()
+        worse = target.where(target != 5, 10)
+        costs = loss(sure(target), target), loss(sure(worse), target)
+        wider = loss(F.pad(sure(worse), (0, 24)), F.pad(target, (0, 24), value=VOID))
+        good = [abs(costs[0]) < 0.01, costs[1] > costs[0] + 0.01, abs(wider - costs[1]) < 1e-3]
+        return all(bool(one) for one, asked in zip(good, (perfect, missed, void), strict=True) if asked)
+
+    return answer
+
+
 def by_class(logits, target):
     """The Dice loss, one class after the other."""
     p = logits.softmax(1).movedim(1, 0)[:, target != VOID]
@@ -52,17 +67,17 @@ def squared_with_void(logits, target):
 
 
 RIGHT = {
-    "06.1": [({}, 0.7), ({}, 2.8 / 4)],
+    "06.1": [({}, 0.7), ({}, 2.8 / 4), ({}, torch.tensor([0.7])), ({}, Fraction(7, 10))],
     "06.2": [
         ({}, lambda classes: math.log(math.e + classes - 1) - 1),
         ({}, lambda classes: F.cross_entropy(torch.eye(classes)[:1], torch.tensor([0]))),
     ],
     "06.3": [({}, dice_loss), ({}, by_class)],
-    "06.4": [({}, passes)],
+    "06.4": [({}, passes), ({}, passes_some())],
     "06.5": [({}, squared)],
 }
 WRONG = {
-    "06.1": [({}, 0.3), ({}, 0.35), ({}, None)],
+    "06.1": [({}, 0.3), ({}, 0.35), ({}, None), ({}, "0.7")],
     "06.2": [
         ({}, lambda classes: math.log(classes)),
         ({}, lambda classes: 2.03),
@@ -76,6 +91,10 @@ WRONG = {
     "06.4": [
         ({}, lambda loss: True),
         ({}, lambda loss: False),
+        ({}, passes_some(missed=False, void=False)),
+        ({}, passes_some(missed=False)),
+        ({}, passes_some(void=False)),
+        ({}, passes_some(perfect=False)),
         ({}, lambda loss: bool(loss(sure(street()), street()) < loss(0 * sure(street()), street()))),
     ],
     "06.5": [({}, dice_loss), ({}, squared_with_void), ({}, cross_entropy)],

@@ -2,6 +2,7 @@
 
 import copy
 import math
+from fractions import Fraction
 
 import torch
 
@@ -29,6 +30,16 @@ def clone_all(model):
 
 def only_parameters(model):
     return {name: values.detach().clone() for name, values in model.named_parameters()}
+
+
+def until_the_first_fall(model, scores):
+    best = -1.0
+    for score in scores:
+        if score < best:
+            break
+        best, kept = score, clone_all(model)
+    model.load_state_dict(kept)
+    return best
 
 
 def last_weights(model, scores):
@@ -67,14 +78,14 @@ def warm_up(done, epochs, warm):
 
 
 RIGHT = {
-    "07.1": [(STOPPED, (7, 4)), (STOPPED, [7, 4]), (NOT_STOPPED, (3, 3))],
+    "07.1": [(STOPPED, (7, 4)), (STOPPED, [7, 4]), (STOPPED, torch.tensor([7, 4])), (NOT_STOPPED, (3, 3))],
     "07.2": [({}, keep(clone_all)), ({}, keep(lambda model: copy.deepcopy(model.state_dict())))],
     "07.3": [({}, halves(lambda part, whole: (part != 255).sum() / (whole != 255).sum())), ({}, one_by_one)],
     "07.4": [
         ({}, warm_up),
         ({}, lambda done, epochs, warm: torch.tensor(warm_up(done, epochs, warm), dtype=torch.float64)),
     ],
-    "07.5": [({}, 100 / 9.84), ({}, 10.2), ({}, 10)],
+    "07.5": [({}, 100 / 9.84), ({}, 10.2), ({}, 10), ({}, torch.tensor(10.16)), ({}, Fraction(1000, 98))],
 }
 WRONG = {
     "07.1": [
@@ -91,6 +102,7 @@ WRONG = {
         ({}, keep(only_parameters, lambda model, kept: model.load_state_dict(kept, strict=False))),
         ({}, last_weights),
         ({}, returns_nothing),
+        ({}, until_the_first_fall),
     ],
     "07.3": [
         ({}, halves(lambda part, whole: 0.5)),
@@ -102,6 +114,7 @@ WRONG = {
         ({}, lambda done, epochs, warm: (1 + math.cos(math.pi * done / epochs)) / 2),
         ({}, lambda done, epochs, warm: min(done / warm, (1 + math.cos(math.pi * done / epochs)) / 2)),
         ({}, lambda done, epochs, warm: min(1.0, done / warm)),
+        ({}, lambda done, epochs, warm: warm_up(done, epochs, 4)),
     ],
-    "07.5": [({}, 50.0), ({}, 0.92 * 50 + 0.08), ({}, 12.5), ({}, None)],
+    "07.5": [({}, 50.0), ({}, 0.92 * 50 + 0.08), ({}, 12.5), ({}, None), ({}, "10.2")],
 }

@@ -9,7 +9,20 @@ from cs_utils.metrics.confusion import mean_iou
 def with_void_cut_off(matrices):
     total = matrices.sum(dim=0).numpy().astype(float)[:-1]
     hits = np.diag(total)
-    return (hits / (total.sum(axis=1) + total[:, :-1].sum(axis=0) - hits)).mean()
+    with np.errstate(invalid="ignore"):  # a class that occurs in no image
+        return np.nanmean(hits / (total.sum(axis=1) + total[:, :-1].sum(axis=0) - hits))
+
+
+def in_float32(matrices):
+    total = matrices.sum(dim=0)[:-1].float()
+    hits = total.diagonal()
+    return (hits / (total.sum(dim=1) + total.sum(dim=0)[:-1] - hits)).nanmean()
+
+
+def with_absent_classes(matrices, iou):
+    total = matrices.sum(dim=0)[:-1].double()
+    hits = total.diagonal()
+    return iou(hits, total.sum(dim=1) + total.sum(dim=0)[:-1] - hits).mean()
 
 
 def by_image(matrices):
@@ -70,14 +83,20 @@ def in_one_batch(network, images):
 
 
 RIGHT = {
-    "08.1": [({}, lambda matrices: mean_iou(matrices.sum(dim=0))), ({}, with_void_cut_off)],
+    "08.1": [({}, lambda matrices: mean_iou(matrices.sum(dim=0))), ({}, with_void_cut_off), ({}, in_float32)],
     "08.2": [({}, lambda mask: mask[:, ::-1]), ({}, np.fliplr)],
     "08.3": [({}, by_quantiles), ({}, by_deviation)],
-    "08.4": [({}, (30.5, 17.5)), ({}, [30.4843, 17.5214])],
+    "08.4": [({}, (30.5, 17.5)), ({}, [30.4843, 17.5214]), ({}, torch.tensor([30.48, 17.52]))],
     "08.5": [({}, twice), ({}, in_one_batch)],
 }
 WRONG = {
-    "08.1": [({}, by_image), ({}, with_void_as_false_alarms), ({}, without_voids_column)],
+    "08.1": [
+        ({}, by_image),
+        ({}, with_void_as_false_alarms),
+        ({}, without_voids_column),
+        ({}, lambda matrices: with_absent_classes(matrices, lambda hits, union: hits / union)),
+        ({}, lambda matrices: with_absent_classes(matrices, lambda hits, union: hits / union.clamp(min=1))),
+    ],
     "08.2": [({}, lambda mask: mask), ({}, lambda mask: mask[::-1]), ({}, lambda mask: mask[:, ::-2])],
     "08.3": [
         ({}, lambda first, second: np.quantile(resample(first, second, paired=False), [0.025, 0.975])),
