@@ -248,7 +248,7 @@ def plot_patience(replayed: Mapping[str, pd.DataFrame], title: str = "") -> Figu
     for axes in (epochs, losses):
         axes.axvline(5, color=INK, linestyle=":")
         axes.set(xlabel="patience", ylim=(0, None))
-    epochs.set(title="epochs until it stops")
+    epochs.set(title="epochs until it stops, or ends")
     losses.set(title="points of IoU below the best epoch")
     losses.legend()
     headline(figure, title)
