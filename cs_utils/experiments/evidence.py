@@ -41,22 +41,34 @@ def read_rows(grid: str, folder: Path = RESULTS) -> pd.DataFrame:
     """The rows of a grid's runs that arms are compared by; none if none is there.
 
     They are of the largest budget in which every arm that is recorded has all its seeds, so that a larger one that is
-    only begun hides nothing; where no budget is finished, of the largest in which every arm has a run. Runs that only
-    tuned a rate are left out. A run that diverged has an IoU of 0 in ``last_iou`` and ``best_iou``. The column ``grid``
-    is added.
+    only begun hides nothing; where no budget is finished, of the largest in which every arm has a run. An arm that is
+    no longer declared need not be in it. Of each budget and arm the runs count that are made like its last one, on the
+    last version of the data. Runs that only tuned a rate are left out. A run that diverged has an IoU of 0 in
+    ``last_iou`` and ``best_iou``. The column ``grid`` is added.
     """
     path = folder / f"{grid}.csv"
     if not path.is_file():
         return pd.DataFrame(columns=["arm", "seed", "budget", "role", "grid"])
-    rows = pd.read_csv(path).query("role == 'test'").assign(grid=grid)
+    rows = _made_last(pd.read_csv(path).query("role == 'test'").assign(grid=grid))
+    wanted = {arm for arm in rows["arm"] if grid not in GRIDS or arm in GRIDS[grid].arms}
     budgets = {name: rows[rows["budget"] == name] for name in BUDGETS}
     begun = [name for name in BUDGETS if len(budgets[name])]
-    complete = [name for name in begun if set(budgets[name]["arm"]) == set(rows["arm"])]
+    complete = [name for name in begun if wanted <= set(budgets[name]["arm"])]
     finished = [name for name in complete if is_finished(budgets[name])]
     rows = budgets[next(iter([*finished, *complete, *begun]), "full")]
     failed = rows["status"] == DIVERGED
     scores = rows.reindex(columns=["last_iou", "best_iou"])  # a run that diverged in its first epoch has none
     return rows.assign(**{name: scores[name].mask(failed, 0.0) for name in scores})
+
+
+def _made_last(rows: pd.DataFrame) -> pd.DataFrame:
+    # A new version of the data, another rate or a changed arm begins anew: an arm has one run of a seed, and runs that
+    # were made in several ways make no arm.
+    made = rows.reindex(columns=["budget", "arm", "data", "data_version", "settings"]).astype(object).fillna("")
+    made["settings"] = made["settings"].str.replace(r'"seed": \d+', "", regex=True)
+    for group, same in (("data", "data_version"), ("arm", "settings")):
+        made = made[made[same] == made.groupby(["budget", group])[same].transform("last")]
+    return rows.loc[made.index]
 
 
 def budget_of(rows: pd.DataFrame) -> Budget | None:

@@ -6,6 +6,7 @@ import pytest
 
 from cs_utils.experiments.evidence import (
     budget_of,
+    by_seed,
     carries_verdict,
     describe_rows,
     final_score,
@@ -26,7 +27,7 @@ def test_early_stopping_is_replayed_on_paper():
     assert replay([0.1, 0.2, 0.3], patience=1) == (2, 2)
 
 
-def add(folder, arm, seed, iou, seconds, grid="models", images=(), budget="full"):
+def add(folder, arm, seed, iou, seconds, grid="models", images=(), budget="full", **more):
     row = {
         "run": f"{arm}-{seed}-{budget}",
         "budget": budget,
@@ -36,7 +37,7 @@ def add(folder, arm, seed, iou, seconds, grid="models", images=(), budget="full"
         "status": "done",
     }
     epochs = [{"epoch": epoch, "iou_score": value, "seconds": seconds} for epoch, value in enumerate(iou, start=1)]
-    add_run(folder, grid, row | {"last_iou": iou[-1]}, {"histories": epochs, "images": list(images)})
+    add_run(folder, grid, row | {"last_iou": iou[-1]} | more, {"histories": epochs, "images": list(images)})
 
 
 def test_the_largest_budget_that_is_recorded_counts(tmp_path):
@@ -55,12 +56,48 @@ def test_the_largest_budget_that_is_recorded_counts(tmp_path):
 
 def test_a_larger_budget_that_is_only_begun_hides_nothing(tmp_path):
     for arm in ("net", "rival"):
-        add(tmp_path, arm, 0, [0.3], 1.0, budget="small")
-    add(tmp_path, "net", 0, [0.5], 1.0)
-    assert budget_of(read_rows("models", tmp_path)) == "small"
-    add(tmp_path, "rival", 0, [0.6], 1.0)
-    rows = read_rows("models", tmp_path)
+        add(tmp_path, arm, 0, [0.3], 1.0, grid="own", budget="small")
+    add(tmp_path, "net", 0, [0.5], 1.0, grid="own")
+    assert budget_of(read_rows("own", tmp_path)) == "small"
+    add(tmp_path, "rival", 0, [0.6], 1.0, grid="own")
+    rows = read_rows("own", tmp_path)
     assert (budget_of(rows), rows["last_iou"].tolist()) == ("full", [0.5, 0.6])
+
+
+def test_an_arm_that_is_no_longer_declared_hides_no_larger_budget(tmp_path):
+    both = ("with skips", "without skips")
+    rows = [
+        {"budget": budget, "arm": arm, "seed": seed, "role": "test", "status": "done", "last_iou": 0.5}
+        for budget, arms in (("full", both), ("small", (*both, "an old name")))
+        for arm in arms
+        for seed in range(5)
+    ]
+    pd.DataFrame(rows).to_csv(tmp_path / "skips.csv")
+    assert describe_rows(read_rows("skips", tmp_path)) == "recorded, full budget, 5 seeds"
+
+
+@pytest.mark.parametrize(
+    ("changed", "nets", "rivals"),
+    [
+        ({"data_version": 3.0}, [2], []),
+        ({"settings": '{"learning_rate": 0.01, "seed": 2}'}, [2], [0, 1]),
+        ({"settings": '{"learning_rate": 0.003, "seed": 2}'}, [0, 1, 2], [0, 1]),
+        ({"data": "camvid", "data_version": "SegNet"}, [0, 1, 2], [0, 1]),
+    ],
+)
+def test_what_is_made_in_another_way_begins_anew(tmp_path, changed, nets, rivals):
+    """All arms on another version of the data, or one arm whose rate or declaration has changed: old and new runs are
+    never mixed. Another seed is no other way, and other data have versions of their own."""
+    for arm in ("rival", "net"):
+        for seed in (0, 1):
+            settings = f'{{"learning_rate": 0.003, "seed": {seed}}}'
+            made = {"data": "minicity", "data_version": 2.0, "settings": settings}
+            add(tmp_path, arm, seed, [0.3], 1.0, grid="own", **made)
+    made["settings"] = settings.replace('"seed": 1', '"seed": 2')
+    add(tmp_path, "net", 2, [0.5], 1.0, grid="own", **made | changed)
+    rows = read_rows("own", tmp_path)
+    assert by_seed(rows, "net").index.tolist() == nets
+    assert by_seed(rows, "rival").index.tolist() == rivals
 
 
 @pytest.mark.parametrize(
