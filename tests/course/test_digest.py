@@ -1,7 +1,9 @@
 import json
+from pathlib import Path
 
 import pytest
 
+import cs_utils
 from course import digest
 from course.digest import digest_notebook
 from course.sections import list_notebooks
@@ -50,9 +52,9 @@ def make(tmp_path):
 
 def change(package, name, old, new):
     path = package / f"{name}.py"
-    text = path.read_text()
+    text = path.read_text(encoding="utf-8")
     assert old in text
-    path.write_text(text.replace(old, new))
+    path.write_text(text.replace(old, new), encoding="utf-8")
 
 
 USE = "from cs_utils.near import use\nuse(3)"
@@ -182,6 +184,29 @@ def test_the_entry_of_a_claim_and_the_rules_are_in_it_where_its_verdict_is_print
     else:
         judges = tuple(tmp_path / name if file.name == name else file for file in digest.JUDGES)
         monkeypatch.setattr(digest, "JUDGES", judges)
+    assert make(judged) != before[0]
+    assert make(other) == before[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("statistics", "MARGIN = 0.01", "MARGIN = 0.02"),
+        ("statistics", "difference.low > 0:", "difference.low > 1:"),
+        ("evidence", "would have noticed", "had noticed"),
+        ("evidence", "one in arms) / 2", "one in arms) / 3"),
+        ("evidence", "kept >= patience", "kept > patience"),
+    ],
+)
+def test_what_judges_a_claim_is_in_it_where_its_verdict_is_printed(package, make, name, old, new):
+    """The notebook says none of these names: the rules do."""
+    (package / "experiments").mkdir()
+    for module in ("__init__", "statistics", "evidence"):
+        source = Path(cs_utils.__file__).parent / "experiments" / f"{module}.py"
+        (package / "experiments" / f"{module}.py").write_text(source.read_text(encoding="utf-8"), encoding="utf-8")
+    judged, other = 'find_claim("Random Horizontal Flips.")', USE
+    before = make(judged), make(other)
+    change(package, f"experiments/{name}", old, new)
     assert make(judged) != before[0]
     assert make(other) == before[1]
 
