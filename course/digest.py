@@ -19,6 +19,7 @@ from typing import Any
 
 import cs_utils
 import minicity
+from cs_utils.exceptions import CourseError
 from cs_utils.settings import ROOT
 
 PACKAGE = Path(cs_utils.__file__).resolve().parent
@@ -56,10 +57,14 @@ def digest_notebook(path: Path) -> str:
     """The digest of a notebook's code and of all that it reaches: outputs with another digest are out of date.
 
     Raises:
-        SyntaxError: a cell is not plain Python.
+        CourseError: a cell is not plain Python.
     """
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-    code = read_module("\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"))
+    try:
+        code = read_module("\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"))
+    except SyntaxError as error:
+        line = (error.text or "").strip()
+        raise CourseError(f"{path} has a line that is not plain Python ({error.msg}): {line}") from None
     reached = reach([code])
     cells = [part.code for part in code.parts]
     readers = [part.code for (name, _), part in reached.items() if name == READERS]
