@@ -235,19 +235,22 @@ def replay_all(rows: pd.DataFrame, histories: pd.DataFrame, arm: str, patiences:
     """What each patience would have cost an arm's runs: a row for each patience and seed.
 
     Columns: ``patience``, ``seed``, ``epochs`` until it stops, and ``loss``, the best mean IoU of all epochs minus that
-    of the weights that are kept.
+    of the weights that are kept. A run that diverged in its first epoch has no IoU to stop by, and is left out.
     """
     found = []
     for seed, run in by_seed(rows, arm, "run").items():
         iou = histories[histories["run"] == run].sort_values("epoch")["iou_score"].to_numpy()
-        for patience in patiences:
+        for patience in patiences if len(iou) else ():
             stop, kept = replay(iou, patience)
             found.append({"patience": patience, "seed": seed, "epochs": stop + 1, "loss": iou.max() - iou[kept]})
     return pd.DataFrame(found, columns=["patience", "seed", "epochs", "loss"])
 
 
 def final_score(folder: Path = RESULTS) -> Interval | None:
-    """Mean IoU of the recorded recipe on scenes that chose nothing, over images and seeds; None if not recorded."""
+    """Mean IoU of the recorded recipe on scenes that chose nothing, over images and seeds; None if not recorded.
+
+    A run that diverged has an IoU of 0 here, too: what its network gives is one class everywhere.
+    """
     rows, path = read_rows("final", folder), folder / "final-images.csv"
     if rows.empty or not path.is_file():
         return None
@@ -255,4 +258,5 @@ def final_score(folder: Path = RESULTS) -> Interval | None:
     kinds = [[f"{kind}_{index}" for index in range(NUM_CLASSES)] for kind in ("hits", "true", "predicted")]
     runs = [images[images["run"] == run].sort_values("image") for run in rows["run"]]
     counts = np.array([[run[kind].to_numpy() for kind in kinds] for run in runs])  # (seeds, 3, images, C)
+    counts[(rows["status"] == DIVERGED).to_numpy(), 0] = 0  # no hits
     return score_interval(counts.transpose(0, 2, 3, 1))

@@ -131,7 +131,10 @@ def test_a_larger_budget_counts_from_all_its_seeds_on(tmp_path):
 def test_every_patience_is_replayed_on_every_run(tmp_path):
     add(tmp_path, "net", 0, [0.1, 0.3, 0.2, 0.3, 0.9], 1.0)
     add(tmp_path, "net", 1, [0.1, 0.2, 0.3, 0.4, 0.5], 1.0)
-    table = replay_all(read_rows("models", tmp_path), read_histories("models", tmp_path), "net", (2, 3))
+    rows, histories = read_rows("models", tmp_path), read_histories("models", tmp_path)
+    without_epochs = rows.tail(1).assign(seed=2, run="diverged in its first epoch", status="diverged")
+    table = replay_all(pd.concat([rows, without_epochs]), histories, "net", (2, 3))
+    assert table["seed"].tolist() == [0, 0, 1, 1]
     assert table["epochs"].tolist() == [4, 5, 5, 5]
     assert table["loss"].tolist() == pytest.approx([0.6, 0.0, 0.0, 0.0])
 
@@ -157,3 +160,6 @@ def test_the_final_score_has_an_interval_over_images_and_seeds(tmp_path):
     assert found == score_interval(counts)
     assert found.mean == pytest.approx(mean_iou_of_counts(counts.sum(axis=1)).mean())
     assert found.low < found.mean < found.high
+    table = tmp_path / "final.csv"
+    table.write_text(table.read_text().replace("2,done", "2,diverged"))
+    assert final_score(tmp_path).mean == pytest.approx(mean_iou_of_counts(counts[:2].sum(axis=1)).sum() / 3)
