@@ -22,7 +22,7 @@ from tqdm import tqdm
 from cs_utils.exceptions import CourseError, unknown
 from cs_utils.experiments.evidence import RESULTS
 from cs_utils.experiments.grids import BUDGETS, GRIDS, Budget
-from cs_utils.experiments.places import is_there, make_data
+from cs_utils.experiments.places import folder_of, is_there, make_data
 from cs_utils.experiments.plan import Job, Plan, make_plan
 from cs_utils.experiments.store import add_run, find_run, lock_of, read_table
 
@@ -103,7 +103,8 @@ def run_experiments(
     missing = [arm for name in grids for arm, spec in GRIDS[name].arms.items() if not is_there(spec)]
     if missing:
         print(
-            f"left out, for data/camvid is not there (a grid counts with all its arms): {', '.join(missing)}",
+            f"left out, for {folder_of('camvid', budget)} is not there (a grid counts with all its arms): "
+            + ", ".join(missing),
             file=sys.stderr,
         )
     make_data(grids, budget)
