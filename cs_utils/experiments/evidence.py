@@ -207,15 +207,17 @@ def judge_arms(
 
     Returns:
         The judgement, None where the budget is not enough: nothing recorded, classes not learned, arms still rising.
-        Where it is neither better nor worse, the sentence says which lead these seeds would have noticed.
+        Where it is neither better nor worse, the sentence says which lead these seeds would have noticed at the
+        usual level; not where a stricter one decides, or where one seed has no interval.
     """
     pairs = _pairs(rows, arm, against, "last_iou")
     if pairs.empty:
         return None, f"{arm} against {against}: not recorded yet"
     first, second = pairs.to_numpy().T
-    text = f"{arm} against {against}: {paired_difference(first, second).in_points()}, {len(pairs)} seeds"
+    text = f"{arm} against {against}: {paired_difference(first, second).in_points()}"
+    text += f", {len(pairs)} seeds" if len(pairs) > 1 else ""
     judgement = judge(paired_difference(first, second, 1 - (1 - LEVEL) / comparisons), tiny_counts=tiny_counts)
-    if judgement in ("equal", "cannot tell"):
+    if judgement in ("equal", "cannot tell") and comparisons == 1 and len(pairs) > 1:
         text += f", which would have noticed a lead of {100 * noticeable_lead(first - second):.1f}"
     return judgement if budget_is_enough(rows, (arm, against)) else None, text
 

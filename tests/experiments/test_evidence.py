@@ -10,6 +10,7 @@ from cs_utils.experiments.evidence import (
     carries_verdict,
     describe_rows,
     final_score,
+    judge_arms,
     read_histories,
     read_rows,
     replay,
@@ -126,6 +127,20 @@ def test_a_larger_budget_counts_from_all_its_seeds_on(tmp_path):
     assert describe_rows(read_rows("skips", tmp_path)) == "recorded, full budget, 5 seeds"
     add(tmp_path, "without skips", 0, [0.2], 1.0, grid="skips")
     assert describe_rows(read_rows("skips", tmp_path)) == "recorded, full budget, 1 of 5 seeds"
+
+
+def test_a_noticeable_lead_is_said_only_at_the_level_that_decides():
+    scores = {"net": (0.51, 0.504, 0.518), "rival": (0.5, 0.51, 0.5)}
+    learned = {"status": "done", "slope": 0.0, "iou_pole": 0.3, "iou_person": 0.3}
+    table = [
+        {"arm": arm, "seed": seed, "last_iou": iou} | learned for arm in scores for seed, iou in enumerate(scores[arm])
+    ]
+    rows = pd.DataFrame(table)
+    text = "net against rival: +0.7 percentage points (-2.3 to +3.8), 3 seeds"
+    assert judge_arms(rows, "net", "rival") == ("cannot tell", f"{text}, which would have noticed a lead of 4.0")
+    assert judge_arms(rows, "net", "rival", comparisons=4) == ("cannot tell", text)
+    one_seed = judge_arms(rows[rows["seed"] == 0], "net", "rival")
+    assert one_seed == ("cannot tell", "net against rival: +1.0 percentage points, one seed only")
 
 
 def test_every_patience_is_replayed_on_every_run(tmp_path):
