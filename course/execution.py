@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,10 +47,14 @@ def run_course(paths: Iterable[Path], store: bool = False, out: Path = BUILD) ->
         out: folder to write to.
 
     Raises:
-        CourseError: a cell is not plain Python or failed, a kernel died, nothing can be written to ``out``, or it is
-            not the profile laptop whose outputs would be stored.
+        CourseError: a package that runs notebooks is not installed, a cell is not plain Python or failed, a kernel
+            died, nothing can be written to ``out``, or it is not the profile laptop whose outputs would be stored.
         KeyboardInterrupt: Ctrl-C; its text says how to go on.
     """
+    needed = ("nbformat", "nbclient", "ipykernel")
+    if missing := [name for name in needed if find_spec(name) is None]:
+        told = f"`python -m pip install {' '.join(needed)}`"
+        raise CourseError(f"{' and '.join(missing)} must be installed first: {told}")
     out = out.resolve()
     check_writable(out)
     if store:

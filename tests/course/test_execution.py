@@ -211,6 +211,12 @@ def test_what_is_stored_is_made_by_the_profile_laptop_on_minicity(lessons, tmp_p
             run_course([], store=True, out=tmp_path / "build")
 
 
+def test_a_package_that_is_missing_is_named(lessons, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "nbclient", None)
+    with pytest.raises(CourseError, match=r"^nbclient must be installed first: `python -m pip install nbformat nbcli"):
+        run_course([], out=tmp_path / "build")
+
+
 def test_a_folder_that_cannot_be_written_to_is_said_before_anything_runs(lessons, tmp_path, calls):
     path = write_notebook(lessons / "00_a.ipynb", "a = 1")
     (tmp_path / "file").write_text("")
