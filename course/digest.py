@@ -33,12 +33,12 @@ JUDGES = tuple(Path(__file__).with_name(name) for name in ("claims.py", "rules.p
 
 @dataclass(frozen=True)
 class Part:
-    """A definition of a module, a field of one of its classes, or a statement of it that defines nothing."""
+    """A definition of a module, a field of one of its classes, a new name of an import, or another statement."""
 
     names: frozenset[str]
     """What it is called: it is reached when reached code says one of these. Empty: it is always reached."""
     code: str
-    """Its syntax tree, as text."""
+    """Its syntax tree, as text; empty for an import, which itself is no output."""
     says: frozenset[str]
     """All names in it: variables, attributes, keywords, and texts that could be names."""
     imports: frozenset[Path]
@@ -66,12 +66,12 @@ def digest_notebook(path: Path) -> str:
         line = (error.text or "").strip()
         raise CourseError(f"{path} has a line that is not plain Python ({error.msg}): {line}") from None
     reached = reach([code])
-    cells = [part.code for part in code.parts]
+    cells = [part.code for part in code.parts if part.code]
     readers = [part.code for (name, _), part in reached.items() if name == READERS]
     claims = decided_claims(cells + readers)
     judges = [read_module(file.read_text(encoding="utf-8")) for file in JUDGES] if claims else []
     reached = reach([code, *judges])
-    codes = cells + [name + reached[name, number].code for name, number in sorted(reached)]
+    codes = cells + [name + part.code for (name, _), part in sorted(reached.items()) if part.code]
     recorded = [file.read_bytes() for file in said_results(codes, cells + readers, claims)]
     if claims:
         codes.append(json.dumps(claims))
@@ -142,6 +142,9 @@ def read_module(source: str) -> Module:
         if isinstance(node, ast.Import | ast.ImportFrom):
             for name, file in imported(node):
                 bound[name] = bound.get(name, frozenset()) | file
+            # Who says the new name of a renamed import says its old one.
+            renamed = [alias for alias in node.names if alias.asname]
+            parts += [Part(frozenset({new.asname}), "", frozenset({new.name}), frozenset()) for new in renamed]
         elif isinstance(node, ast.ClassDef):
             # A field is a part of its own: a new one changes nothing for those who do not say it.
             fields = [part for part in node.body if isinstance(part, ast.AnnAssign)]

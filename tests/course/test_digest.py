@@ -14,6 +14,7 @@ MODULES = {
     'def use(size):\n    """Doc."""\n    return deep(size)  # why\n\n'
     "def leave(size):\n    return idle(size)\n",
     "far": "import math\n\nSCALE = 2\n\ndef deep(x):\n    return SCALE * x\n\ndef lazy():\n    return 1\n",
+    "renamed": "from cs_utils.far import deep as d\n\ndef apply(x):\n    return d(x)\n",
     "other": "def idle(x):\n    return x\n",
     "shape": 'from dataclasses import dataclass\n\n@dataclass\nclass Shape:\n    """Doc."""\n    wide: int = 1\n'
     '    """Doc."""\n    high: int = 2\n    deep: int = 5\n\n'
@@ -102,6 +103,8 @@ def test_what_the_notebook_reaches_makes_it_stale(package, make, name, old, new)
         ("from cs_utils import check\ncheck('a')", "__init__", "print(claim)", "print(claim, claim)"),
         ("from cs_utils.plots import bars\nbars.draw()", "plots/bars", "return 1", "return 2"),
         ("def f():\n    from cs_utils.plots.bars import draw as d\n    d()", "plots/bars", "return 1", "return 2"),
+        ("from cs_utils.far import lazy as later\nlater()", "far", "return 1", "return 2"),
+        ("from cs_utils.renamed import apply\napply(1)", "far", "SCALE * x", "SCALE + x"),
         ("from cs_utils.shape import Shape\nShape().area()", "shape", "self.wide *", "self.wide +"),
         ("from cs_utils.shape import Shape\nShape(deep=3)", "shape", "deep: int = 5", "deep: int = 6"),
         ("from cs_utils.shape import Shape\ngetattr(Shape(), 'deep')", "shape", "deep: int = 5", "deep: int = 6"),
