@@ -4,7 +4,7 @@ It is taken over what a notebook reaches: its cells, the definitions that these 
 Comments, docstrings, formatting and prose are not in it, and neither is what a notebook does not use: they change no
 output. MiniCity enters by its version, recorded results by their bytes: those of a folder where any reached code says
 its name, the rows of a grid where the notebook says the grid's name, or the words of a claim that they decide. With
-such words the claim's entry and the rules are in it too, because the notebook prints the verdict.
+such words the claim's entry, the rules and what these reach are in it too, because the notebook prints the verdict.
 """
 
 import ast
@@ -19,6 +19,7 @@ from typing import Any
 
 import cs_utils
 import minicity
+from cs_utils.exceptions import CourseError
 from cs_utils.settings import ROOT
 
 PACKAGE = Path(cs_utils.__file__).resolve().parent
@@ -32,12 +33,12 @@ JUDGES = tuple(Path(__file__).with_name(name) for name in ("claims.py", "rules.p
 
 @dataclass(frozen=True)
 class Part:
-    """A definition of a module, a field of one of its classes, or a statement of it that defines nothing."""
+    """A definition of a module, a field of one of its classes, a new name of an import, or another statement."""
 
     names: frozenset[str]
     """What it is called: it is reached when reached code says one of these. Empty: it is always reached."""
     code: str
-    """Its syntax tree, as text."""
+    """Its syntax tree, as text; empty for an import, which itself is no output."""
     says: frozenset[str]
     """All names in it: variables, attributes, keywords, and texts that could be names."""
     imports: frozenset[Path]
@@ -56,12 +57,34 @@ def digest_notebook(path: Path) -> str:
     """The digest of a notebook's code and of all that it reaches: outputs with another digest are out of date.
 
     Raises:
-        SyntaxError: a cell is not plain Python.
+        CourseError: a cell is not plain Python.
     """
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-    code = read_module("\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"))
-    says = {name for part in code.parts for name in part.says}
-    files = {file for part in code.parts for file in part.imports} | set().union(*code.bound.values())
+    try:
+        code = read_module("\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"))
+    except SyntaxError as error:
+        line = (error.text or "").strip()
+        raise CourseError(f"{path} has a line that is not plain Python ({error.msg}): {line}") from None
+    reached = reach([code])
+    cells = [part.code for part in code.parts if part.code]
+    readers = [part.code for (name, _), part in reached.items() if name == READERS]
+    claims = decided_claims(cells + readers)
+    judges = [read_module(file.read_text(encoding="utf-8")) for file in JUDGES] if claims else []
+    reached = reach([code, *judges])
+    codes = cells + [name + part.code for (name, _), part in sorted(reached.items()) if part.code]
+    recorded = [file.read_bytes() for file in said_results(codes, cells + readers, claims)]
+    if claims:
+        codes.append(json.dumps(claims))
+        codes += [part.code for module in judges for part in module.parts]
+    parts = [*(text.encode() for text in codes), minicity.VERSION.encode(), *recorded]
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()
+
+
+def reach(modules: list[Module]) -> dict[tuple[str, int], Part]:
+    """What some code of other places reaches of the package: its parts, by their file and number in it."""
+    says = {name for module in modules for part in module.parts for name in part.says}
+    files = {file for module in modules for part in module.parts for file in part.imports}
+    files = files.union(*(found for module in modules for found in module.bound.values()))
     reached: dict[tuple[str, int], Part] = {}
     grows = True
     while grows:
@@ -75,16 +98,7 @@ def digest_notebook(path: Path) -> str:
                     says |= part.says
                     files |= part.imports.union(*(module.bound[name] for name in part.says & module.bound.keys()))
                     grows = True
-    cells = [part.code for part in code.parts]
-    codes = cells + [name + reached[name, number].code for name, number in sorted(reached)]
-    readers = [part.code for (name, _), part in reached.items() if name == READERS]
-    claims = decided_claims(cells + readers)
-    recorded = [file.read_bytes() for file in said_results(codes, cells + readers, claims)]
-    if claims:
-        codes.append(json.dumps(claims))
-        codes += [part.code for file in JUDGES for part in read_module(file.read_text(encoding="utf-8")).parts]
-    parts = [*(text.encode() for text in codes), minicity.VERSION.encode(), *recorded]
-    return hashlib.sha256(b"\0".join(parts)).hexdigest()
+    return reached
 
 
 def decided_claims(cells: list[str]) -> list[dict[str, Any]]:
@@ -128,6 +142,9 @@ def read_module(source: str) -> Module:
         if isinstance(node, ast.Import | ast.ImportFrom):
             for name, file in imported(node):
                 bound[name] = bound.get(name, frozenset()) | file
+            # Who says the new name of a renamed import says its old one.
+            renamed = [alias for alias in node.names if alias.asname]
+            parts += [Part(frozenset({new.asname}), "", frozenset({new.name}), frozenset()) for new in renamed]
         elif isinstance(node, ast.ClassDef):
             # A field is a part of its own: a new one changes nothing for those who do not say it.
             fields = [part for part in node.body if isinstance(part, ast.AnnAssign)]

@@ -1,5 +1,6 @@
 """Execute whole notebooks, keep their outputs, take their figures out."""
 
+import ast
 import asyncio
 import base64
 import json
@@ -9,6 +10,7 @@ import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,10 +47,14 @@ def run_course(paths: Iterable[Path], store: bool = False, out: Path = BUILD) ->
         out: folder to write to.
 
     Raises:
-        CourseError: a cell failed, a kernel died, nothing can be written to ``out``, or it is not the profile laptop
-            whose outputs would be stored.
+        CourseError: a package that runs notebooks is not installed, a cell is not plain Python or failed, a kernel
+            died, nothing can be written to ``out``, or it is not the profile laptop whose outputs would be stored.
         KeyboardInterrupt: Ctrl-C; its text says how to go on.
     """
+    needed = ("nbformat", "nbclient", "ipykernel")
+    if missing := [name for name in needed if find_spec(name) is None]:
+        told = f"`python -m pip install {' '.join(needed)}`"
+        raise CourseError(f"{' and '.join(missing)} must be installed first: {told}")
     out = out.resolve()
     check_writable(out)
     if store:
@@ -94,11 +100,19 @@ def store_copy(path: Path, copy: Path) -> int:
 
     A notebook without such cells is not written. Otherwise all outputs are taken over, also those that differ in times
     only: a text and a figure of one run belong together.
+
+    Raises:
+        CourseError: the notebook's code has changed since the copy was made.
     """
     import nbformat
 
     stored, executed = (nbformat.read(place, as_version=4) for place in (path, copy))
-    pairs = [(old, new) for old, new in zip(stored.cells, executed.cells, strict=True) if new.cell_type == "code"]
+    cells = [[cell for cell in notebook.cells if cell.cell_type == "code"] for notebook in (stored, executed)]
+    # Without comments and formatting, which may have changed since.
+    first, second = ([ast.unparse(ast.parse(cell.source)) for cell in code] for code in cells)
+    if first != second:
+        raise CourseError(f"{path} has changed since it ran, so nothing is stored: delete {copy} and call again")
+    pairs = list(zip(*cells, strict=True))
     changed = sum(
         old.get("execution_count") != new.execution_count or comparable(old.outputs) != comparable(new.outputs)
         for old, new in pairs
@@ -129,11 +143,10 @@ def find_copy(path: Path, out: Path = BUILD) -> Path:
 
 def is_up_to_date(path: Path, copy: Path) -> bool:
     """Whether an executed copy came to its end, and was made by this code in this environment."""
-    # A cell that is no Python, or a copy that is no notebook: what is wrong shows when it is run.
-    with suppress(OSError, ValueError, SyntaxError, AttributeError):
+    made = None
+    with suppress(OSError, ValueError, LookupError, TypeError, AttributeError):  # it is not there, or no notebook
         made = json.loads(copy.read_text(encoding="utf-8"))["metadata"].get(MADE)
-        return made == describe_making(path)
-    return False
+    return made == describe_making(path)
 
 
 def describe_making(path: Path) -> dict[str, str]:
@@ -165,7 +178,7 @@ def run_notebook(path: Path, out: Path) -> float:
         How many seconds it took.
 
     Raises:
-        CourseError: a cell failed or the kernel died; the message says which, and how.
+        CourseError: a cell is not plain Python or failed, or the kernel died; the message says which, and how.
         KeyboardInterrupt: Ctrl-C; the kernel has ended.
     """
     import nbformat
@@ -173,6 +186,7 @@ def run_notebook(path: Path, out: Path) -> float:
     from nbclient.exceptions import CellExecutionError, DeadKernelError
 
     notebook = nbformat.read(path, as_version=4)
+    made = describe_making(path)  # before it runs: a change meanwhile is none of what made the outputs
     notebook.metadata.pop(MADE, None)
     cells = sum(cell.cell_type == "code" for cell in notebook.cells)
     start = time.perf_counter()
@@ -190,7 +204,7 @@ def run_notebook(path: Path, out: Path) -> float:
         )
         try:
             execute(client)
-            notebook.metadata[MADE] = describe_making(path)
+            notebook.metadata[MADE] = made
         except CellExecutionError as error:
             reason = f"{error.ename}: {error.evalue}".splitlines()[0]
             raise CourseError(f"{path} failed ({reason}); how far it came is in {out}") from None

@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -38,6 +39,8 @@ PAGES = {
     ROOT / "notebooks" / "solutions": "solutions.md",
 }
 """Where the site has what lies outside of docs/ and is no notebook; a page of this name in docs/ comes first."""
+PORT = 8000
+"""Where `serve_site` shows it on this machine."""
 PACKAGES = {"cs_utils": "The helper package", "minicity": "The street generator"}
 
 
@@ -202,11 +205,11 @@ def anchor_of(title: str) -> str:
     return title.strip().replace(" ", "-")
 
 
-def serve_site(port: int = 8000) -> None:
+def serve_site() -> None:
     """Show ``build/site`` at an address of this machine, with the headers that WebAssembly's threads need."""
     handler = partial(Isolated, directory=str(SITE))
-    with ThreadingHTTPServer(("127.0.0.1", port), handler) as server:
-        print(f"http://127.0.0.1:{port}/index.html (Ctrl-C ends it)", flush=True)
+    with ThreadingHTTPServer(("127.0.0.1", PORT), handler) as server, suppress(KeyboardInterrupt):
+        print(f"http://127.0.0.1:{PORT}/index.html (Ctrl-C ends it)", flush=True)
         server.serve_forever()
 
 

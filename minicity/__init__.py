@@ -55,7 +55,7 @@ class Scene:
 
 
 def make_scene(seed: int, height: int = 1024, width: int = 2048, noise: bool = True) -> Scene:
-    """Generate the street scene of a seed at any size; the proportions of Cityscapes are 1 : 2.
+    """Generate the street scene of a seed from 0 at any size; the proportions of Cityscapes are 1 : 2.
 
     The same seed gives the same bytes at the same size, and the same street at every size. Without ``noise`` the
     picture is the same but for the noise of the sensor.

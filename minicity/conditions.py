@@ -74,7 +74,8 @@ def draw_look(rng: np.random.Generator, light: Light) -> Look:
 def draw_lens(rng: np.random.Generator, height: int, width: int) -> tuple[Lens, float]:
     """The camera's angle of view, its turn and its distortion, and its height above the road in metres."""
     zoom = float(np.clip(np.exp(rng.normal(-0.07, 0.2)), 0.55, 1.25))
-    focal = REFERENCE_FOCAL * zoom * width / REFERENCE_WIDTH
+    # By the longer side: a portrait picture would else look up to the zenith, which no level canvas holds.
+    focal = REFERENCE_FOCAL * zoom * max(width, height) / REFERENCE_WIDTH
     horizon = float(np.clip(rng.normal(0.43, 0.045), 0.31, 0.55))
     pitch = float(np.arctan((horizon - 0.5) * height / focal))
     yaw = float(rng.normal(0.0, 0.045)) if rng.random() < 0.85 else float(rng.uniform(-0.24, 0.24))

@@ -24,11 +24,15 @@ def test_the_environment_chooses_profile_and_folders(monkeypatch):
 
 def test_one_variable_moves_all_that_is_written(tmp_path):
     """Of a course that lies where nobody may write; it is read when the package is imported."""
-    script = "import course.execution as c, cs_utils.settings as s; t = s.Settings.from_env(); "
+    script = (
+        "import course.execution as c, cs_utils.experiments.places as p, cs_utils.settings as s; "
+        "t = s.Settings.from_env(); "
+    )
     environment = {**os.environ, "CS_HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
-    told = "print(t.data, t.cache, t.runs, c.BUILD, sep='\\n')"
+    told = "print(t.data, t.cache, t.runs, c.BUILD, p.DATA, sep='\\n')"
     done = subprocess.run([sys.executable, "-c", script + told], env=environment, capture_output=True, text=True)
     folders = [tmp_path / "data" / "minicity", tmp_path / "data" / "cache", tmp_path / "runs", tmp_path / "build"]
+    folders.append(tmp_path / "data")
     assert done.stdout.splitlines() == [str(folder.resolve()) for folder in folders]
 
 

@@ -47,8 +47,8 @@ class Comparison:
     """The trained networks by variant and seed, in evaluation mode."""
 
     def final(self, column: str = "iou_score") -> pd.DataFrame:
-        """A column after the last epoch: a row for each seed, a column for each variant."""
-        last = self.table[self.table["epoch"] == self.table["epoch"].max()]
+        """A column after each run's last epoch: a row for each seed, a column for each variant."""
+        last = self.table.groupby(["variant", "seed"], sort=False).tail(1)
         names = list(dict.fromkeys(last["variant"]))
         return last.pivot(index="seed", columns="variant", values=column)[names]
 

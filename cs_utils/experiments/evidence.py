@@ -41,22 +41,34 @@ def read_rows(grid: str, folder: Path = RESULTS) -> pd.DataFrame:
     """The rows of a grid's runs that arms are compared by; none if none is there.
 
     They are of the largest budget in which every arm that is recorded has all its seeds, so that a larger one that is
-    only begun hides nothing; where no budget is finished, of the largest in which every arm has a run. Runs that only
-    tuned a rate are left out. A run that diverged has an IoU of 0 in ``last_iou`` and ``best_iou``. The column ``grid``
-    is added.
+    only begun hides nothing; where no budget is finished, of the largest in which every arm has a run. An arm that is
+    no longer declared need not be in it. Of each budget and arm the runs count that are made like its last one, on the
+    last version of the data. Runs that only tuned a rate are left out. A run that diverged has an IoU of 0 in
+    ``last_iou`` and ``best_iou``. The column ``grid`` is added.
     """
     path = folder / f"{grid}.csv"
     if not path.is_file():
         return pd.DataFrame(columns=["arm", "seed", "budget", "role", "grid"])
-    rows = pd.read_csv(path).query("role == 'test'").assign(grid=grid)
+    rows = _made_last(pd.read_csv(path).query("role == 'test'").assign(grid=grid))
+    wanted = {arm for arm in rows["arm"] if grid not in GRIDS or arm in GRIDS[grid].arms}
     budgets = {name: rows[rows["budget"] == name] for name in BUDGETS}
     begun = [name for name in BUDGETS if len(budgets[name])]
-    complete = [name for name in begun if set(budgets[name]["arm"]) == set(rows["arm"])]
+    complete = [name for name in begun if wanted <= set(budgets[name]["arm"])]
     finished = [name for name in complete if is_finished(budgets[name])]
     rows = budgets[next(iter([*finished, *complete, *begun]), "full")]
     failed = rows["status"] == DIVERGED
     scores = rows.reindex(columns=["last_iou", "best_iou"])  # a run that diverged in its first epoch has none
     return rows.assign(**{name: scores[name].mask(failed, 0.0) for name in scores})
+
+
+def _made_last(rows: pd.DataFrame) -> pd.DataFrame:
+    # A new version of the data, another rate or a changed arm begins anew: an arm has one run of a seed, and runs that
+    # were made in several ways make no arm.
+    made = rows.reindex(columns=["budget", "arm", "data", "data_version", "settings"]).astype(object).fillna("")
+    made["settings"] = made["settings"].str.replace(r'"seed": \d+', "", regex=True)
+    for group, same in (("data", "data_version"), ("arm", "settings")):
+        made = made[made[same] == made.groupby(["budget", group])[same].transform("last")]
+    return rows.loc[made.index]
 
 
 def budget_of(rows: pd.DataFrame) -> Budget | None:
@@ -195,15 +207,17 @@ def judge_arms(
 
     Returns:
         The judgement, None where the budget is not enough: nothing recorded, classes not learned, arms still rising.
-        Where it is neither better nor worse, the sentence says which lead these seeds would have noticed.
+        Where it is neither better nor worse, the sentence says which lead these seeds would have noticed at the
+        usual level; not where a stricter one decides, or where one seed has no interval.
     """
     pairs = _pairs(rows, arm, against, "last_iou")
     if pairs.empty:
         return None, f"{arm} against {against}: not recorded yet"
     first, second = pairs.to_numpy().T
-    text = f"{arm} against {against}: {paired_difference(first, second).in_points()}, {len(pairs)} seeds"
+    text = f"{arm} against {against}: {paired_difference(first, second).in_points()}"
+    text += f", {len(pairs)} seeds" if len(pairs) > 1 else ""
     judgement = judge(paired_difference(first, second, 1 - (1 - LEVEL) / comparisons), tiny_counts=tiny_counts)
-    if judgement in ("equal", "cannot tell"):
+    if judgement in ("equal", "cannot tell") and comparisons == 1 and len(pairs) > 1:
         text += f", which would have noticed a lead of {100 * noticeable_lead(first - second):.1f}"
     return judgement if budget_is_enough(rows, (arm, against)) else None, text
 
@@ -223,19 +237,22 @@ def replay_all(rows: pd.DataFrame, histories: pd.DataFrame, arm: str, patiences:
     """What each patience would have cost an arm's runs: a row for each patience and seed.
 
     Columns: ``patience``, ``seed``, ``epochs`` until it stops, and ``loss``, the best mean IoU of all epochs minus that
-    of the weights that are kept.
+    of the weights that are kept. A run that diverged in its first epoch has no IoU to stop by, and is left out.
     """
     found = []
     for seed, run in by_seed(rows, arm, "run").items():
         iou = histories[histories["run"] == run].sort_values("epoch")["iou_score"].to_numpy()
-        for patience in patiences:
+        for patience in patiences if len(iou) else ():
             stop, kept = replay(iou, patience)
             found.append({"patience": patience, "seed": seed, "epochs": stop + 1, "loss": iou.max() - iou[kept]})
     return pd.DataFrame(found, columns=["patience", "seed", "epochs", "loss"])
 
 
 def final_score(folder: Path = RESULTS) -> Interval | None:
-    """Mean IoU of the recorded recipe on scenes that chose nothing, over images and seeds; None if not recorded."""
+    """Mean IoU of the recorded recipe on scenes that chose nothing, over images and seeds; None if not recorded.
+
+    A run that diverged has an IoU of 0 here, too: what its network gives is one class everywhere.
+    """
     rows, path = read_rows("final", folder), folder / "final-images.csv"
     if rows.empty or not path.is_file():
         return None
@@ -243,4 +260,5 @@ def final_score(folder: Path = RESULTS) -> Interval | None:
     kinds = [[f"{kind}_{index}" for index in range(NUM_CLASSES)] for kind in ("hits", "true", "predicted")]
     runs = [images[images["run"] == run].sort_values("image") for run in rows["run"]]
     counts = np.array([[run[kind].to_numpy() for kind in kinds] for run in runs])  # (seeds, 3, images, C)
+    counts[(rows["status"] == DIVERGED).to_numpy(), 0] = 0  # no hits
     return score_interval(counts.transpose(0, 2, 3, 1))

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from cs_utils.data.sources import make_minicity
 from cs_utils.experiments.grids import BASE, FRESH_SCENES, GRIDS, Arm, Budget
-from cs_utils.settings import ROOT
+from cs_utils.settings import HOME
 
-DATA = ROOT / "data"
+DATA = HOME / "data"
 SCENE_SIZES: dict[Budget, tuple[int, int]] = {"full": (512, 1024), "medium": (256, 512), "small": (256, 512)}
 """Height and width of the scenes."""
 
@@ -31,7 +31,9 @@ def is_there(arm: Arm) -> bool:
 def make_data(names: Iterable[str], budget: Budget) -> None:
     """Make the scenes that these grids need; those that are there stay."""
     size, base = SCENE_SIZES[budget], BASE[budget]
-    make_minicity(folder_of("minicity", budget), base["train_images"], base["val_images"], size)
-    if any("fresh scenes" in arm.also for name in names for arm in GRIDS[name].arms.values()):
+    arms = [arm for name in names for arm in GRIDS[name].arms.values()]
+    if any(arm.data == "minicity" for arm in arms):
+        make_minicity(folder_of("minicity", budget), base["train_images"], base["val_images"], size)
+    if any("fresh scenes" in arm.also for arm in arms):
         _, end, folder = fresh_folder(budget)
         make_minicity(folder, 0, end, size)

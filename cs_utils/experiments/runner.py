@@ -7,6 +7,7 @@ may run at the same time, on one machine or on several that share the folder.
 
 import math
 import os
+import signal
 import statistics
 import sys
 import time
@@ -22,7 +23,7 @@ from tqdm import tqdm
 from cs_utils.exceptions import CourseError, unknown
 from cs_utils.experiments.evidence import RESULTS
 from cs_utils.experiments.grids import BUDGETS, GRIDS, Budget
-from cs_utils.experiments.places import is_there, make_data
+from cs_utils.experiments.places import folder_of, is_there, make_data
 from cs_utils.experiments.plan import Job, Plan, make_plan
 from cs_utils.experiments.store import add_run, find_run, lock_of, read_table
 
@@ -103,7 +104,8 @@ def run_experiments(
     missing = [arm for name in grids for arm, spec in GRIDS[name].arms.items() if not is_there(spec)]
     if missing:
         print(
-            f"left out, for data/camvid is not there (a grid counts with all its arms): {', '.join(missing)}",
+            f"left out, for {folder_of('camvid', budget)} is not there (a grid counts with all its arms): "
+            + ", ".join(missing),
             file=sys.stderr,
         )
     make_data(grids, budget)
@@ -136,12 +138,16 @@ def _run_workers(work: Work) -> None:
     before = {name: os.environ.get(name) for name in ("OMP_NUM_THREADS", "TQDM_DISABLE")}
     # Both are read when a library is loaded, so they must stand before the processes start.
     os.environ.update(OMP_NUM_THREADS=str(threads), TQDM_DISABLE="1")
+    # A terminal sends Ctrl-C to all, and what follows from it is for this process to do, which ends its workers. They
+    # inherit that they ignore it, and do so from their first line on.
+    interrupt = signal.signal(signal.SIGINT, signal.SIG_IGN)
     context = get_context("spawn")
     workers = [context.Process(target=do_runs, args=(shared,), daemon=True) for _ in range(work.jobs)]
     try:
         for worker in workers:
             worker.start()
     finally:
+        signal.signal(signal.SIGINT, interrupt)
         for name, value in before.items():
             os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
     try:
@@ -159,6 +165,9 @@ def _run_workers(work: Work) -> None:
 
 def do_runs(work: Work, on_run: Callable[[Job], None] = lambda job: None) -> None:
     """Do one open run after the other until there is none, or the time is over."""
+    if work.parent is not None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Windows lets a worker inherit nothing
+
     import cv2
     import torch
 

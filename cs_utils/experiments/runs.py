@@ -126,7 +126,7 @@ def _peak_megabytes() -> float:
     except ImportError:
         return float("nan")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (1e6 if platform.system() == "Darwin" else 1e3)
+    return peak * (1 if platform.system() == "Darwin" else 1024) / 1e6  # elsewhere it is in KiB
 
 
 # ------------------------------------------------------------------------------------------------------------ training

@@ -12,6 +12,7 @@ import pandas as pd
 from cs_utils.data.files import write_atomic
 from cs_utils.experiments.evidence import RESULTS
 from cs_utils.experiments.statistics import Interval, class_intervals, score_interval
+from cs_utils.experiments.store import lock_of
 from cs_utils.labels import CLASS_NAMES
 
 SCORES = RESULTS / "weights" / "scores.csv"
@@ -46,7 +47,12 @@ def score_table(counts: np.ndarray) -> pd.DataFrame:
 
 def read_scores(path: Path = SCORES) -> pd.DataFrame:
     """The recorded rows, with the columns `COLUMNS`; none where nothing is recorded."""
-    return pd.read_csv(path) if path.is_file() else pd.DataFrame(columns=COLUMNS)
+    if not path.is_file():
+        return pd.DataFrame(columns=COLUMNS)
+    # "7" and "None" are names, too, and only a number can be missing.
+    names = dict.fromkeys(("weights", "data", "class"), str)
+    numbers = dict.fromkeys(("iou", "low", "high"), "")
+    return pd.read_csv(path, dtype=names, keep_default_na=False, na_values=numbers)
 
 
 def record_scores(path: Path, weights: str, data: str, counts: np.ndarray) -> Interval:
@@ -66,8 +72,9 @@ def record_scores(path: Path, weights: str, data: str, counts: np.ndarray) -> In
     """
     table = score_table(counts)
     rows = table.reset_index().assign(weights=weights, data=data, images=len(counts))[COLUMNS]
-    before = read_scores(path)
-    others = before[(before["weights"] != weights) | (before["data"] != data)]
-    kept = rows if others.empty else pd.concat([others, rows])
-    write_atomic(path, kept.to_csv(index=False, float_format="%.4f", lineterminator="\n").encode())
+    with lock_of(path.parent, path.stem):  # or of two calls at a time one would lose its rows
+        before = read_scores(path)
+        others = before[(before["weights"] != weights) | (before["data"] != data)]
+        kept = rows if others.empty else pd.concat([others, rows])
+        write_atomic(path, kept.to_csv(index=False, float_format="%.4f", lineterminator="\n").encode())
     return Interval(*table.loc[MEAN], len(counts))

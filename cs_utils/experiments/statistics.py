@@ -16,11 +16,8 @@ MARGIN = 0.01
 """One percentage point of mean IoU, fixed before any run: two arms within it are equal."""
 LEVEL = 0.95
 """How often an interval holds the truth."""
-SPREAD_SEEDS = 10
-"""From so many seeds on the spread of two arms is compared: the spread of three numbers says nothing."""
 
 Judgement = Literal["better", "worse", "equal", "cannot tell"]
-Spread = Literal["wider", "narrower", "cannot tell"]
 
 
 @dataclass(frozen=True)
@@ -93,33 +90,19 @@ def judge(difference: Interval, margin: float = MARGIN, tiny_counts: bool = True
     return "equal" if within else "cannot tell"
 
 
-def compare_spread(first: ArrayLike, second: ArrayLike, level: float = LEVEL) -> Spread:
-    """Whether the first arm's scores scatter more than the second's, by the test of Brown and Forsythe (1974).
-
-    Below ten seeds the answer is always "cannot tell".
-    """
-    one, other = np.asarray(first, dtype=float), np.asarray(second, dtype=float)
-    if min(one.size, other.size) < SPREAD_SEEDS:
-        return "cannot tell"
-    if not stats.levene(one, other, center="median").pvalue < 1 - level:
-        return "cannot tell"
-    return "wider" if one.std() > other.std() else "narrower"
-
-
-def power(lead: float, deviation: float, pairs: int, level: float = LEVEL) -> float:
+def power(lead: float, deviation: float, pairs: int) -> float:
     """How often so many pairs would notice a true lead: the share of intervals that lie above 0.
 
     Args:
         lead: the true mean difference, above 0.
         deviation: standard deviation of the single differences, above 0, in the same unit.
         pairs: how many, from 2.
-        level: of the interval.
     """
-    critical = stats.t.ppf((1 + level) / 2, pairs - 1)
+    critical = stats.t.ppf((1 + LEVEL) / 2, pairs - 1)
     return float(stats.nct.sf(critical, pairs - 1, lead / deviation * math.sqrt(pairs)))
 
 
-def noticeable_lead(differences: ArrayLike, wanted_power: float = 0.8, level: float = LEVEL) -> float:
+def noticeable_lead(differences: ArrayLike) -> float:
     """The smallest true lead that pairs which scatter like these would have noticed four times out of five.
 
     NaN for fewer than two pairs; 0 for pairs that do not scatter.
@@ -131,7 +114,7 @@ def noticeable_lead(differences: ArrayLike, wanted_power: float = 0.8, level: fl
     if deviation == 0:
         return 0.0
     # A lead of thirty deviations is noticed by two pairs, one of nothing by hardly any number of them.
-    found = optimize.brentq(lambda lead: power(lead, 1.0, numbers.size, level) - wanted_power, 1e-6, 60.0)
+    found = optimize.brentq(lambda lead: power(lead, 1.0, numbers.size) - 0.8, 1e-6, 60.0)
     return float(found) * deviation
 
 

@@ -237,5 +237,8 @@ def plot_paired_seeds(
 
 
 def _interval(axes: Axes, x: float, mean: float, low: float, high: float) -> None:
-    axes.errorbar(x, mean, [[mean - low], [high - mean]], fmt="D", color=INK, markersize=9, capsize=8, linewidth=2.5)
-    axes.annotate(f"{mean:+.1f}", (x, high), (0, 6), textcoords="offset points", ha="center", bbox=BEHIND_TEXT)
+    known = low == low  # NaN: one seed has no interval
+    ends = [[mean - low], [high - mean]] if known else None
+    axes.errorbar(x, mean, ends, fmt="D", color=INK, markersize=9, capsize=8, linewidth=2.5)
+    place = (x, high if known else mean)
+    axes.annotate(f"{mean:+.1f}", place, (0, 6), textcoords="offset points", ha="center", bbox=BEHIND_TEXT)

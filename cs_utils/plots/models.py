@@ -162,9 +162,10 @@ def plot_same_budget(table: pd.DataFrame, baselines: Mapping[str, float] | None 
     figure = new_figure(5)
     by_epoch, by_time = figure.subplots(1, 2, sharey=True)
     colors = network_colors(dict.fromkeys(table["variant"]))
+    first = table.groupby("variant")["seed"].first()  # the line that is named
     for (name, seed), rows in table.groupby(["variant", "seed"], sort=False):
-        first = seed == table["seed"].iloc[0]
-        style = {"color": colors[name], "marker": "o", "linewidth": 2.5, "label": name if first else "_seed"}
+        label = name if seed == first[name] else "_seed"
+        style = {"color": colors[name], "marker": "o", "linewidth": 2.5, "label": label}
         by_epoch.plot(rows["epoch"], 100 * rows["iou_score"], **style)
         by_time.plot(rows["train_seconds"].cumsum(), 100 * rows["iou_score"], **style)
     by_epoch.set(xlabel="epoch", ylabel="mean IoU [%]", title="by epochs")

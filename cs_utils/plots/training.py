@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure, SubFigure
+from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from cs_utils.plots.style import (
@@ -152,34 +152,38 @@ def plot_schedules(shares: pd.DataFrame, title: str = "", ax: Axes | None = None
 
 @styled
 def plot_optimizers(table: pd.DataFrame, leads: Mapping[str, pd.DataFrame], title: str = "") -> Figure:
-    """Left, IoU over the epochs of each variant, seed by seed; right, a panel of leads for each unit.
+    """IoU over the epochs of each variant, seed by seed; right of it, if there are any, a panel of leads for each unit.
 
     Args:
         table: columns variant, seed, epoch, iou_score.
         leads: by the unit, such as "percentage points": a row for each comparison, columns mean, low, high; those
-            without a row are left out.
+            without a row are left out, and there may be no row at all.
         title: a sentence above it all.
     """
     figure = new_figure(5)
-    left, right = figure.subfigures(1, 2, width_ratios=(1, 1.15))
-    axes = left.subplots()
+    axes = _beside(figure, leads, 1.15)
     variants = list(dict.fromkeys(table["variant"]))
     for variant, color in zip(variants, colors_for(len(variants)), strict=True):
         _seeds(axes, table[table["variant"] == variant], color, variant)
     _by_epoch(axes)
     axes.set(ylabel="mean IoU", ylim=(0, None), title="live; seeds thin, mean thick")
     axes.legend(loc="lower right")
-    _leads(right, leads)
     headline(figure, title)
     return figure
 
 
-def _leads(place: SubFigure, leads: Mapping[str, pd.DataFrame]) -> None:
+def _beside(figure: Figure, leads: Mapping[str, pd.DataFrame], width: float = 1.0) -> Axes:
+    # Axes for the drawing that the leads belong to; they themselves, if there are any, fill the right part.
     drawn = {unit: intervals for unit, intervals in leads.items() if len(intervals)}
+    if not drawn:
+        return figure.subplots()
+    left, right = figure.subfigures(1, 2, width_ratios=(1, width))
+    axes = left.subplots()
     heights = [len(intervals) + 1 for intervals in drawn.values()]
-    rows = place.subplots(len(drawn), 1, squeeze=False, height_ratios=heights)[:, 0]
-    for axes, (unit, intervals) in zip(rows, drawn.items(), strict=True):
-        _intervals(axes, intervals, unit)
+    rows = right.subplots(len(drawn), 1, squeeze=False, height_ratios=heights)[:, 0]
+    for row, (unit, intervals) in zip(rows, drawn.items(), strict=True):
+        _intervals(row, intervals, unit)
+    return axes
 
 
 def _intervals(axes: Axes, intervals: pd.DataFrame, unit: str) -> None:
@@ -207,12 +211,11 @@ def plot_batches(noise: pd.Series, leads: Mapping[str, pd.DataFrame], title: str
 
     Args:
         noise: size of the noise relative to the mean gradient, by batch size.
-        leads: as in `plot_optimizers`; there may be no row at all.
+        leads: as in `plot_optimizers`.
         title: a sentence above it all.
     """
     figure = new_figure(4.6)
-    left, right = figure.subfigures(1, 2) if any(map(len, leads.values())) else (figure, None)
-    axes = left.subplots()
+    axes = _beside(figure, leads)
     axes.loglog(noise.index, noise, marker="o", color=ACCENT, linewidth=2.5, label="measured")
     law = noise.iloc[0] * np.sqrt(noise.index[0] / noise.index.to_numpy())
     axes.loglog(noise.index, law, linestyle="--", color=INK, label="first / √(batch size)")
@@ -224,8 +227,6 @@ def plot_batches(noise: pd.Series, leads: Mapping[str, pd.DataFrame], title: str
     axes.yaxis.set_major_formatter("{x:g}")
     axes.set(title="Noise of the gradient", xlabel="images in a batch", ylabel="noise / mean gradient")
     axes.legend()
-    if right:
-        _leads(right, leads)
     headline(figure, title)
     return figure
 
@@ -275,5 +276,7 @@ def spell(seconds: float) -> str:
     for unit, size in (("days", SECONDS_PER_DAY), ("h", 3600), ("min", 60), ("s", 0.1)):
         if seconds >= size:
             value = seconds / (1 if unit == "s" else size)
-            return f"{value:.0f} {unit}" if value >= 10 else f"{value:.2g} {unit}"
-    return f"{1000 * seconds:.2g} ms"
+            break
+    else:
+        unit, value = "ms", 1000 * seconds
+    return f"{value:.0f} {unit}" if value >= 10 else f"{value:.2g} {unit}"

@@ -1,7 +1,9 @@
 import json
+from pathlib import Path
 
 import pytest
 
+import cs_utils
 from course import digest
 from course.digest import digest_notebook
 from course.sections import list_notebooks
@@ -12,6 +14,7 @@ MODULES = {
     'def use(size):\n    """Doc."""\n    return deep(size)  # why\n\n'
     "def leave(size):\n    return idle(size)\n",
     "far": "import math\n\nSCALE = 2\n\ndef deep(x):\n    return SCALE * x\n\ndef lazy():\n    return 1\n",
+    "renamed": "from cs_utils.far import deep as d\n\ndef apply(x):\n    return d(x)\n",
     "other": "def idle(x):\n    return x\n",
     "shape": 'from dataclasses import dataclass\n\n@dataclass\nclass Shape:\n    """Doc."""\n    wide: int = 1\n'
     '    """Doc."""\n    high: int = 2\n    deep: int = 5\n\n'
@@ -50,9 +53,9 @@ def make(tmp_path):
 
 def change(package, name, old, new):
     path = package / f"{name}.py"
-    text = path.read_text()
+    text = path.read_text(encoding="utf-8")
     assert old in text
-    path.write_text(text.replace(old, new))
+    path.write_text(text.replace(old, new), encoding="utf-8")
 
 
 USE = "from cs_utils.near import use\nuse(3)"
@@ -100,6 +103,8 @@ def test_what_the_notebook_reaches_makes_it_stale(package, make, name, old, new)
         ("from cs_utils import check\ncheck('a')", "__init__", "print(claim)", "print(claim, claim)"),
         ("from cs_utils.plots import bars\nbars.draw()", "plots/bars", "return 1", "return 2"),
         ("def f():\n    from cs_utils.plots.bars import draw as d\n    d()", "plots/bars", "return 1", "return 2"),
+        ("from cs_utils.far import lazy as later\nlater()", "far", "return 1", "return 2"),
+        ("from cs_utils.renamed import apply\napply(1)", "far", "SCALE * x", "SCALE + x"),
         ("from cs_utils.shape import Shape\nShape().area()", "shape", "self.wide *", "self.wide +"),
         ("from cs_utils.shape import Shape\nShape(deep=3)", "shape", "deep: int = 5", "deep: int = 6"),
         ("from cs_utils.shape import Shape\ngetattr(Shape(), 'deep')", "shape", "deep: int = 5", "deep: int = 6"),
@@ -182,6 +187,29 @@ def test_the_entry_of_a_claim_and_the_rules_are_in_it_where_its_verdict_is_print
     else:
         judges = tuple(tmp_path / name if file.name == name else file for file in digest.JUDGES)
         monkeypatch.setattr(digest, "JUDGES", judges)
+    assert make(judged) != before[0]
+    assert make(other) == before[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("statistics", "MARGIN = 0.01", "MARGIN = 0.02"),
+        ("statistics", "difference.low > 0:", "difference.low > 1:"),
+        ("evidence", "would have noticed", "had noticed"),
+        ("evidence", "one in arms) / 2", "one in arms) / 3"),
+        ("evidence", "kept >= patience", "kept > patience"),
+    ],
+)
+def test_what_judges_a_claim_is_in_it_where_its_verdict_is_printed(package, make, name, old, new):
+    """The notebook says none of these names: the rules do."""
+    (package / "experiments").mkdir()
+    for module in ("__init__", "statistics", "evidence"):
+        source = Path(cs_utils.__file__).parent / "experiments" / f"{module}.py"
+        (package / "experiments" / f"{module}.py").write_text(source.read_text(encoding="utf-8"), encoding="utf-8")
+    judged, other = 'find_claim("Random Horizontal Flips.")', USE
+    before = make(judged), make(other)
+    change(package, f"experiments/{name}", old, new)
     assert make(judged) != before[0]
     assert make(other) == before[1]
 

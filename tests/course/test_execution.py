@@ -103,6 +103,9 @@ def test_a_lesson_is_run_again_after_a_change_of_code_profile_or_data(lessons, t
         lambda: monkeypatch.setenv("CS_PROFILE", "tiny"),
         lambda: monkeypatch.setenv("CS_DATA", str(tmp_path)),
         lambda: execution.find_copy(path, out).write_text("half a file"),
+        lambda: execution.find_copy(path, out).write_text("{}"),
+        lambda: execution.find_copy(path, out).write_text("[]"),
+        lambda: execution.find_copy(path, out).write_text("null"),
     ):
         before = len(calls)
         change()
@@ -155,6 +158,38 @@ def test_what_one_run_shows_is_stored_whole(tmp_path):
     assert first_text(path) == "17 s"
 
 
+def test_a_change_while_a_notebook_runs_is_not_vouched_for(lessons, tmp_path, monkeypatch):
+    """The outputs are of the code as it was: the copy is out of date, and nothing of it is stored."""
+    path = write_notebook(lessons / "00_a.ipynb", "print(1)")
+    copy = execution.find_copy(path, tmp_path / "build")
+    monkeypatch.setattr(execution, "execute", lambda client: write_notebook(path, "print(2)"))
+    run_notebook(path, copy)
+    assert not execution.is_up_to_date(path, copy)
+    before = path.read_bytes()
+    with pytest.raises(CourseError, match="has changed since it ran"):
+        execution.store_copy(path, copy)
+    assert path.read_bytes() == before
+    assert list_stale([path]) == [path]
+
+
+@pytest.mark.parametrize("store", [False, True])
+def test_a_cell_that_is_not_plain_python_is_said_before_anything_runs(lessons, tmp_path, store):
+    path = write_notebook(lessons / "00_a.ipynb", "a = 1", "!ls")
+    with pytest.raises(CourseError, match=r"00_a\.ipynb has a line that is not plain Python .*: !ls"):
+        run_course([path], store=store, out=tmp_path / "build")
+
+
+def test_prose_and_comments_that_were_written_since_it_ran_hinder_no_storing(lessons, tmp_path, calls):
+    path = write_notebook(lessons / "00_a.ipynb", "a = 1")
+    run_course([path], out=tmp_path / "build")
+    notebook = nbformat.read(write_notebook(path, "a = 1  # a comment"), as_version=4)
+    notebook.cells.insert(0, nbformat.v4.new_markdown_cell("# A heading"))
+    nbformat.write(notebook, path)
+    run_course([path], store=True, out=tmp_path / "build")
+    assert calls == ["00_a"]
+    assert list_stale([path]) == []
+
+
 def test_outputs_that_say_the_same_touch_no_notebook(lessons, tmp_path, calls):
     path = write_notebook(lessons / "00_a.ipynb", "a = 1", "b = 1")
     run_course([path], store=True, out=tmp_path / "build")
@@ -174,6 +209,12 @@ def test_what_is_stored_is_made_by_the_profile_laptop_on_minicity(lessons, tmp_p
         with monkeypatch.context() as patch, pytest.raises(CourseError, match="laptop"):
             patch.setenv(variable, value)
             run_course([], store=True, out=tmp_path / "build")
+
+
+def test_a_package_that_is_missing_is_named(lessons, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "nbclient", None)
+    with pytest.raises(CourseError, match=r"^nbclient must be installed first: `python -m pip install nbformat nbcli"):
+        run_course([], out=tmp_path / "build")
 
 
 def test_a_folder_that_cannot_be_written_to_is_said_before_anything_runs(lessons, tmp_path, calls):

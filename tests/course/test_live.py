@@ -3,6 +3,7 @@ import onnxruntime
 import pytest
 import torch
 
+from course import site
 from course.live import Page, halve
 from course.sections import list_figures
 from course.site import anchor_of, gallery_page
@@ -64,3 +65,13 @@ def test_the_gallery_shows_every_stored_figure_with_its_command(tmp_path):
     names = [name for name in list_figures() if list((tmp_path / "figures").glob(f"{name}.*"))]
     assert len(names) > 50
     assert all(f"`python -m cs_utils figure {name}`" in page for name in names)
+
+
+def test_ctrl_c_ends_the_serving_without_a_traceback(monkeypatch, capsys):
+    def stop(server):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(site, "PORT", 0)
+    monkeypatch.setattr(site.ThreadingHTTPServer, "serve_forever", stop)
+    site.serve_site()
+    assert "Ctrl-C ends it" in capsys.readouterr().out

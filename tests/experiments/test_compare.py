@@ -73,6 +73,18 @@ def test_two_variants_are_compared_in_pairs_after_the_last_epoch():
     assert (lead.mean, lead.low, lead.high) == pytest.approx((0.02, -0.004841, 0.044841), abs=1e-5)
 
 
+def test_a_variant_of_fewer_epochs_counts_by_its_own_last_one():
+    rows = [
+        {"variant": name, "seed": seed, "epoch": epoch, "iou_score": epoch / 10 + seed}
+        for seed in (0, 1)
+        for name, planned in (("short", 2), ("long", 4))
+        for epoch in range(planned)
+    ]
+    comparison = Comparison(pd.DataFrame(rows), {})
+    assert comparison.final().to_dict("list") == {"short": [0.1, 1.1], "long": [0.3, 1.3]}
+    assert comparison.difference("long", "short").mean == pytest.approx(0.2)
+
+
 def test_what_training_frames_go_through_can_be_given(settings):
     seen = {True: set(), False: set()}
 

@@ -6,9 +6,11 @@ import pytest
 
 from cs_utils.experiments.evidence import (
     budget_of,
+    by_seed,
     carries_verdict,
     describe_rows,
     final_score,
+    judge_arms,
     read_histories,
     read_rows,
     replay,
@@ -26,7 +28,7 @@ def test_early_stopping_is_replayed_on_paper():
     assert replay([0.1, 0.2, 0.3], patience=1) == (2, 2)
 
 
-def add(folder, arm, seed, iou, seconds, grid="models", images=(), budget="full"):
+def add(folder, arm, seed, iou, seconds, grid="models", images=(), budget="full", **more):
     row = {
         "run": f"{arm}-{seed}-{budget}",
         "budget": budget,
@@ -36,7 +38,7 @@ def add(folder, arm, seed, iou, seconds, grid="models", images=(), budget="full"
         "status": "done",
     }
     epochs = [{"epoch": epoch, "iou_score": value, "seconds": seconds} for epoch, value in enumerate(iou, start=1)]
-    add_run(folder, grid, row | {"last_iou": iou[-1]}, {"histories": epochs, "images": list(images)})
+    add_run(folder, grid, row | {"last_iou": iou[-1]} | more, {"histories": epochs, "images": list(images)})
 
 
 def test_the_largest_budget_that_is_recorded_counts(tmp_path):
@@ -55,12 +57,48 @@ def test_the_largest_budget_that_is_recorded_counts(tmp_path):
 
 def test_a_larger_budget_that_is_only_begun_hides_nothing(tmp_path):
     for arm in ("net", "rival"):
-        add(tmp_path, arm, 0, [0.3], 1.0, budget="small")
-    add(tmp_path, "net", 0, [0.5], 1.0)
-    assert budget_of(read_rows("models", tmp_path)) == "small"
-    add(tmp_path, "rival", 0, [0.6], 1.0)
-    rows = read_rows("models", tmp_path)
+        add(tmp_path, arm, 0, [0.3], 1.0, grid="own", budget="small")
+    add(tmp_path, "net", 0, [0.5], 1.0, grid="own")
+    assert budget_of(read_rows("own", tmp_path)) == "small"
+    add(tmp_path, "rival", 0, [0.6], 1.0, grid="own")
+    rows = read_rows("own", tmp_path)
     assert (budget_of(rows), rows["last_iou"].tolist()) == ("full", [0.5, 0.6])
+
+
+def test_an_arm_that_is_no_longer_declared_hides_no_larger_budget(tmp_path):
+    both = ("with skips", "without skips")
+    rows = [
+        {"budget": budget, "arm": arm, "seed": seed, "role": "test", "status": "done", "last_iou": 0.5}
+        for budget, arms in (("full", both), ("small", (*both, "an old name")))
+        for arm in arms
+        for seed in range(5)
+    ]
+    pd.DataFrame(rows).to_csv(tmp_path / "skips.csv")
+    assert describe_rows(read_rows("skips", tmp_path)) == "recorded, full budget, 5 seeds"
+
+
+@pytest.mark.parametrize(
+    ("changed", "nets", "rivals"),
+    [
+        ({"data_version": 3.0}, [2], []),
+        ({"settings": '{"learning_rate": 0.01, "seed": 2}'}, [2], [0, 1]),
+        ({"settings": '{"learning_rate": 0.003, "seed": 2}'}, [0, 1, 2], [0, 1]),
+        ({"data": "camvid", "data_version": "SegNet"}, [0, 1, 2], [0, 1]),
+    ],
+)
+def test_what_is_made_in_another_way_begins_anew(tmp_path, changed, nets, rivals):
+    """All arms on another version of the data, or one arm whose rate or declaration has changed: old and new runs are
+    never mixed. Another seed is no other way, and other data have versions of their own."""
+    for arm in ("rival", "net"):
+        for seed in (0, 1):
+            settings = f'{{"learning_rate": 0.003, "seed": {seed}}}'
+            made = {"data": "minicity", "data_version": 2.0, "settings": settings}
+            add(tmp_path, arm, seed, [0.3], 1.0, grid="own", **made)
+    made["settings"] = settings.replace('"seed": 1', '"seed": 2')
+    add(tmp_path, "net", 2, [0.5], 1.0, grid="own", **made | changed)
+    rows = read_rows("own", tmp_path)
+    assert by_seed(rows, "net").index.tolist() == nets
+    assert by_seed(rows, "rival").index.tolist() == rivals
 
 
 @pytest.mark.parametrize(
@@ -91,10 +129,27 @@ def test_a_larger_budget_counts_from_all_its_seeds_on(tmp_path):
     assert describe_rows(read_rows("skips", tmp_path)) == "recorded, full budget, 1 of 5 seeds"
 
 
+def test_a_noticeable_lead_is_said_only_at_the_level_that_decides():
+    scores = {"net": (0.51, 0.504, 0.518), "rival": (0.5, 0.51, 0.5)}
+    learned = {"status": "done", "slope": 0.0, "iou_pole": 0.3, "iou_person": 0.3}
+    table = [
+        {"arm": arm, "seed": seed, "last_iou": iou} | learned for arm in scores for seed, iou in enumerate(scores[arm])
+    ]
+    rows = pd.DataFrame(table)
+    text = "net against rival: +0.7 percentage points (-2.3 to +3.8), 3 seeds"
+    assert judge_arms(rows, "net", "rival") == ("cannot tell", f"{text}, which would have noticed a lead of 4.0")
+    assert judge_arms(rows, "net", "rival", comparisons=4) == ("cannot tell", text)
+    one_seed = judge_arms(rows[rows["seed"] == 0], "net", "rival")
+    assert one_seed == ("cannot tell", "net against rival: +1.0 percentage points, one seed only")
+
+
 def test_every_patience_is_replayed_on_every_run(tmp_path):
     add(tmp_path, "net", 0, [0.1, 0.3, 0.2, 0.3, 0.9], 1.0)
     add(tmp_path, "net", 1, [0.1, 0.2, 0.3, 0.4, 0.5], 1.0)
-    table = replay_all(read_rows("models", tmp_path), read_histories("models", tmp_path), "net", (2, 3))
+    rows, histories = read_rows("models", tmp_path), read_histories("models", tmp_path)
+    without_epochs = rows.tail(1).assign(seed=2, run="diverged in its first epoch", status="diverged")
+    table = replay_all(pd.concat([rows, without_epochs]), histories, "net", (2, 3))
+    assert table["seed"].tolist() == [0, 0, 1, 1]
     assert table["epochs"].tolist() == [4, 5, 5, 5]
     assert table["loss"].tolist() == pytest.approx([0.6, 0.0, 0.0, 0.0])
 
@@ -120,3 +175,6 @@ def test_the_final_score_has_an_interval_over_images_and_seeds(tmp_path):
     assert found == score_interval(counts)
     assert found.mean == pytest.approx(mean_iou_of_counts(counts.sum(axis=1)).mean())
     assert found.low < found.mean < found.high
+    table = tmp_path / "final.csv"
+    table.write_text(table.read_text().replace("2,done", "2,diverged"))
+    assert final_score(tmp_path).mean == pytest.approx(mean_iou_of_counts(counts[:2].sum(axis=1)).sum() / 3)

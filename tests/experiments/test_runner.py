@@ -5,6 +5,7 @@ import json
 import math
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -102,6 +103,16 @@ def test_a_worker_leaves_the_other_cores_to_the_others(tmp_path):
     finally:
         cv2.setNumThreads(before[0])
         torch.set_num_threads(before[1])
+
+
+@pytest.mark.parametrize(("parent", "ignores"), [(os.getppid(), True), (None, False)])
+def test_a_worker_leaves_ctrl_c_to_its_parent(tmp_path, parent, ignores):
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        do_runs(Work((), "small", tmp_path, deadline=math.inf, parent=parent))
+        assert (signal.getsignal(signal.SIGINT) == signal.SIG_IGN) == ignores
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_a_row_says_all_that_the_run_depends_on_and_what_came_of_it(recorded):

@@ -3,6 +3,7 @@
 import mmap
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -50,3 +51,12 @@ def test_the_memory_of_a_run_is_not_that_of_the_runs_before_it():
         peak = runs._peak_megabytes()
     runs._forget_peak()
     assert runs._peak_megabytes() < peak - 300
+
+
+@pytest.mark.parametrize(("system", "peak"), [("Linux", 1024.0), ("Darwin", 1.0)])
+def test_memory_is_counted_in_millions_of_bytes(monkeypatch, system, peak):
+    resource = pytest.importorskip("resource", reason="Windows has none")
+    monkeypatch.setattr(runs.torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(runs.platform, "system", lambda: system)
+    monkeypatch.setattr(resource, "getrusage", lambda who: SimpleNamespace(ru_maxrss=1_000_000))
+    assert runs._peak_megabytes() == peak

@@ -1,6 +1,10 @@
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
+from cs_utils.experiments import scores
 from cs_utils.experiments.scores import COLUMNS, read_scores, record_scores, score_table
 from cs_utils.labels import CLASS_NAMES
 
@@ -41,3 +45,33 @@ def test_rows_of_the_same_network_and_data_are_replaced_and_others_stay(tmp_path
     assert set(rows["class"]) <= {*CLASS_NAMES, "mean"}
     with pytest.raises(ValueError, match="image"):
         record_scores(path, "a", "val", count_pixels(1))
+
+
+@pytest.mark.parametrize("name", ["7", "None", "nan", "1e3", "010"])
+def test_a_name_is_a_name_whatever_it_looks_like(tmp_path, name):
+    path = tmp_path / "scores.csv"
+    for _ in range(2):
+        record_scores(path, name, name, count_pixels(2))
+    rows = read_scores(path)
+    assert rows[["weights", "data"]].to_numpy().tolist() == [[name, name]] * 3
+    assert rows["iou"].tolist() == [0.8, 0.5, 0.65]
+
+
+def test_what_is_not_known_stays_a_number(tmp_path):
+    path = tmp_path / "scores.csv"
+    path.write_text(",".join(COLUMNS) + "\na,val,2,road,0.8,,\n", encoding="utf-8")
+    assert read_scores(path)[["iou", "low"]].to_numpy().tolist()[0] == pytest.approx([0.8, np.nan], nan_ok=True)
+
+
+def test_of_two_networks_that_are_recorded_at_the_same_time_both_stay(tmp_path, monkeypatch):
+    path = tmp_path / "scores.csv"
+
+    def read_slowly(path):
+        rows = read_scores(path)
+        time.sleep(0.02)
+        return rows
+
+    monkeypatch.setattr(scores, "read_scores", read_slowly)
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda name: record_scores(path, name, "val", count_pixels(2)), ("a", "b")))
+    assert set(read_scores(path)["weights"]) == {"a", "b"}

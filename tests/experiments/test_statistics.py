@@ -5,7 +5,6 @@ from scipy import stats
 from cs_utils.experiments.statistics import (
     Interval,
     class_intervals,
-    compare_spread,
     judge,
     mean_interval,
     mean_iou_of_counts,
@@ -101,16 +100,6 @@ def test_the_noticeable_lead_is_noticed_four_times_out_of_five():
     assert lead / np.std(differences, ddof=1) == pytest.approx(1.68, abs=0.01)
     assert noticeable_lead([0.1, 0.1]) == 0
     assert np.isnan(noticeable_lead([0.1]))
-
-
-def test_spread_is_compared_from_ten_seeds_on():
-    rng = np.random.default_rng(3)
-    narrow, wide = rng.normal(0.5, 0.01, 20), rng.normal(0.5, 0.05, 20)
-    assert compare_spread(wide, narrow) == "wider"
-    assert compare_spread(narrow, wide) == "narrower"
-    assert compare_spread(wide[:9], narrow[:9]) == "cannot tell"
-    false_alarms = [compare_spread(*rng.normal(0.5, 0.02, (2, 10))) != "cannot tell" for _ in range(500)]
-    assert np.mean(false_alarms) <= 0.07
 
 
 def test_mean_iou_of_counts_by_hand():

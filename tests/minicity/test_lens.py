@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
+from minicity.conditions import draw_lens
 from minicity.lens import Lens, turned
 
 POINTS = np.stack(np.meshgrid(np.linspace(-20, 220, 9), np.linspace(-10, 110, 7)), axis=-1)
@@ -54,6 +55,14 @@ def test_the_canvas_holds_all_that_the_picture_shows():
     rim = np.array([(x, y) for x in (0, 50, 100, 150, 200) for y in (0, 100)] + [(x, 50) for x in (0, 200)], float)
     on_canvas = lens.to_level(rim) * camera.focal + (camera.cx, camera.horizon)
     assert (on_canvas > 0).all() and (on_canvas < (width, height)).all()
+
+
+@pytest.mark.parametrize("size", [(256, 512), (256, 256), (512, 256), (512, 64)])
+def test_no_canvas_is_many_times_as_large_as_its_picture(size):
+    """A portrait picture of the focal length of its width asked for terabytes,."""
+    for seed in range(300, 400):
+        lens, eye = draw_lens(np.random.default_rng(seed), *size)
+        assert np.prod(lens.level(eye)[1:], dtype=float) < 3 * np.prod(size)
 
 
 def test_outlines_keep_their_order_when_bent_together():

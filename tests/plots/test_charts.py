@@ -173,6 +173,12 @@ def test_the_same_budget_counts_seconds_of_training_alone():
     assert [line.get_ydata()[0] for panel in axes for line in panel.lines[1:]] == [12.0, 12.0]
 
 
+def test_a_network_without_the_first_seed_has_a_name_too():
+    table = pd.DataFrame({"variant": ["U-Net", "U-Net", "FCN"], "seed": [0, 1, 1], "epoch": 1, "iou_score": 0.1})
+    by_time = plot_same_budget(table.assign(train_seconds=1.5)).axes[1]
+    assert words(by_time) == ["U-Net", "FCN"]
+
+
 def test_activations_are_drawn_with_their_true_derivatives_and_their_lowest_point():
     figure = plot_activations()
     x = torch.linspace(-6, 6, 601, dtype=torch.float64, requires_grad=True)
@@ -220,6 +226,13 @@ def test_paired_seeds_show_each_pair_each_lead_and_the_mean_with_its_interval():
     assert lead.containers[0].lines[0].get_ydata().tolist() == [2]
     (bar,) = lead.containers[0].lines[2]
     assert bar.get_segments()[0][:, 1].tolist() == [-1, 5]
+
+
+def test_the_lead_of_one_seed_has_its_number_and_no_interval():
+    intervals = pd.DataFrame({"mean": [2.0], "low": [np.nan], "high": [np.nan]}, index=["live"])
+    lead = plot_paired_seeds(pd.DataFrame({"relu": [10.0], "silu": [12.0]}), {"live": [2.0]}, intervals).axes[1]
+    assert [(text.get_text(), text.xy) for text in lead.texts] == [("+2.0", (0.25, 2.0))]
+    assert not lead.containers[0].has_yerr
 
 
 def test_a_hundred_squares_are_shared_out_among_the_classes():
@@ -448,6 +461,8 @@ def test_leads_have_their_intervals_and_a_unit_without_any_is_left_out():
     assert (right.get_xlabel(), words(right)) == ("points", ["a − b", "one seed"])
     assert [container.has_xerr for container in right.containers] == [True, False]
     assert len(plot_batches(noise, {"points": LEADS[:0]}).axes) == 1
+    runs = pd.DataFrame({"variant": ["a"], "seed": 0, "epoch": 1, "iou_score": 0.1})
+    assert len(plot_optimizers(runs, {"points": LEADS[:0]}).axes) == 1
 
 
 def test_noise_is_compared_with_the_square_root_law():
@@ -467,7 +482,7 @@ def test_days_are_drawn_on_a_linear_axis_and_written_in_units_that_suit_them():
     assert axes.get_xscale() == "linear"
     assert [bar.get_width() for bar in axes.patches] == [9.5, 0.01, 4]
     assert words(axes) == ["9.5 days", "14 min", "4 days"]
-    spelled = {0.0013: "1.3 ms", 0.42: "0.42 s", 90: "1.5 min", 7200: "2 h", 820_800: "9.5 days"}
+    spelled = {0.0013: "1.3 ms", 0.0996: "100 ms", 0.42: "0.42 s", 90: "1.5 min", 7200: "2 h", 820_800: "9.5 days"}
     assert [spell(value) for value in spelled] == list(spelled.values())
 
 
