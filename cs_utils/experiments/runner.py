@@ -101,13 +101,8 @@ def run_experiments(
         raise CourseError(f"jobs={jobs} is out of range: give 1 or more")
     deadline = time.time() + 60 * minutes if minutes is not None else float("inf")
     work = Work(tuple(grids), budget, folder, deadline, jobs)
-    missing = [arm for name in grids for arm, spec in GRIDS[name].arms.items() if not is_there(spec)]
-    if missing:
-        print(
-            f"left out, for {folder_of('camvid', budget)} is not there (a grid counts with all its arms): "
-            + ", ".join(missing),
-            file=sys.stderr,
-        )
+    if missing := _left_out(grids, budget):
+        print(missing, file=sys.stderr)
     make_data(grids, budget)
     if jobs == 1:
         with _progress(work) as bar:
@@ -115,6 +110,12 @@ def run_experiments(
     else:
         _run_workers(work)
     return work.plans()
+
+
+def _left_out(grids: Sequence[str], budget: Budget) -> str:
+    arms = [arm for name in grids for arm, spec in GRIDS[name].arms.items() if not is_there(spec)]
+    where = folder_of("camvid", budget)
+    return f"left out, for {where} is not there (a grid counts with all its arms): {', '.join(arms)}" if arms else ""
 
 
 def _progress(work: Work) -> tqdm:
@@ -244,9 +245,9 @@ def choose_experiments(budget: Budget, folder: Path = RESULTS) -> list[str]:
 
 
 def list_experiments(budget: Budget = "full", folder: Path = RESULTS) -> str:
-    """All grids with their questions, and how many of their runs are done."""
+    """All grids with their questions, and how many of their runs are done; at the end, which arms lack their data."""
     lines = []
     names = tuple(name for name, grid in GRIDS.items() if budget in grid.budgets)
     for name, plan in Work(names, budget, folder, math.inf).plans().items():
         lines.append(f"{name:13} {plan.done:4} of {plan.total:4} runs  {GRIDS[name].question}")
-    return "\n".join(lines)
+    return "\n".join([*lines, *filter(None, [_left_out(names, budget)])])
