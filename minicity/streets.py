@@ -26,7 +26,7 @@ PAVEMENTS = (
 
 
 def build(rng: np.random.Generator, light: Light) -> Street:
-    """Plan a whole street. All random numbers are drawn here, so a scene is the same at every picture size."""
+    """Plan a whole street. All random numbers that the street needs are drawn here, so it is the same at every size."""
     names = list(PLANS)
     weights = np.array([PLANS[name].weight for name in names])
     plan = PLANS[names[int(rng.choice(len(names), p=weights / weights.sum()))]]
