@@ -58,11 +58,11 @@ def build(rng: np.random.Generator, light: Light) -> Street:
         _lots(street, plan, side, front, pavement, junction, end)
         line_kerb(street, plan, side, kerb, pavement, junction, end)
         if parked[side > 0]:
-            traffic.parked_cars(street, plan, kerb - side * 1.0, side, junction, end)
+            traffic.parked_cars(street, kerb - side * 1.0, side, junction, end)
     if junction is not None:
         _junction(street, plan, edges, junction)
     crowd.crossing(street, plan, left, right, junction)
-    traffic.under_way(street, plan, left, right, parked, junction, end)
+    traffic.under_way(street, plan, left, right, parked, end)
     _horizon(street, plan, end)
     return street
 
