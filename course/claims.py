@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from course.rules import RULES, TOO_SMALL, Verdict
-from course.sections import list_notebooks, read_sections
+from course.sections import anchor_of, list_notebooks, read_sections
 from cs_utils.exceptions import CourseError
 from cs_utils.experiments.evidence import RESULTS, budget_of, is_finished, read_rows
 from cs_utils.experiments.grids import GRIDS
@@ -45,8 +45,7 @@ class Claim:
         notebook = next(path for path in list_notebooks() if path.stem.startswith(number))
         if title not in {section.title for section in read_sections(notebook)}:
             raise CourseError(f"{notebook.name} has no section {title!r}, which claims.toml names: change it there")
-        # The anchor as Jupyter makes it.
-        return f"[{number} {title}]({folder}{notebook.name}#{title.replace(' ', '-')})"
+        return f"[{number} {title}]({folder}{notebook.name}#{anchor_of(title)})"
 
     def verdict(self, folder: Path = RESULTS) -> Verdict:
         """The verdict, by the runs that are recorded in a folder."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from course.architecture import FLOORS, draw_architecture
 from course.claims import claims_table, list_claims
-from course.sections import Section, list_figures
+from course.sections import Section, anchor_of, list_figures
 from cs_utils.data.files import write_atomic
 from cs_utils.settings import ROOT
 
@@ -32,8 +32,8 @@ def figures_table(folder: str) -> list[str]:
 
 
 def link_section(section: Section) -> str:
-    """Where a section is found, in the folder of the lessons: Jupyter and GitHub put hyphens for spaces."""
-    return f"{section.notebook.name}#{section.title.replace(' ', '-')}"
+    """Where a section is found, in the folder of the lessons."""
+    return f"{section.notebook.name}#{anchor_of(section.title)}"
 
 
 def commands_table() -> list[str]:

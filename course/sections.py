@@ -98,6 +98,11 @@ def read_sections(path: Path) -> list[Section]:
     return [Section(path, title, tuple(setup), tuple(cells)) for title, cells in sections.items()]
 
 
+def anchor_of(title: str) -> str:
+    """The anchor of a heading, as Jupyter makes it and the site too, so that one link works in both."""
+    return title.strip().replace(" ", "-")
+
+
 def list_figures() -> dict[str, Section]:
     """Every figure of the course by name, in the order of the notebooks, with the section that draws it."""
     return {name: section for path in list_notebooks() for section in read_sections(path) for name in section.figures}

@@ -200,11 +200,6 @@ def package_page(package: str) -> str:
     return "\n".join(lines)
 
 
-def anchor_of(title: str) -> str:
-    """The anchor of a heading, as Jupyter makes it, so that one link works in both."""
-    return title.strip().replace(" ", "-")
-
-
 def serve_site() -> None:
     """Show ``build/site`` at an address of this machine, with the headers that WebAssembly's threads need."""
     handler = partial(Isolated, directory=str(SITE))

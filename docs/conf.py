@@ -11,7 +11,7 @@ nb_render_markdown_format = "myst"
 myst_enable_extensions = ["dollarmath", "amsmath", "colon_fence", "deflist"]
 myst_heading_anchors = 3
 
-myst_heading_slug_func = "course.site.anchor_of"
+myst_heading_slug_func = "course.sections.anchor_of"
 nb_mime_priority_overrides = [("html", "image/png", 0), ("html", "image/jpeg", 0)]
 
 autodoc_member_order = "bysource"

@@ -6,9 +6,7 @@ from minicity import clutter, people
 from minicity.plans import LANE, Plan, Street, free
 
 
-def walkers(
-    street: Street, plan: Plan, side: float, pavement: tuple[float, float], junction: float | None, end: float
-) -> None:
+def walkers(street: Street, plan: Plan, side: float, pavement: tuple[float, float], end: float) -> None:
     """People on the pavement of one side; crowds and empty pavements both occur."""
     rng = street.rng
     inner, outer = pavement

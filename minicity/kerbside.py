@@ -40,7 +40,7 @@ def line_kerb(
         street.things.append(furniture.pole(street.x(at_kerb, z), z, street.light, height, thick, furniture.metal(rng)))
     if rng.random() < 0.3:
         _bollards(street, pavement[0] + side * 0.3, junction)
-    crowd.walkers(street, plan, side, pavement, junction, end)
+    crowd.walkers(street, plan, side, pavement, end)
     _parked_cycles(street, plan, at_kerb, pavement[1] - side * 0.5)
     for _ in range(int(rng.poisson(2.4))):
         z = float(8.5 + 40.0 * rng.random() ** 1.3)

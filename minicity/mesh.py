@@ -12,8 +12,10 @@ import numpy as np
 
 from minicity.geometry import Light, Solid
 
-GLASS, PAINT, DARK = 0, 1, 2
+PAINT, DARK = 0, 1
 """What a mesh face is made of."""
+EYE = 1.2
+"""Height of the camera, in metres, for which the faces of a vehicle are chosen; most cameras hang at about that."""
 
 
 RUBBER = (0.07, 0.07, 0.075)
@@ -64,18 +66,10 @@ class Mesh:
         self.materials.append(materials)
         self.colors.append(np.tile(np.array(_five(color)), (len(quads), 1)))
 
-    def loft(self, rings: np.ndarray, materials: np.ndarray, color: tuple, glass: tuple = (0.05, 0.055, 0.06)) -> None:
+    def loft(self, rings: np.ndarray, materials: np.ndarray, color: tuple) -> None:
         """Join rings (n, m, 3) by quads; ``materials`` (n-1, m-1) says what each is made of. Both ends are closed."""
         corners = (rings[:-1, :-1], rings[:-1, 1:], rings[1:, 1:], rings[1:, :-1])
-        quads = np.stack(corners, axis=2).reshape(-1, 4, 3)
-        flat = materials.ravel()
-        pane = flat == GLASS
-        self.add(quads[~pane], flat[~pane], color)
-        if pane.any():
-            # The frame of a window is what its pane leaves free.
-            self.add(quads[pane], np.full(pane.sum(), PAINT), tuple(0.55 * c for c in _five(color)))
-            middle = quads[pane].mean(axis=1, keepdims=True)
-            self.add(middle + 0.9 * (quads[pane] - middle), flat[pane], glass)
+        self.add(np.stack(corners, axis=2).reshape(-1, 4, 3), materials.ravel(), color)
         for ring in (rings[0], rings[-1]):
             strips = [ring[[j, j + 1, -2 - j, -1 - j]] for j in range(len(ring) // 2)]
             self.add(np.array(strips), np.full(len(strips), PAINT), color)
@@ -245,16 +239,19 @@ class Model:
     detail_normals: np.ndarray
     detail_colors: np.ndarray
 
-    def solid(self, pose: Pose, light: Light, coat: np.ndarray, eye: float = 1.2) -> Solid:
-        """Paint, light and place all faces that look towards the camera, from far to near, details last."""
-        camera = np.array([0.0, eye, 0.0])
+    def solid(self, pose: Pose, light: Light, coat: np.ndarray) -> Solid:
+        """Paint, light and place all faces that look towards a camera at `EYE`, from far to near, details last.
+
+        A camera that hangs higher would see some more faces, which look up; they are left out.
+        """
+        camera = np.array([0.0, EYE, 0.0])
         mixing = np.concatenate([np.eye(3), np.asarray(coat, float)[None], light.sky_low[None]])
         normals = _turn(self.normals, pose.heading)
         world = pose.place(self.quads)
         toward = camera - world.mean(axis=1)
         distance = np.linalg.norm(toward, axis=1)
         kept = np.flatnonzero(np.einsum("ij,ij->i", normals, toward) > 0.0)
-        kept = kept[np.argsort(0.05 * (self.materials[kept] == GLASS) - distance[kept], kind="stable")]
+        kept = kept[np.argsort(-distance[kept], kind="stable")]
         toward = toward[kept] / distance[kept, None]
         shades = _lit(self.colors[kept] @ mixing, self.materials[kept], normals[kept], toward, light)
         # Less and less of the sky reaches what is close to the road.
@@ -293,7 +290,7 @@ def _footprint(pose: Pose, size: tuple[float, float, float]) -> tuple[float, flo
 
 
 def _lit(color: np.ndarray, material: np.ndarray, normal: np.ndarray, toward: np.ndarray, light: Light) -> np.ndarray:
-    """Colours (n, 3) of faces: dull light, and on paint and glass the mirrored street, houses, or sky."""
+    """Colours (n, 3) of faces: dull light, and on paint the mirrored street, houses, or sky."""
     base = color * light.shade(normal)[:, None]
     facing = np.sum(normal * toward, axis=1)
     mirrored = 2.0 * facing[:, None] * normal - toward
@@ -301,7 +298,7 @@ def _lit(color: np.ndarray, material: np.ndarray, normal: np.ndarray, toward: np
     sky = np.interp(mirrored[:, 1], (-0.3, -0.02, 0.05, 0.25, 0.5), (0.0, 0.1, 0.0, 0.25, 1.0))[:, None]
     scene = sky * light.sky_low + (1.0 - sky) * np.array([0.16, 0.16, 0.155])
     grazing = (1.0 - np.clip(facing, 0.0, 1.0)) ** 3
-    strength = np.where(material == GLASS, 0.1 + 0.6 * grazing, np.where(material == PAINT, 0.17 + 0.5 * grazing, 0.0))
+    strength = np.where(material == PAINT, 0.17 + 0.5 * grazing, 0.0)
     gleam = light.direct * np.maximum(mirrored @ light.sun, 0.0) ** 40 * (material != DARK)
     return base * (1.0 - strength[:, None]) + strength[:, None] * scene + 0.6 * gleam[:, None]
 

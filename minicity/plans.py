@@ -8,6 +8,7 @@ from minicity import trees
 from minicity.facades import Facade, Glazing
 from minicity.geometry import Light, Solid, Surface
 from minicity.materials import Fence, Grass, Masonry, Paving
+from minicity.mesh import pick
 
 LANE = 3.3
 """Width of a traffic lane in metres."""
@@ -168,10 +169,6 @@ class Street:
         outline = [(a[0], low, a[1]), (a[0], high, a[1]), (b[0], high, b[1]), (b[0], low, b[1])]
         self.things.append(Surface(label, max(a[1], b[1]), np.array(outline, float), material, (a, b)))
 
-    def pick(self, options: tuple) -> tuple:
-        """One of the options."""
-        return options[int(self.rng.integers(len(options)))]
-
     def wall_color(self, kind: str) -> tuple[float, float, float]:
         """A colour for a wall: mostly one that such walls have, now and then any that paint can have."""
         rng = self.rng
@@ -179,13 +176,13 @@ class Street:
             value, depth, hue = rng.uniform(0.25, 0.92), 0.6 * rng.random() ** 2, rng.uniform(0.0, 2 * np.pi)
             color = value * (1.0 - depth * (0.5 + 0.5 * np.cos(hue + np.array([0.0, 2.1, 4.2]))))
         else:
-            color = np.array(self.pick(WALL_COLORS[kind])) * np.exp(rng.normal(0.0, 0.22))
+            color = np.array(pick(rng, WALL_COLORS[kind])) * np.exp(rng.normal(0.0, 0.22))
         return tuple(np.clip(color * (1.0 + rng.normal(0.0, 0.03, 3)), 0.03, 0.95))
 
     def house(self, plan: Plan, a: tuple, b: tuple, out: float, deep: float = 11.0) -> None:
         """A house with its front from a = (x, z) to b, ``deep`` metres deep to ``out`` (-1 left, 1 right, 0 back)."""
         rng = self.rng
-        kind = self.pick(plan.kinds) if rng.random() < 0.88 else self.pick(RARE_KINDS)
+        kind = pick(rng, plan.kinds) if rng.random() < 0.88 else pick(rng, RARE_KINDS)
         color = self.wall_color(kind)
         floor, floors = rng.uniform(2.8, 3.5), int(rng.integers(plan.floors[0], plan.floors[1] + 1))
         shop = rng.random() < plan.shops
@@ -196,13 +193,13 @@ class Street:
             else (rng.uniform(1.4, 2.3), rng.uniform(1.2, 1.6))
         )
         pitch = window[0] + rng.uniform(0.8, 1.7)
-        trim, sign, seed = self.pick(TRIMS), self.pick(SIGNS), float(rng.random())
+        trim, sign, seed = pick(rng, TRIMS), pick(rng, SIGNS), float(rng.random())
         glazing = Glazing(
             gloss=float(rng.uniform(0.15, 1.0)),
             bars=int(rng.integers(0, 3)),
             transom=bool(rng.random() < 0.4),
             lit=float((0.03 if rng.random() < 0.3 else 0.0) + 0.45 * self.light.dusk * rng.random()),
-            frame=self.pick(FRAMES),
+            frame=pick(rng, FRAMES),
             curtains=float(rng.uniform(0.0, 0.6)),
         )
         length = float(np.hypot(b[0] - a[0], b[1] - a[1]))
@@ -217,7 +214,7 @@ class Street:
             )
 
         pitched, rise = rng.random() < 0.75, rng.uniform(2.0, 4.5)
-        roof = Masonry("tiles", self.pick(ROOFS), 1.0, seed)
+        roof = Masonry("tiles", pick(rng, ROOFS), 1.0, seed)
         blank = rng.random() < 0.55
         if out:
             # The end wall looks towards the camera; with a pitched roof it carries a gable.
@@ -300,14 +297,15 @@ class Street:
         weights = np.array([plan.wall, plan.fence, plan.hedge, 0.15]) * (*self.taste, 1.0, 1.0)
         kind = int(rng.choice(4, p=weights / weights.sum()))
         if kind == 0:
-            material = self.pick(("brick", "stone", "plaster", "panel"))
+            material = pick(rng, ("brick", "stone", "plaster", "panel"))
             height = rng.uniform(0.9, 2.6)
             color = tuple(0.88 * x for x in self.wall_color(material))
             self.upright("wall", a, b, 0.0, height, Masonry(material, color, height, float(rng.random())))
         elif kind == 1:
             height = rng.uniform(0.8, 2.2)
             coat = np.exp(rng.normal(0.0, 0.3)) * (1.0 + rng.normal(0.0, 0.08, 3))
-            color, pitch, bar, wire = self.pick(
+            color, pitch, bar, wire = pick(
+                rng,
                 (((0.3, 0.22, 0.15), 0.14, 0.11, False), ((0.55, 0.53, 0.48), 0.12, 0.08, False),
                  ((0.12, 0.13, 0.13), 0.13, 0.03, False), ((0.8, 0.8, 0.78), 0.13, 0.08, False),
                  ((0.2, 0.3, 0.22), 0.09, 0.022, True), ((0.45, 0.46, 0.46), 0.1, 0.022, True))

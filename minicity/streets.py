@@ -26,7 +26,7 @@ PAVEMENTS = (
 
 
 def build(rng: np.random.Generator, light: Light) -> Street:
-    """Plan a whole street. All random numbers are drawn here, so a scene is the same at every picture size."""
+    """Plan a whole street. All random numbers that the street needs are drawn here, so it is the same at every size."""
     names = list(PLANS)
     weights = np.array([PLANS[name].weight for name in names])
     plan = PLANS[names[int(rng.choice(len(names), p=weights / weights.sum()))]]
@@ -58,11 +58,11 @@ def build(rng: np.random.Generator, light: Light) -> Street:
         _lots(street, plan, side, front, pavement, junction, end)
         line_kerb(street, plan, side, kerb, pavement, junction, end)
         if parked[side > 0]:
-            traffic.parked_cars(street, plan, kerb - side * 1.0, side, junction, end)
+            traffic.parked_cars(street, kerb - side * 1.0, side, junction, end)
     if junction is not None:
         _junction(street, plan, edges, junction)
     crowd.crossing(street, plan, left, right, junction)
-    traffic.under_way(street, plan, left, right, parked, junction, end)
+    traffic.under_way(street, plan, left, right, parked, end)
     _horizon(street, plan, end)
     return street
 

@@ -7,7 +7,7 @@ from minicity.mesh import Pose
 from minicity.plans import LANE, Plan, Street, free
 
 
-def parked_cars(street: Street, plan: Plan, x: float, side: float, junction: float | None, end: float) -> None:
+def parked_cars(street: Street, x: float, side: float, junction: float | None, end: float) -> None:
     """A row of parked cars, bumper to bumper, with gaps."""
     rng = street.rng
     density = float(rng.uniform(0.3, 0.85))
@@ -49,9 +49,7 @@ def lights(street: Street, edges: list[tuple], near: float, beyond: float) -> No
                 street.things.append(signs.traffic_sign(rng, at, high - 0.3, near + 0.2, light, 1.2))
 
 
-def under_way(
-    street: Street, plan: Plan, left: float, right: float, parked: list[bool], junction: float | None, end: float
-) -> None:
+def under_way(street: Street, plan: Plan, left: float, right: float, parked: list[bool], end: float) -> None:
     """Vehicles and riders under way: ahead of us in our lane, and oncoming."""
     rng, light = street.rng, street.light
     lanes = [(0.0, 0.0), (-LANE, np.pi)]

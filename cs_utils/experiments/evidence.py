@@ -68,7 +68,7 @@ def _made_last(rows: pd.DataFrame) -> pd.DataFrame:
     made["settings"] = made["settings"].str.replace(r'"seed": \d+', "", regex=True)
     for group, same in (("data", "data_version"), ("arm", "settings")):
         made = made[made[same] == made.groupby(["budget", group])[same].transform("last")]
-    return rows.loc[made.index]
+    return rows.loc[made.index].drop_duplicates(["budget", "arm", "seed"], keep="last")
 
 
 def budget_of(rows: pd.DataFrame) -> Budget | None:

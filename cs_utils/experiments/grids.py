@@ -312,9 +312,3 @@ GRIDS: dict[str, Grid] = {
     ),
 }
 """The experiments in order of value."""
-
-
-def minicity_counts(budget: Budget) -> tuple[int, int]:
-    """How many training and validation scenes of MiniCity a budget needs, the fresh ones at the end of the second."""
-    base = BASE[budget]
-    return base["train_images"], base["val_images"] + FRESH_SCENES[budget]

@@ -14,12 +14,11 @@ from torch import nn
 
 from cs_utils.data.sources import is_minicity
 from cs_utils.experiments.compare import Variant, compare
+from cs_utils.experiments.evidence import RESULTS
 from cs_utils.models.zoo import COURSE_WEIGHTS, load_weights, save_weights
-from cs_utils.settings import ROOT, Settings
+from cs_utils.settings import Settings
 from cs_utils.training.checkpoints import BEST
 
-RESULTS = ROOT / "results"
-"""Folder of the recorded runs."""
 MINICITY_RUN = RESULTS / "minicity-long"
 """Folder with the history of a run on MiniCity by the talk's recipe."""
 SHORT_EPOCHS = 4

@@ -7,13 +7,13 @@ from collections.abc import Callable
 import torch
 
 
-def stopwatch(action: Callable[[], object], repeats: int, warm_up: int = 1) -> float:
-    """Median seconds of an action, after ``warm_up`` calls that do not count."""
+def stopwatch(action: Callable[[], object], repeats: int) -> float:
+    """Median seconds of an action, after a first call that does not count."""
     seconds = []
-    for _ in range(warm_up + repeats):
+    for _ in range(1 + repeats):
         start = time.perf_counter()
         action()
         if torch.accelerator.is_available():
             torch.accelerator.synchronize()  # a GPU works on after the call has returned
         seconds.append(time.perf_counter() - start)
-    return statistics.median(seconds[warm_up:])
+    return statistics.median(seconds[1:])

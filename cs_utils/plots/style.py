@@ -86,11 +86,11 @@ def new_figure(height: float, width: float = WIDTH) -> Figure:
     return Drawing(figsize=(width, height), layout="constrained")
 
 
-def single(ax: Axes | None, height: float, width: float = WIDTH) -> tuple[Figure, Axes]:
+def single(ax: Axes | None, height: float) -> tuple[Figure, Axes]:
     """Where a drawing of one panel goes: into the caller's axes, or into those of a new figure."""
     if ax is not None:
         return ax.get_figure(root=True), ax
-    figure = new_figure(height, width)
+    figure = new_figure(height)
     return figure, figure.subplots()
 
 
@@ -116,11 +116,11 @@ def colors_for(count: int) -> list[Any]:
     return list(COLORS[:count]) if count <= len(COLORS) else list(sns.husl_palette(count, s=0.85, l=0.5))
 
 
-def name_lines(axes: Axes, title: str = "") -> None:
+def name_lines(axes: Axes) -> None:
     """Write the names of at most six labelled lines at their right ends, in their colours; of more, in a legend."""
     lines = [line for line in axes.lines if not line.get_label().startswith("_")]
     if len(lines) > len(COLORS):
-        axes.legend(title=title or None, loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
+        axes.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
         return
     axes.autoscale_view()  # or the limits would be those of empty axes
     to_axes = axes.transScale + axes.transLimits
@@ -132,8 +132,6 @@ def name_lines(axes: Axes, title: str = "") -> None:
     height = axes.get_position().height * axes.get_figure(root=True).get_figheight() * 72
     for line, y in zip(lines, _spread(ends, 1.25 * LETTERS / height), strict=True):
         axes.annotate(line.get_label(), (1.02, y), xycoords="axes fraction", va="center", color=line.get_color())
-    if title:
-        axes.annotate(title, (1.02, 1.02), xycoords="axes fraction", va="bottom")
 
 
 def _spread(places: Sequence[float], apart: float) -> list[float]:

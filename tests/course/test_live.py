@@ -6,7 +6,7 @@ import torch
 from course import site
 from course.live import Page, halve
 from course.sections import list_figures
-from course.site import anchor_of, gallery_page
+from course.site import gallery_page
 from cs_utils.data.transforms import normalize
 from cs_utils.models.export import to_onnx
 from cs_utils.models.unet import UNet
@@ -54,10 +54,6 @@ def test_the_first_factor_is_that_of_the_full_size_skip(unet, photo):
         page(image, torch.tensor([0.0, 1, 1, 1]))
     assert not seen[-1][:, :4].any()  # the skip's channels come first
     assert seen[-1][:, 4:].any()
-
-
-def test_headings_have_the_anchors_that_jupyter_gives_them():
-    assert anchor_of("Does a blur remove the noise?") == "Does-a-blur-remove-the-noise?"
 
 
 def test_the_gallery_shows_every_stored_figure_with_its_command(tmp_path):

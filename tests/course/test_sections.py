@@ -7,7 +7,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from course import sections as course
-from course.sections import list_figures, list_notebooks, read_sections, run_section
+from course.sections import anchor_of, list_figures, list_notebooks, read_sections, run_section
 from cs_utils import check
 from cs_utils.exceptions import CourseError
 from helpers import SOAK
@@ -115,3 +115,7 @@ def test_every_section_runs_alone(section, monkeypatch, tmp_path):
     figures = run_section(section)
     assert list(figures) == section.figures
     assert all(isinstance(figure, Figure) and figure.axes for figure in figures.values())
+
+
+def test_headings_have_the_anchors_that_jupyter_gives_them():
+    assert anchor_of("Does a blur remove the noise?") == "Does-a-blur-remove-the-noise?"

@@ -101,6 +101,15 @@ def test_what_is_made_in_another_way_begins_anew(tmp_path, changed, nets, rivals
     assert by_seed(rows, "rival").index.tolist() == rivals
 
 
+def test_a_run_that_two_machines_have_recorded_counts_once(tmp_path):
+    for seed in (0, 1):
+        add(tmp_path, "net", seed, [0.3], 1.0, grid="own")
+    with (tmp_path / "own.csv").open("r+", encoding="utf-8") as file:
+        again = file.readlines()[1].replace("0.3", "0.4")
+        file.write(again)
+    assert by_seed(read_rows("own", tmp_path), "net").tolist() == [0.4, 0.3]
+
+
 @pytest.mark.parametrize(
     ("budget", "seeds", "pole", "carries"),
     [("medium", 5, 0.3, True), ("small", 5, 0.3, False), ("medium", 4, 0.3, False), ("medium", 5, 0.05, False)],
