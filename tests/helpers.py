@@ -20,7 +20,14 @@ SOAK = os.environ.get("CS_SOAK") == "1"
 SERVER = multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
 """Starts processes that have PyTorch and the package imported, and have computed nothing yet."""
 SERVER.set_forkserver_preload(
-    ["pytest", "torch.utils.tensorboard", "cs_utils.cli", "cs_utils.training.loop", "cs_utils.data.sources"]
+    [
+        "pytest",
+        "torch.utils.tensorboard",
+        "cs_utils.cli",
+        "cs_utils.training.loop",
+        "cs_utils.data.sources",
+        "cs_utils.plots.scenes",
+    ]
 )
 
 
