@@ -53,13 +53,16 @@ class Claim:
             return Verdict(self.arguments["verdict"], self.arguments["because"])
         found = RULES[self.rule](folder=folder, **self.arguments)
         tables = [read_rows(value, folder) for name, value in self.arguments.items() if name.endswith("grid")]
-        budgets = {budget_of(rows) for rows in tables}
-        if "small" in budgets:
-            return Verdict(TOO_SMALL, f"{found.because} (small budget)")
+        budgets = {rows["grid"].iloc[0]: budget_of(rows) for rows in tables if len(rows)}
+        same = len(set(budgets.values())) == 1
+        used = [f"{budget} budget" if same else f"{grid}: {budget} budget" for grid, budget in budgets.items()]
+        note = f" ({'; '.join(dict.fromkeys(used))})"
+        if "small" in budgets.values():
+            return Verdict(TOO_SMALL, found.because + note)
         # A look after each seed would take a chance lead for a true one sooner or later.
         if any(len(rows) and not is_finished(rows, self._arms_of(rows)) for rows in tables):
             return Verdict(TOO_SMALL, f"{found.because} (not all seeds yet)")
-        return Verdict(found.word, f"{found.because} (medium budget)") if "medium" in budgets else found
+        return Verdict(found.word, found.because + note) if "medium" in budgets.values() else found
 
     def _arms_of(self, rows: pd.DataFrame) -> set[str] | None:
         # Those of a table's grid that the arguments name; where they name none, all.

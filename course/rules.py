@@ -5,7 +5,6 @@ may be judged at all, by their budget and their seeds, `claims` asks for all rul
 """
 
 import json
-import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,13 +16,14 @@ from cs_utils.experiments.evidence import (
     budget_is_enough,
     by_seed,
     judge_arms,
+    lead,
     read_histories,
     read_rows,
     replay,
     speed_lead,
     timed_alike,
 )
-from cs_utils.experiments.statistics import MARGIN, Interval, Judgement, judge, mean_interval
+from cs_utils.experiments.statistics import LEVEL, MARGIN, Interval, judge, mean_interval
 
 UNDECIDED = "cannot tell"
 TOO_SMALL = "cannot tell at this budget"
@@ -49,38 +49,40 @@ def leads(
     grid: str,
     comparisons: Iterable[tuple[str, str]],
     words: dict[str, str],
-    decides: Judgement | None = None,
 ) -> Verdict:
-    """Compare arms in pairs by their last mean IoU; ``words`` says what better, equal and worse mean for the claim.
-
-    One comparison that comes out as ``decides`` is enough, whatever the others say: beyond the margin, and at a level
-    that allows for the number of comparisons.
-    """
+    """Compare arms in pairs by their last mean IoU; ``words`` says what better, equal and worse mean for the claim."""
     rows = read_rows(grid, folder)
-    judged = _one_of_many(rows, comparisons, decides) if decides else [judge_arms(rows, *pair) for pair in comparisons]
+    judged = [judge_arms(rows, *pair) for pair in comparisons]
     # Where not all come out alike, the reader has to see which one came out how.
     one_by_one = len({judgement for judgement, _ in judged}) > 1
     texts = [f"{text}: {judgement or TOO_SHORT}" if one_by_one else text for judgement, text in judged]
     because = "; ".join(texts) if len(rows) else MISSING
-    if decides in [judgement for judgement, _ in judged if judgement]:
-        return Verdict(words[decides], because)
     found = {None if judgement is None else words.get(judgement, UNDECIDED) for judgement, _ in judged}
     return Verdict(_joined(found, words.get("mixed", UNDECIDED)), because)
 
 
-def _one_of_many(
-    rows: pd.DataFrame, comparisons: Iterable[tuple[str, str]], decides: Judgement
-) -> list[tuple[Judgement | None, str]]:
-    # As `judge_arms`, where one that comes out as ``decides`` is enough: only beyond the margin, and at a level that
-    # allows for the number of comparisons.
-    pairs, judged = list(comparisons), []
-    for pair in pairs:
-        judgement, text = judge_arms(rows, *pair, tiny_counts=False)
-        if judgement == decides:
-            strict, _ = judge_arms(rows, *pair, tiny_counts=False, comparisons=len(pairs))
-            judgement = decides if strict == decides else UNDECIDED
-        judged.append((judgement, text))
-    return judged
+def best(folder: Path, grid: str, arm: str, others: list[str], beaten: str) -> Verdict:
+    """Whether an arm is the best choice: right if no other can lead it by a point, ``beaten`` if one does."""
+    rows = read_rows(grid, folder)
+    judged = {other: _beats(rows, other, arm, len(others)) for other in others}
+    says = {None: TOO_SHORT, True: "better by more than a point", False: "no point better"}
+    texts = [f"{judge_arms(rows, other, arm)[1]}: {says.get(judged[other], UNDECIDED)}" for other in others]
+    because = "; ".join(texts) if len(rows) else MISSING
+    if True in judged.values():
+        return Verdict(beaten, because)
+    return Verdict(_joined({"right" if word is False else word for word in judged.values()}, UNDECIDED), because)
+
+
+def _beats(rows: pd.DataFrame, arm: str, rival: str, comparisons: int) -> bool | str | None:
+    """Whether an arm leads its rival by more than the margin; `UNDECIDED`, or None where the budget is not enough.
+
+    One of several ``comparisons`` is enough to overturn a choice, so each is judged at a level that is as many times
+    stricter (Bonferroni).
+    """
+    found, strict = (lead(rows, arm, rival, level=level) for level in (LEVEL, 1 - (1 - LEVEL) / comparisons))
+    if found is None or strict is None or not budget_is_enough(rows, (arm, rival)):
+        return None
+    return True if strict.low > MARGIN else False if found.high <= MARGIN else UNDECIDED
 
 
 def _joined(words: set[str | None], mixed: str) -> str:
@@ -108,7 +110,7 @@ def faster(folder: Path, grid: str, comparisons: Iterable[tuple[str, str]], mixe
             text = f"{arm} reaches {goal} % {size} epochs {word} than {against} ({ends}), {gain.count} seeds"
             texts.append(text + _never(rows, (arm, against), f"epochs_to_{goal}"))
         said = {"better": "right", "equal": "wrong", "worse": "wrong"}
-        words.add(said.get(judge(found[1], EPOCH), UNDECIDED) if enough else None)
+        words.add(said.get(judge(found[1], EPOCH, tiny_counts=False), UNDECIDED) if enough else None)
     return Verdict(_joined(words, mixed), "; ".join(dict.fromkeys(texts)))
 
 
@@ -125,7 +127,7 @@ def _never(rows: pd.DataFrame, arms: Iterable[str], column: str) -> str:
     # Which runs have no such time; `speed_lead` has given them one, and the reader has to know.
     missing = {arm: by_seed(rows, arm, column).isna() for arm in arms}
     missed = [f"{gaps.sum()} of {len(gaps)} runs of {arm}" for arm, gaps in missing.items() if gaps.any()]
-    return f" ({' and '.join(missed)} never do; each counts as an epoch more than a whole run)" if missed else ""
+    return f" ({' and '.join(missed)} never get there; each counts as an epoch more than a whole run)" if missed else ""
 
 
 def slowest(folder: Path, grid: str, arm: str, others: list[str]) -> Verdict:
@@ -149,20 +151,28 @@ def slowest(folder: Path, grid: str, arm: str, others: list[str]) -> Verdict:
     return Verdict(_joined(words, "half right"), "; ".join(texts) if len(rows) else MISSING)
 
 
-def first_epoch(folder: Path, grid: str, arm: str, steps: int) -> Verdict:
-    """Right if all classes that are learned in the end are learned after one epoch, half right if some are.
+def first_epoch(folder: Path, grid: str, arm: str, blind: str, steps: int) -> Verdict:
+    """Right if all classes that are learned in the end are learned after one epoch.
 
-    If none is, it depends: our epochs are shorter than the talk's, which has so many ``steps``.
+    Half right if the network then has at least learned something from the photos: its mean IoU is higher than that of
+    a predictor that never looks at one, the arm ``blind``. Else it depends: our epochs are shorter than the talk's,
+    which has so many ``steps``.
     """
     rows = read_rows(grid, folder)
-    if rows.empty:
+    first = [history["iou_score"].iloc[0] for history in _histories(folder, grid, arm)]
+    never_looks = by_seed(rows, blind)
+    if not first or never_looks.empty:
         return Verdict(TOO_SMALL, MISSING)
-    first, last = (by_seed(rows, arm, column).mean() for column in ("alive_first", "alive_last"))
-    word = "right" if first >= last else "half right" if first >= 1 else "depends on how long an epoch is"
+    start, end = (by_seed(rows, arm, column).mean() for column in ("alive_first", "alive_last"))
+    seen = judge(mean_interval([iou - never_looks.iloc[0] for iou in first]), tiny_counts=False) == "better"
+    word = "right" if start >= end else "half right" if seen else "depends on how long an epoch is"
     settings = json.loads(by_seed(rows, arm, "settings").iloc[0])["settings"]
-    ours = math.ceil(settings["train_images"] / settings["batch_size"])
-    because = f"{first:.0f} of {last:.0f} classes are learned (IoU over 0.1) after one epoch"
-    because += f", which has {ours} steps here and {steps} in the talk"
+    ours = settings["train_images"] // settings["batch_size"]  # what is left over is no batch
+    reached, blind_classes = mean_interval(first), by_seed(rows, blind, "alive_last").iloc[0]
+    because = f"after one epoch {start:.0f} of {end:.0f} classes have an IoU over 0.1, and the mean IoU is "
+    because += f"{100 * reached.mean:.1f} % ({100 * reached.low:.1f} to {100 * reached.high:.1f}); a predictor that "
+    because += f"never looks at the photo has {blind_classes:.0f} such classes and {100 * never_looks.iloc[0]:.1f} %; "
+    because += f"our epoch has {ours} steps, the talk's {steps}"
     return Verdict(word if budget_is_enough(rows, (arm,)) else TOO_SMALL, because)
 
 
@@ -191,24 +201,25 @@ def vanishing(folder: Path, grid: str, arms: list[str], beside: tuple[str, str],
 
 
 def failure(folder: Path, grid: str, sound: tuple[str, str], broken: list[str]) -> Verdict:
-    """A report of a failure: right if the sound loss is worse than its rival; else, whether a mistake could explain it.
+    """A report of a failure: right if the sound loss is more than a point worse than its rival.
 
-    What happened to somebody cannot be refuted by our runs. They can show what may have caused it.
+    What happened to somebody cannot be refuted by our runs. Where the sound loss is no point worse, they can show what
+    may have caused it: a mistake that makes the network more than a point worse than the rival.
     """
     rows = read_rows(grid, folder)
-    if rows.empty:
+    found = lead(rows, *sound)
+    if found is None:
         return Verdict(TOO_SMALL, MISSING)
-    judgement, text = judge_arms(rows, *sound, tiny_counts=False)  # to lose less than a point is no failure
+    texts = [judge_arms(rows, *sound)[1]]
     # A network that a mistake has ruined need not have learned anything: only the sound one's budget counts.
-    texts, ruined = [text], []
+    ruined = False
     for arm in broken:
-        loss = by_seed(rows, arm) - by_seed(rows, sound[0])
-        if len(loss := loss.dropna()):
-            found = mean_interval(loss)
-            ruined += [arm] if judge(found, tiny_counts=False) == "worse" else []
-            texts.append(f"{arm} against {sound[0]}: {found.in_points()}, {found.count} seeds")
-    word = {None: TOO_SMALL, "worse": "right", "cannot tell": UNDECIDED}.get(judgement)
-    return Verdict(word or ("depends on the implementation" if ruined else UNDECIDED), "; ".join(texts))
+        if loss := lead(rows, arm, sound[1]):
+            ruined |= loss.high < -MARGIN
+            texts.append(f"{arm} against {sound[1]}: {loss.in_points()}, {loss.count} seeds")
+    explained = "depends on the implementation" if ruined else UNDECIDED
+    word = "right" if found.high < -MARGIN else explained if found.low > -MARGIN else UNDECIDED
+    return Verdict(word if budget_is_enough(rows, sound) else TOO_SMALL, "; ".join(texts))
 
 
 def _histories(folder: Path, grid: str, arm: str) -> list[Any]:
@@ -218,15 +229,20 @@ def _histories(folder: Path, grid: str, arm: str) -> list[Any]:
 
 
 def overfitting(folder: Path, grid: str, arm: str, patience: int) -> Verdict:
-    """Right if stopping avoids more than half of the rise of the validation loss above its lowest value, else wrong.
+    """Whether stopping avoids more than half of the rise of the validation loss above its lowest value, else wrong.
 
-    The question is about the loss of networks that overfit, so no class has to be learned for it; but all must overfit.
+    Half right where most runs avoid it because they keep weights from before that lowest value, so that they give away
+    what was still to gain. The question is about the loss of networks that overfit, so no class has to be learned for
+    it; but all must overfit.
     """
-    rises, spared, stopped = [], [], 0
+    rises, avoided, early, stopped = [], [], [], 0
     for history in _histories(folder, grid, arm):
-        loss, (stop, _) = history["val_loss"].to_numpy(), replay(history["iou_score"], patience)
-        rises.append(loss[-1] / loss.min())
-        spared.append((loss[-1] - loss[stop]) / max(loss[-1] - loss.min(), 1e-9))
+        loss, (stop, kept) = history["val_loss"].to_numpy(), replay(history["iou_score"], patience)
+        lowest = loss.argmin()
+        rises.append(loss[-1] / loss[lowest])
+        above = (loss[kept] - loss[lowest]) / loss[lowest]
+        avoided.append(1.0 if kept < lowest else 1 - above / max(rises[-1] - 1, 1e-9))
+        early += [above] if kept < lowest else []
         stopped += stop < len(history) - 1
     if not rises:
         return Verdict(TOO_SMALL, MISSING)
@@ -236,10 +252,14 @@ def overfitting(folder: Path, grid: str, arm: str, patience: int) -> Verdict:
     if min(rises) < OVERFITS:
         overfit = sum(rise >= OVERFITS for rise in rises)
         return Verdict(TOO_SMALL, f"{ends}: {overfit} of {len(rises)} runs overfit")
-    found, more = mean_interval(spared), mean_interval([share - 0.5 for share in spared])
+    found, more = mean_interval(avoided), mean_interval([share - 0.5 for share in avoided])
     word = {"better": "right", "worse": "wrong"}.get(judge(more, margin=0.0), UNDECIDED)
-    avoided = f"{100 * found.mean:.0f} % of this rise ({100 * found.low:.0f} to {100 * found.high:.0f})"
-    return Verdict(word, f"without it {ends}; patience {patience} avoids {avoided}")
+    because = f"without it {ends}; patience {patience} avoids {100 * found.mean:.0f} % of this rise"
+    because += f" ({100 * found.low:.0f} to {100 * found.high:.0f})"
+    if early:
+        because += f", in {len(early)} of {len(rises)} runs with weights from before that value"
+        because += f", whose loss is still {100 * min(early):.0f} to {100 * max(early):.0f} % above it"
+    return Verdict("half right" if word == "right" and len(early) > len(rises) / 2 else word, because)
 
 
 def recipe(
@@ -251,7 +271,7 @@ def recipe(
     batch_arm: str,
     batch_others: list[str],
 ) -> Verdict:
-    """Patience that costs less than the margin, and a batch that none beats by it.
+    """Patience that costs less than the margin, and a batch size that no other beats by it.
 
     Right if both hold, half right if one does; if neither, it depends: the numbers are a report of what was done.
     """
@@ -263,22 +283,24 @@ def recipe(
         bests.append(int(iou.argmax()) + 1)
         stopped += stop < len(iou) - 1
     rows = read_rows(batch_grid, folder)
-    judged = [word for word, _ in _one_of_many(rows, [(arm, batch_arm) for arm in batch_others], "better")]
+    judged = {arm: _beats(rows, arm, batch_arm, len(batch_others)) for arm in batch_others}
     if not losses or rows.empty:
         return Verdict(TOO_SMALL, MISSING)
     cost = mean_interval(losses)
     patient = True if cost.high <= MARGIN else False if cost.low > MARGIN else None
-    better = [arm for arm, word in zip(batch_others, judged, strict=True) if word == "better"]
-    batch = False if better else None if UNDECIDED in judged else True
+    better = [arm for arm, word in judged.items() if word is True]
+    open_ = [arm for arm, word in judged.items() if word == UNDECIDED]
+    batch = False if better else None if open_ else True
     because = (
         f"patience {patience} keeps weights {100 * cost.mean:.1f} percentage points ({100 * cost.low:.1f} to "
         f"{100 * cost.high:.1f}) below those of the best epoch, which lies between {min(bests)} and {max(bests)}"
         if stopped
         else f"with patience {patience} none of {len(losses)} runs stopped before its end"
     )
-    because += f"; better than {batch_arm}: {', '.join(better)}" if better else f"; no batch size beats {batch_arm}"
+    because += f"; better than {batch_arm}: {', '.join(better)}" if better else f"; none is shown to beat {batch_arm}"
+    because += f", and of {', '.join(open_)} we cannot tell" if open_ and not better else ""
     long_enough = budget_is_enough(read_rows(patience_grid, folder), (patience_arm,))
-    if not stopped or not long_enough or None in judged:
+    if not stopped or not long_enough or None in judged.values():
         return Verdict(TOO_SMALL, because)
     if None in (patient, batch):
         return Verdict(UNDECIDED, because)
@@ -287,6 +309,6 @@ def recipe(
 
 RULES: dict[str, Callable[..., Verdict]] = {
     function.__name__: function
-    for function in (leads, faster, slowest, first_epoch, vanishing, failure, overfitting, recipe)
+    for function in (leads, best, faster, slowest, first_epoch, vanishing, failure, overfitting, recipe)
 }
 """The rules by the names that ``claims.toml`` uses."""

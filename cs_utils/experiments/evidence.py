@@ -121,10 +121,10 @@ def by_seed(rows: pd.DataFrame, arm: str, column: str = "last_iou") -> pd.Series
     return rows.reindex(columns=["arm", "seed", column]).query("arm == @arm").set_index("seed")[column].sort_index()
 
 
-def lead(rows: pd.DataFrame, arm: str, against: str, column: str = "last_iou") -> Interval | None:
+def lead(rows: pd.DataFrame, arm: str, against: str, column: str = "last_iou", level: float = LEVEL) -> Interval | None:
     """By how much an arm leads another, over the seeds that both have; None where there are none."""
     pairs = _pairs(rows, arm, against, column)
-    return paired_difference(*pairs.to_numpy().T) if len(pairs) else None
+    return paired_difference(*pairs.to_numpy().T, level) if len(pairs) else None
 
 
 def _pairs(rows: pd.DataFrame, arm: str, against: str, column: str) -> pd.DataFrame:
@@ -192,32 +192,28 @@ def carries_verdict(rows: pd.DataFrame, arms: Sequence[str]) -> bool:
     return budget_of(rows) not in (None, "small") and is_finished(rows, arms) and budget_is_enough(rows, arms)
 
 
-def judge_arms(
-    rows: pd.DataFrame, arm: str, against: str, tiny_counts: bool = True, comparisons: int = 1
-) -> tuple[Judgement | None, str]:
+def judge_arms(rows: pd.DataFrame, arm: str, against: str) -> tuple[Judgement | None, str]:
     """How an arm's last mean IoU compares with another's, and a sentence with the numbers.
 
     Args:
         rows: from `read_rows`.
         arm: the one that is judged.
         against: the other.
-        tiny_counts: as in `statistics.judge`.
-        comparisons: of so many one is enough for what follows, so each is judged at a level that is as many times
-            stricter (Bonferroni). The sentence has the usual interval.
 
     Returns:
         The judgement, None where the budget is not enough: nothing recorded, classes not learned, arms still rising.
-        Where it is neither better nor worse, the sentence says which lead these seeds would have noticed at the
-        usual level; not where a stricter one decides, or where one seed has no interval.
+        Where it is neither better nor worse, the sentence says which lead these seeds would have noticed; not where one
+        seed has no interval.
     """
     pairs = _pairs(rows, arm, against, "last_iou")
     if pairs.empty:
         return None, f"{arm} against {against}: not recorded yet"
     first, second = pairs.to_numpy().T
-    text = f"{arm} against {against}: {paired_difference(first, second).in_points()}"
+    found = paired_difference(first, second)
+    text = f"{arm} against {against}: {found.in_points()}"
     text += f", {len(pairs)} seeds" if len(pairs) > 1 else ""
-    judgement = judge(paired_difference(first, second, 1 - (1 - LEVEL) / comparisons), tiny_counts=tiny_counts)
-    if judgement in ("equal", "cannot tell") and comparisons == 1 and len(pairs) > 1:
+    judgement = judge(found)
+    if judgement in ("equal", "cannot tell") and len(pairs) > 1:
         text += f", which would have noticed a lead of {100 * noticeable_lead(first - second):.1f}"
     return judgement if budget_is_enough(rows, (arm, against)) else None, text
 

@@ -138,7 +138,7 @@ def test_a_larger_budget_counts_from_all_its_seeds_on(tmp_path):
     assert describe_rows(read_rows("skips", tmp_path)) == "recorded, full budget, 1 of 5 seeds"
 
 
-def test_a_noticeable_lead_is_said_only_at_the_level_that_decides():
+def test_a_noticeable_lead_is_said_where_several_seeds_show_none():
     scores = {"net": (0.51, 0.504, 0.518), "rival": (0.5, 0.51, 0.5)}
     learned = {"status": "done", "slope": 0.0, "iou_pole": 0.3, "iou_person": 0.3}
     table = [
@@ -147,7 +147,6 @@ def test_a_noticeable_lead_is_said_only_at_the_level_that_decides():
     rows = pd.DataFrame(table)
     text = "net against rival: +0.7 percentage points (-2.3 to +3.8), 3 seeds"
     assert judge_arms(rows, "net", "rival") == ("cannot tell", f"{text}, which would have noticed a lead of 4.0")
-    assert judge_arms(rows, "net", "rival", comparisons=4) == ("cannot tell", text)
     one_seed = judge_arms(rows[rows["seed"] == 0], "net", "rival")
     assert one_seed == ("cannot tell", "net against rival: +1.0 percentage points, one seed only")
 
