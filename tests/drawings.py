@@ -130,9 +130,7 @@ def all_drawings():
         "activations": activations.plot_activations,
         "gate": lambda: activations.plot_gate(np.linspace(-6, 6, 9), np.linspace(-3, 3, 9), np.full(9, 0.5)),
         "by layer": lambda: activations.plot_by_layer({"net": {n: [1e-3, 1.0, 2.0] for n in MANY}}),
-        "lone units": lambda: activations.plot_lone_units(
-            [("relu", 1.5, (1.0, -2.0, -2.0)), ("silu", 2.0, (1.0, -1.7, -6.8))]
-        ),
+        "lone units": lambda: activations.plot_lone_units([("relu", -1.0, -1.0), ("silu", -2.0, -6.8)]),
         "dead units": lambda: activations.plot_dead_units(dead_units()),
         "paired seeds": lambda: activations.plot_paired_seeds(
             pd.DataFrame({"relu": [10.0, 12.0], "silu": [11.0, 12.5]}),

@@ -52,10 +52,16 @@ def repaired_interval(answer: Callable[[list[float], list[float]], tuple[float, 
 
 
 @checks("05.4", "torch.where(x > 0, x, …) chooses for each number, and autograd goes through it.")
-def leaky(answer: Callable[[Tensor], Tensor]) -> None:
-    """A function of a tensor of any shape: x above zero, a hundredth of it below."""
+def leaky(answer: tuple[Callable[[Tensor], Tensor], int]) -> None:
+    """A function of a tensor of any shape, x above zero and a hundredth of it below; and after how many steps it acts.
+
+    From -1 a unit needs 500 steps to 0, each of 0.2 times the slope times the error of about 1, and two to one half.
+    """
+    expect(isinstance(answer, Sequence) and len(answer) == 2, "Two things are wanted: your function, and the steps.")
+    function, steps = answer
+    expect(callable(function), "The first of the two is a function.")
     x = torch.tensor([-8.0, -1.0, -0.1, 0.1, 3.0], requires_grad=True)
-    y = answer(x)
+    y = function(x)
     expect(isinstance(y, Tensor) and y.shape == x.shape, "It must give a tensor as large as its input.")
     right = F.leaky_relu(x, 0.01)
     expect(
@@ -65,9 +71,11 @@ def leaky(answer: Callable[[Tensor], Tensor]) -> None:
     (slope,) = torch.autograd.grad(y.sum(), x)
     (wanted,) = torch.autograd.grad(right.sum(), x)
     expect(torch.allclose(slope, wanted), f"Its slopes are {slope.tolist()}.")
-    alone = answer(torch.tensor(-2.0))  # `lone_unit` gives it a single number, too
+    alone = function(torch.tensor(-2.0))  # `lone_unit` gives it a single number, too
     expect(alone.shape == (), f"A single number becomes a tensor of shape {tuple(alone.shape)}.")
     expect(abs(float(alone) + 0.02) < 1e-6, f"At -2 alone it gives {float(alone):.3f}.")
+    steps = one_number(steps)
+    expect(480 <= steps <= 520, f"The function is right. But it is not after {steps:g} steps: count from −1.")
 
 
 @checks("05.5", "Try 10, 20, 40 seeds with ten thousand invented experiments each, then go on between two of them.")

@@ -143,17 +143,16 @@ def plot_by_layer(
 
 
 @styled
-def plot_lone_units(cases: Sequence[tuple[str, float, Sequence[float]]], title: str = "") -> Figure:
-    """Where the input of a single unit goes: a panel for each case, with the curve and numbered stops on it.
+def plot_lone_units(cases: Sequence[tuple[str, float, float]], title: str = "") -> Figure:
+    """Where the input of a single unit goes: a panel for each case, with the curve, start and end on it.
 
     Args:
-        cases: activation ("relu" or "silu"), the rate of the large step, and the inputs at the start, after this step,
-            and at the end.
+        cases: activation ("relu" or "silu"), and the inputs at the start and at the end.
         title: a sentence above it all.
     """
     figure = new_figure(3.6)
     panels = figure.subplots(1, len(cases), sharey=True, squeeze=False)[0]
-    for axes, (name, rate, stops) in zip(panels, cases, strict=True):
+    for axes, (name, *stops) in zip(panels, cases, strict=True):
         x = np.linspace(min(-3.0, min(stops) - 1), 2.2, 300)
         axes.plot(x, _curve(name, x), color=KNOWN[name], linewidth=2.5)
         axes.axhline(1, color=INK, linestyle=":", linewidth=1.5)
@@ -162,9 +161,9 @@ def plot_lone_units(cases: Sequence[tuple[str, float, Sequence[float]]], title: 
             axes.plot(place, value, "o", color=INK, markersize=9, zorder=3)
             side = (0, 10) if number % 2 else (0, -24)
             axes.annotate(str(number), (place, value), side, textcoords="offset points", ha="center", fontweight="bold")
-        axes.set(xlabel="input w + b", title=f"{NAMES[name]}, large step: rate {rate:g}", ylim=(-0.75, 2.2))
+        axes.set(xlabel="input w + b", title=f"{NAMES[name]}, from {stops[0]:g}", ylim=(-0.75, 2.2))
     figure.axes[0].set_ylabel("output; dotted: wanted")
-    figure.supxlabel("1: start; 2: after the large step; 3: at the end", fontsize="medium")
+    figure.supxlabel("1: at the start; 2: at the end", fontsize="medium")
     headline(figure, title)
     return figure
 

@@ -49,9 +49,9 @@ RIGHT = {
     "05.2": [({}, (455_556, 118)), ({}, [4.6e5, 120.0])],
     "05.3": [({}, by_hand), ({}, by_scipy)],
     "05.4": [
-        ({}, lambda x: torch.where(x > 0, x, 0.01 * x)),
-        ({}, nn.LeakyReLU(0.01)),
-        ({}, lambda x: F.leaky_relu(x).double()),
+        ({}, (lambda x: torch.where(x > 0, x, 0.01 * x), 502)),
+        ({}, [nn.LeakyReLU(0.01), 500]),
+        ({}, (lambda x: F.leaky_relu(x).double(), torch.tensor(503))),
     ],
     "05.5": [({}, 34), ({}, np.int64(33)), ({}, 35), ({}, torch.tensor(34))],
 }
@@ -65,10 +65,15 @@ WRONG = {
         ({}, with_the_lead_above_0),
     ],
     "05.4": [
-        ({}, lambda x: torch.where(x > 0, x, 0 * x)),
-        ({}, lambda x: torch.where(x > 0, x, 0.01 * x).detach()),
-        ({}, lambda x: max(x, 0.01 * x)),
-        ({}, number_by_number),
+        ({}, (lambda x: torch.where(x > 0, x, 0 * x), 502)),
+        ({}, (lambda x: torch.where(x > 0, x, 0.01 * x).detach(), 502)),
+        ({}, (lambda x: max(x, 0.01 * x), 502)),
+        ({}, (number_by_number, 502)),
+        ({}, (F.leaky_relu, 1000)),  # from -2
+        ({}, (F.leaky_relu, 30)),
+        ({}, (F.leaky_relu, "never")),
+        ({}, (502, F.leaky_relu)),
+        ({}, F.leaky_relu),
     ],
     "05.5": [({}, 20), ({}, 60), ({}, 33.5), ({}, 1), ({}, 32), ({}, 37), ({}, "34"), ({}, None)],
 }

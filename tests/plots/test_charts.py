@@ -201,8 +201,8 @@ def test_layers_are_drawn_as_shares_of_the_largest_with_other_runs_as_a_band():
 
 
 def test_a_lone_unit_stands_on_its_curve():
-    axes = plot_lone_units([("relu", 1.5, (1.0, -2.0, 3.0)), ("silu", 2.0, (1.0, -1.0, 2.0))]).axes
-    assert [line.get_xydata()[0].tolist() for line in axes[0].lines[2:]] == [[1, 1], [-2, 0], [3, 3]]
+    axes = plot_lone_units([("relu", -2.0, 3.0), ("silu", 2.0, -1.0)]).axes
+    assert [line.get_xydata()[0].tolist() for line in axes[0].lines[2:]] == [[-2, 0], [3, 3]]
     assert axes[1].lines[3].get_ydata()[0] == pytest.approx(-0.2689, abs=1e-4)
 
 
