@@ -1,7 +1,8 @@
 """The U-Net: an encoder that sees more and more of the scene, a decoder that finds its way back to the pixels.
 
 Source: Ronneberger, Fischer and Brox, MICCAI 2015 (arXiv 1505.04597), with three changes that became usual: padded
-convolutions (the output is as large as the input), batch norm, and a choice of activation.
+convolutions (the output is as large as the input), batch norm, and a choice of activation. And without its dropout at
+the end of the contracting path (section 3.1).
 """
 
 from itertools import pairwise
