@@ -69,9 +69,9 @@ class Claim:
         grid = GRIDS.get(rows["grid"].iloc[0])
         return (set(_strings(self.arguments)) & grid.arms.keys() or None) if grid else None
 
-    def sentence(self, folder: Path = RESULTS) -> str:
+    def sentence(self) -> str:
         """The question and the verdict as the lessons print them."""
-        verdict = self.verdict(folder)
+        verdict = self.verdict()
         return f"We ask: {self.question}\nVerdict: {verdict.word}. Because: {verdict.because}."
 
 

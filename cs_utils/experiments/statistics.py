@@ -148,14 +148,13 @@ def resample_images(counts: np.ndarray, resamples: int, seed: int) -> np.ndarray
     return np.tensordot(times, counts.astype(float), axes=1)
 
 
-def class_intervals(counts: np.ndarray, resamples: int = 2000, seed: int = 0, level: float = LEVEL) -> list[Interval]:
+def class_intervals(counts: np.ndarray, resamples: int = 2000, seed: int = 0) -> list[Interval]:
     """IoU of each class with its interval over the images, by the bootstrap; the ends stay within 0 and 1.
 
     Args:
         counts: (images, C, 3) as in `iou_of_counts`; NaN is the IoU of a class that does not occur.
         resamples: how many bootstrap samples of the images.
         seed: of the resampling.
-        level: how often the interval holds the truth.
 
     Raises:
         ValueError: as in `resample_images`.
@@ -164,12 +163,12 @@ def class_intervals(counts: np.ndarray, resamples: int = 2000, seed: int = 0, le
     found = []
     for score, column in zip(iou_of_counts(counts.sum(axis=0)), samples.T, strict=True):
         known = column[np.isfinite(column)]  # a class of one image is missing from many samples
-        half = _half_width(known.std(ddof=1), len(counts) - 1, level) if len(known) > 1 else math.nan
+        half = _half_width(known.std(ddof=1), len(counts) - 1) if len(known) > 1 else math.nan
         found.append(Interval(float(score), max(score - half, 0.0), min(score + half, 1.0), len(counts)))
     return found
 
 
-def score_interval(counts: np.ndarray, resamples: int = 2000, seed: int = 0, level: float = LEVEL) -> Interval:
+def score_interval(counts: np.ndarray, resamples: int = 2000, seed: int = 0) -> Interval:
     """Mean IoU of a recipe with an interval for both of its chances: other images, and other seeds.
 
     The images are resampled together for all seeds, the seeds are few and get Student's t. The half-widths of the two
@@ -180,7 +179,6 @@ def score_interval(counts: np.ndarray, resamples: int = 2000, seed: int = 0, lev
             seed is that of the sum over its images.
         resamples: how many bootstrap samples of the images.
         seed: of the resampling.
-        level: how often the interval holds the truth.
 
     Raises:
         ValueError: as in `resample_images`.
@@ -189,16 +187,14 @@ def score_interval(counts: np.ndarray, resamples: int = 2000, seed: int = 0, lev
     scores = mean_iou_of_counts(counts.sum(axis=1))  # (seeds,)
     sums = resample_images(np.moveaxis(counts, 1, 0), resamples, seed)  # (resamples, seeds, C, 3)
     samples = mean_iou_of_counts(sums).mean(axis=1)  # (resamples,)
-    half = _half_width(samples.std(ddof=1), images - 1, level)
+    half = _half_width(samples.std(ddof=1), images - 1)
     if seeds > 1:
-        half = math.hypot(half, _half_width(stats.sem(scores), seeds - 1, level))
+        half = math.hypot(half, _half_width(stats.sem(scores), seeds - 1))
     mean = float(scores.mean())
     return Interval(mean, mean - half, mean + half, seeds * images)
 
 
-def paired_score_interval(
-    first: np.ndarray, second: np.ndarray, resamples: int = 2000, seed: int = 0, level: float = LEVEL
-) -> Interval:
+def paired_score_interval(first: np.ndarray, second: np.ndarray, resamples: int = 2000, seed: int = 0) -> Interval:
     """By how much one mean IoU leads another on the same images, with the interval over other images.
 
     Args:
@@ -206,7 +202,6 @@ def paired_score_interval(
         second: the same images in the same order.
         resamples: how many bootstrap samples of the images; both are counted on each.
         seed: of the resampling.
-        level: how often the interval holds the truth.
 
     Raises:
         ValueError: as in `resample_images`.
@@ -214,10 +209,10 @@ def paired_score_interval(
     pairs = np.stack([first, second], axis=1)  # (images, 2, C, 3)
     one, other = mean_iou_of_counts(pairs.sum(axis=0))
     samples = mean_iou_of_counts(resample_images(pairs, resamples, seed))  # (resamples, 2)
-    half = _half_width((samples[:, 0] - samples[:, 1]).std(ddof=1), len(pairs) - 1, level)
+    half = _half_width((samples[:, 0] - samples[:, 1]).std(ddof=1), len(pairs) - 1)
     return Interval(float(one - other), float(one - other) - half, float(one - other) + half, len(pairs))
 
 
-def _half_width(error: float, freedom: int, level: float) -> float:
+def _half_width(error: float, freedom: int, level: float = LEVEL) -> float:
     """Half an interval by Student's t: the standard error of a mean, and its degrees of freedom."""
     return float(stats.t.ppf((1 + level) / 2, freedom) * error)
