@@ -5,7 +5,6 @@ not help or hurt another. Turns, because a machine has slow moments: each round 
 such a moment hits all of them. What counts is the median of the rounds.
 """
 
-import math
 import multiprocessing
 import os
 import statistics
@@ -15,11 +14,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pandas as pd
+
+from cs_utils.experiments.timing import peak_memory
 
 Action = Callable[[], object]
 
@@ -117,15 +117,5 @@ def _gpu() -> ModuleType | None:
 
 
 def _peak() -> float:
-    if gpu := _gpu():
-        return gpu.max_memory_allocated() / 1e9
-    status = Path("/proc/self/status")
-    if status.exists():
-        # Not getrusage: on Linux it starts from what the process that started this one has needed.
-        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
-        return int(line.split()[1]) * 1024 / 1e9
-    if sys.platform != "darwin":
-        return math.nan
-    import resource  # Windows has no such module
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e9
+    gpu = _gpu()
+    return (gpu.max_memory_allocated() if gpu else peak_memory()) / 1e9
