@@ -241,6 +241,26 @@ def test_rows_of_an_earlier_call_are_kept_where_the_machine_is_the_same(tmp_path
     assert (second["ratio"] > 1000) == same
 
 
+def test_tables_of_something_else_are_not_deleted(tmp_path, monkeypatch, capsys):
+    """--out may be any folder of a user."""
+    monkeypatch.setattr(parts, "describe_machine", lambda: {"device": "a card", "commit": ""})
+    (tmp_path / "step.csv").write_text("mine\n", encoding="utf-8")
+    assert parts.main(("step",), minutes=-1, small=True, out=tmp_path) == 2
+    assert "give another --out" in capsys.readouterr().err
+    assert [file.name for file in tmp_path.iterdir()] == ["step.csv"]
+    (tmp_path / "step.csv").rename(tmp_path / "mine.csv")
+    (tmp_path / "machine.json").write_text('{"device": "another"}', encoding="utf-8")
+    for table in parts.TABLES:
+        (tmp_path / f"{table}.csv").write_text("old\n", encoding="utf-8")
+    assert not parts.describe(tmp_path / "machine.json")
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["machine.json", "mine.csv"]
+
+
+def test_every_recorded_table_is_one_that_is_known():
+    recorded = {file.stem for file in (ROOT / "results" / "speed-gpu").rglob("*.csv")}
+    assert recorded <= set(parts.TABLES)
+
+
 def test_a_call_that_is_cut_off_loses_no_row_of_an_earlier_one(tmp_path):
     plan = dataclasses.replace(make_plan(tmp_path), goes_on=True)
     named = {"width": 4, "size": "64x32", "batch": 2}
