@@ -132,12 +132,16 @@ def predict_files(
         if lost := [photos[place] for place in places if place in photos]:
             yield Outcome(str(photo), problem=f"{photo} would overwrite the photo {lost[0]}: give another --out")
             continue
-        if (first := done.setdefault(photo.stem, photo)) != photo:
+        name = photo.stem.casefold()  # macOS and Windows tell no capital from a small letter
+        if name in done:
+            first = done[name]
             problem = f"{photo} has the name of {first}, whose files it would overwrite: predict it into another --out"
             yield Outcome(str(photo), problem=problem)
             continue
         try:
-            yield Outcome(str(photo), overlay=predict_file(model, photo, size, out, with_confidence))
+            written = predict_file(model, photo, size, out, with_confidence)
+            done[name] = photo
+            yield Outcome(str(photo), overlay=written)
         except CourseError as error:
             yield Outcome(str(photo), problem=str(error))
         except MemoryError:

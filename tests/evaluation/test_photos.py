@@ -152,6 +152,23 @@ def test_two_photos_of_one_name_are_not_written_over_each_other(photos, tmp_path
     assert third.overlay.exists()
 
 
+def test_a_photo_that_cannot_be_predicted_does_not_stand_in_the_way_of_another_of_its_name(photos, tmp_path):
+    """A phone's own HEIC often lies beside the JPEG that was made of it."""
+    (photos / "b.heic").write_bytes(STARTS["IMG_1.HEIC"][0])
+    first, second = predict_all([photos / "b.heic", photos / "b.png"], tmp_path / "out")
+    assert "HEIC" in first.problem
+    assert second.problem is None
+    assert second.overlay.exists()
+
+
+def test_names_that_differ_in_their_case_only_are_one(photos, tmp_path):
+    """macOS and Windows would write the one over the other."""
+    (photos / "deep" / "B.png").write_bytes((photos / "b.png").read_bytes())
+    first, second = predict_all([photos / "b.png", photos / "deep" / "B.png"], tmp_path / "out")
+    assert first.overlay.exists()
+    assert "has the name of" in second.problem
+
+
 def test_no_photo_is_written_over_by_what_is_predicted(photos, tmp_path, monkeypatch):
     (photos / "b_color.png").write_bytes(before := (photos / "A.PNG").read_bytes())
     monkeypatch.chdir(tmp_path)
