@@ -313,6 +313,20 @@ def test_bf16_computes_in_half_precision_and_keeps_float32_weights(settings):
     assert model.head.weight.dtype == torch.float32
 
 
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+def test_a_loss_of_yours_gets_float32_in_training_and_in_validation(settings, precision):
+    seen = set()
+
+    class Spy(nn.CrossEntropyLoss):
+        def forward(self, logits, target):
+            seen.add((logits.requires_grad, logits.dtype))
+            return super().forward(logits, target)
+
+    half = settings.replace(precision=precision, epochs=1)
+    fit(build(half), *loaders(half), half, loss=Spy(ignore_index=255))
+    assert seen == {(True, torch.float32), (False, torch.float32)}
+
+
 def test_tensorboard_holds_the_history(settings):
     run, _ = train_once(settings)
     events = EventAccumulator(str(run.folder / "tensorboard"))
