@@ -317,6 +317,8 @@ def experiment(
     if list_all or not (names or run_all):
         print(list_experiments(budget))
         return 0
+    if names and run_all:
+        raise CourseError("name experiments or --all, not both: --all does those that you name too")
     plans = run_experiments(choose_experiments(budget) if run_all else names, budget, jobs, minutes)
     for name, plan in plans.items():
         print(f"{name}: {plan.done} of {plan.total} runs, budget {budget}")

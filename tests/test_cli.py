@@ -202,6 +202,8 @@ def test_the_course_runs_the_notebooks_in_the_profile_and_on_the_data_asked_for(
 def test_figures_are_listed_and_drawn_in_any_format(lesson, data_root, capsys, tmp_path):
     assert main(["figure", "--list"]) == 0
     assert capsys.readouterr().out == "two-curves  05_lesson: Curves\n"
+    assert main(["figure", "--list", "--all"]) == 0  # to list them draws none
+    assert capsys.readouterr().out == "two-curves  05_lesson: Curves\n"
     for ending in ("png", "svg", "pdf"):
         out = tmp_path / f"f.{ending}"
         assert main(["figure", "two-curves", "--out", str(out), "--data", str(data_root)]) == 0
@@ -234,6 +236,8 @@ def test_check_tells_a_whole_folder_from_a_broken_one(flags, settings, capsys):
             ["figure", "activations", "--out", "a.xyz"],
             "a.xyz is no name for a figure: let it end in .png, .svg or .pdf",
         ),
+        (["figure", "mona-lisa", "--all"], "name a figure or --all, not both"),
+        (["experiment", "losses", "--all"], "name experiments or --all, not both"),
         (["train", "--batch-size", "7"], "6 training images are fewer than batch_size=7 times 1 devices"),
         (["train", "--runs", __file__], "cannot be written to (File exists): fix that, and go on with --resume"),
         (["evaluate", "--weights", "w", "--images", "0"], "setting val_images=0 is out of range: give 1 to 1000000"),
