@@ -38,12 +38,12 @@ def figure(
 
     _require_notebooks()
     figures = list_figures()
-    if list_all or not (name or draw_all):
+    if list_all or (name is None and not draw_all):
         width = max(map(len, figures))
         print("\n".join(f"{found:{width}}  {section}" for found, section in figures.items()))
         return 0
-    if name and draw_all:
-        raise CourseError("name a figure or --all, not both: --all draws the one that you name too")
+    if name is not None and draw_all:
+        raise CourseError("name a figure or --all, not both")
     from cs_utils.plots.style import check_ending, save_figure
 
     with _notebooks_use(profile, data):

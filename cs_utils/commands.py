@@ -3,7 +3,8 @@
 # Each command imports what it needs by itself: PyTorch takes seconds, and --help should answer at once.
 
 import sys
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -123,19 +124,35 @@ def train(settings: Settings, resume: bool = False, overwrite: bool = False) -> 
     from cs_utils.training.checkpoints import check_folder
     from cs_utils.training.loop import fit
 
-    check_folder(settings.run_folder, resume, overwrite)  # now, and not when the scenes are made
-    ensure_minicity(settings)
-    train, val = loaders(settings)
-    frames = spread(val.dataset.frames, 3)
-    pictures = Pictures(
-        lambda model, path: save_figure(plot_predictions(*predict_scenes(model, frames, settings.image_size)), path),
-        settings.plot_every,
-    )
-    model = build(settings)
-    run = fit(model, train, val, settings, callbacks=[pictures], resume=resume, overwrite=overwrite)
+    with _saying_how_to_go_on(settings.run_folder):
+        check_folder(settings.run_folder, resume, overwrite)  # now, and not when the scenes are made
+        ensure_minicity(settings)
+        train, val = loaders(settings)
+        frames = spread(val.dataset.frames, 3)
+        pictures = Pictures(
+            lambda model, path: save_figure(
+                plot_predictions(*predict_scenes(model, frames, settings.image_size)), path
+            ),
+            settings.plot_every,
+        )
+        model = build(settings)
+        run = fit(model, train, val, settings, callbacks=[pictures], resume=resume, overwrite=overwrite)
     if run.is_main:
         print(f"best weights: {run.best}")
     return 0
+
+
+@contextmanager
+def _saying_how_to_go_on(folder: Path) -> Iterator[None]:
+    """Let Ctrl-C that comes where nothing else speaks of it, such as during a step, say that a run can be resumed."""
+    from cs_utils.training.checkpoints import holds_run
+
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        if stop.args or not holds_run(folder):
+            raise
+        raise KeyboardInterrupt("interrupted; --resume goes on after the last whole epoch") from None
 
 
 def evaluate(
@@ -318,7 +335,7 @@ def experiment(
         print(list_experiments(budget))
         return 0
     if names and run_all:
-        raise CourseError("name experiments or --all, not both: --all does those that you name too")
+        raise CourseError("name experiments or --all, not both")
     plans = run_experiments(choose_experiments(budget) if run_all else names, budget, jobs, minutes)
     for name, plan in plans.items():
         print(f"{name}: {plan.done} of {plan.total} runs, budget {budget}")

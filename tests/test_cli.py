@@ -260,13 +260,17 @@ def test_a_fault_in_a_loader_process_is_one_line_too(flags, settings, capsys):
     )
 
 
-def test_ctrl_c_says_how_to_go_on_where_one_can(flags, monkeypatch, capsys):
+def test_ctrl_c_says_how_to_go_on_where_one_can(flags, settings, monkeypatch, capsys):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("cs_utils.training.loop.train_epoch", interrupt)
+    monkeypatch.setattr("cs_utils.data.sources.ensure_minicity", interrupt)
     assert main(["train", *flags]) == 130
-    assert "--resume" in capsys.readouterr().err
+    assert capsys.readouterr().err == "interrupted\n"  # there is no run yet: --resume would be refused
+    monkeypatch.undo()
+    monkeypatch.setattr("cs_utils.training.loop.train_epoch", interrupt)
+    assert main(["train", *flags, "--data", str(settings.data)]) == 130
+    assert "interrupted; --resume goes on" in capsys.readouterr().err
     monkeypatch.setattr("cs_utils.data.check.verify", interrupt)
     assert main(["data", "check"]) == 130
     assert capsys.readouterr().err == "interrupted\n"
