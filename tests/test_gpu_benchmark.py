@@ -103,6 +103,16 @@ def test_loading_goes_on_with_what_is_measured_and_counts_no_batch_before_a_step
     assert used == [4] * 4
 
 
+@pytest.mark.parametrize(("batches", "counted"), [(1, 1), (2, 1), (3, 1), (5, 3)])
+def test_of_a_short_loader_at_least_one_batch_is_timed(monkeypatch, batches, counted):
+    """CamVid at a small size is two batches."""
+    clock = itertools.count()
+    monkeypatch.setattr(training.time, "perf_counter", lambda: float(next(clock)))
+    loader = [(torch.zeros(4, 3, 1, 1), torch.zeros(4, 1, 1))] * batches
+    rate = training.images_per_second(loader, lambda image, target: None, 60)
+    assert rate == pytest.approx(4 * counted / (1 + counted))
+
+
 @pytest.mark.parametrize("minutes", [-1, 1 / 6])
 def test_no_part_is_begun_when_the_time_is_nearly_over(tmp_path, minutes):
     begun = []
