@@ -189,12 +189,14 @@ def evaluate(
     from cs_utils.data.transforms import match_color, measure_color
     from cs_utils.evaluation.official import compare, load_evaluator
     from cs_utils.evaluation.predict import Evaluation, evaluate
-    from cs_utils.experiments.scores import record_scores
+    from cs_utils.experiments.scores import read_scores, record_scores
     from cs_utils.models.zoo import BEST, COURSE_WEIGHTS, load_weights
 
+    # What is wrong with these is found now, and not when all has been predicted.
     if official:
-        # Found missing now, and not when all has been predicted.
         load_evaluator()
+    if record:
+        read_scores(record)
     chosen = Settings(data=data, accelerator=accelerator, val_images=images)
     path = weights or COURSE_WEIGHTS
     model, settings = load_weights(path, chosen)

@@ -251,6 +251,15 @@ def test_a_mistake_is_one_line_that_says_how_to_mend_it(flags, arguments, messag
     assert len(error.strip().splitlines()) == 1
 
 
+def test_a_table_of_another_kind_is_refused_before_anything_is_predicted(
+    flags, settings, capsys, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("cs_utils.evaluation.predict.evaluate", None)
+    (tmp_path / "history.csv").write_text("epoch,iou\n1,0.5\n", encoding="utf-8")
+    assert main(["evaluate", "--accelerator", "cpu", "--record", str(tmp_path / "history.csv")]) == 2
+    assert "history.csv is no table of scores" in capsys.readouterr().err
+
+
 def test_a_fault_in_a_loader_process_is_one_line_too(flags, settings, capsys):
     frame = find_frames(settings.data, "train")[0]
     frame.image.write_bytes(frame.image.read_bytes()[:-30])
