@@ -204,12 +204,13 @@ def evaluate(
     seen = "" if size is None else f" at {size[1]}x{size[0]}"
     change = None
     if color_of:
+        colors = Settings(data=color_of).data
         own, wanted = (
             measure_color([read_frame(frame)[0] for frame in spread(find_frames(folder, "train"), COLORED)])
-            for folder in (settings.data, Settings(data=color_of).data)
+            for folder in (settings.data, colors)
         )
         change = partial(match_color, own=own, wanted=wanted)
-        seen += f" in colours of {color_of.name}"
+        seen += f" in colours of {colors.name}"
     size = settings.image_size if size is None else Settings(image_size=size).image_size
     if record and len(frames) < 2:
         raise CourseError("one image has no interval: --record needs two images or more")

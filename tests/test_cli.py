@@ -260,6 +260,14 @@ def test_a_table_of_another_kind_is_refused_before_anything_is_predicted(
     assert "history.csv is no table of scores" in capsys.readouterr().err
 
 
+def test_the_colours_of_the_folder_that_one_is_in_are_recorded_by_its_name(flags, settings, tmp_path, monkeypatch):
+    monkeypatch.chdir(settings.data)
+    table = tmp_path / "scores.csv"
+    assert main(["evaluate", "--accelerator", "cpu", "--color-of", ".", "--record", str(table)]) == 0
+    name = settings.data.name
+    assert pd.read_csv(table)["data"].unique().tolist() == [f"{name} val in colours of {name}"]
+
+
 def test_a_fault_in_a_loader_process_is_one_line_too(flags, settings, capsys):
     frame = find_frames(settings.data, "train")[0]
     frame.image.write_bytes(frame.image.read_bytes()[:-30])
