@@ -212,11 +212,10 @@ def make_augmentation(settings: Settings) -> Augmentation:
     )
 
 
-def split_loader(settings: Settings, split: str, count: int | None, cached: bool = True) -> DataLoader:
+def split_loader(settings: Settings, split: str, count: int | None) -> DataLoader:
     """Loader of a split, or of ``count`` frames of it: (N, 3, h, w) float32 images and (N, h, w) int64 targets.
 
-    Only the training split is augmented and shuffled. Where the frames are read once only, ``cached=False`` saves the
-    disk space of resized copies.
+    Only the training split is augmented and shuffled.
 
     Raises:
         CourseError: the data folder, the split or a file is missing.
@@ -224,7 +223,7 @@ def split_loader(settings: Settings, split: str, count: int | None, cached: bool
     frames = choose_frames(settings.data, split, count)
     is_train = split == "train"
     transform = make_augmentation(settings) if is_train else Preprocessing(settings.image_size, settings.void_value)
-    resized = resize_frames(frames, settings.image_size, settings.cache) if cached else None
+    resized = resize_frames(frames, settings.image_size, settings.cache)
     dataset = StreetScenes(frames, transform, settings.seed, resized)
     return DataLoader(
         dataset,

@@ -24,7 +24,7 @@ from cs_utils.data.sources import minicity_frame
 from cs_utils.data.statistics import gather
 from cs_utils.data.transforms import Augmentation
 from cs_utils.exceptions import CourseError
-from helpers import draw_frame
+from helpers import draw_frame, plain_loader
 
 
 def batches(loader):
@@ -152,7 +152,7 @@ def test_a_bad_mask_stops_the_loaders_and_a_loader_process_with_its_name(setting
     write_png(frame.label_ids, np.full_like(read_mask(frame.label_ids), 77))
     with pytest.raises(CourseError, match="holds 77, but label ids end at 33"):
         loaders(settings)
-    train = split_loader(settings.replace(workers=2), "train", None, cached=False)
+    train = plain_loader(settings.replace(workers=2), "train")
     with pytest.raises(CourseError, match="holds 77, but label ids end at 33"):
         batches(train)
     # PyTorch's error is part of a cycle that holds the iterator. The garbage collector would come for it during some
@@ -225,7 +225,7 @@ def test_forked_loader_processes_do_not_wait_for_threads_of_opencv_that_are_not_
     try:
         # Large enough for OpenCV to share out among threads.
         large = settings.replace(image_size=(512, 1024), workers=2)
-        loader = split_loader(large, "train", None, cached=False)
+        loader = plain_loader(large, "train")
         loader.multiprocessing_context = "fork"
         assert len(batches(loader)) == 3
     finally:
