@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from cs_utils.data.cache import resize_frames
+from cs_utils.data.cache import ResizedFrames, resize_frames
 from cs_utils.data.cityscapes import find_frames, read_frame, read_mask, write_png
 from cs_utils.data.loaders import (
     EpochSampler,
@@ -206,6 +206,32 @@ def test_the_pixels_of_each_class_are_counted_on_the_masks_before_augmentation(d
         expected = [int((mask == value).sum()) for value in range(19)]
         assert counts[2].tolist() == expected
         assert dataset.count_pixels(21, 20)[2].tolist() == [*expected, 0, int((mask == 255).sum())]
+
+
+def test_no_photo_is_read_to_count_masks(data_root, tmp_path, monkeypatch):
+    frames = find_frames(data_root, "train")
+    resized = resize_frames(frames, (32, 64), tmp_path / "cache")
+    plain, cached = (StreetScenes(frames, Augmentation((32, 64)), 0, place) for place in (None, resized))
+    expected = plain.count_pixels()
+    monkeypatch.setattr("cs_utils.data.cityscapes.read_as_stored", None)
+    monkeypatch.setattr(ResizedFrames, "__getitem__", None)
+    assert torch.equal(plain.count_pixels(), expected)
+    assert torch.equal(cached.count_pixels(), expected)
+
+
+def test_a_bad_mask_is_named_where_masks_alone_are_read(data_root):
+    frames = find_frames(data_root, "train")
+    write_png(frames[1].label_ids, np.full_like(read_mask(frames[1].label_ids), 77))
+    with pytest.raises(CourseError, match=f"{frames[1].name}.* holds 77, but label ids end at 33"):
+        StreetScenes(frames, Augmentation((32, 64))).count_pixels()
+
+
+@pytest.mark.parametrize(("accelerator", "pinned"), [("auto", True), ("cuda", True), ("cpu", False), ("mps", False)])
+def test_memory_is_pinned_only_where_batches_may_go_to_an_nvidia_gpu(settings, monkeypatch, accelerator, pinned):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert split_loader(settings.replace(accelerator=accelerator), "val", None).pin_memory == pinned
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert not split_loader(settings.replace(accelerator=accelerator), "val", None).pin_memory
 
 
 def test_to_import_the_package_leaves_the_threads_of_a_kernel_as_they_are():
