@@ -64,6 +64,8 @@ def take_turns(contestants: Mapping[str, Contestant], rounds: int, warm_up: int 
             pipe.send("stop")
             peaks[name] = _answer(name, pipe)
     finally:
+        for pipe in pipes.values():
+            pipe.close()  # who waits for a turn ends now
         for process in processes.values():
             process.join(timeout=10)
             process.kill()
@@ -100,14 +102,23 @@ def _work(pipe: Connection, contestant: Contestant) -> None:
     # A GPU is given the next action while it works on this one, as in a loop; alone, each would pay for its launch.
     gpu = _gpu()
     times = 20 if gpu else 1
-    while pipe.recv() == "go":
+    while (order := _order(pipe)) == "go":
         start = time.perf_counter()
         for _ in range(times):
             action()
         if gpu:
             gpu.synchronize()
         pipe.send((time.perf_counter() - start) / times)
-    pipe.send(_peak())
+    if order == "stop":
+        pipe.send(_peak())
+
+
+def _order(pipe: Connection) -> str | None:
+    """What to do next; None where nobody is there any more to say it, because another contestant has failed."""
+    try:
+        return pipe.recv()
+    except (EOFError, OSError):
+        return None
 
 
 def _gpu() -> ModuleType | None:

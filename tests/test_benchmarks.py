@@ -1,4 +1,5 @@
 import sys
+import time
 
 import pytest
 
@@ -46,3 +47,13 @@ def test_contestants_take_turns_and_have_memory_of_their_own(tmp_path):
 def test_a_contestant_that_fails_is_named():
     with pytest.raises(RuntimeError, match="'broken' has failed"):
         take_turns({"broken": Contestant(fail, {})}, rounds=1)
+
+
+def test_a_contestant_that_fails_costs_no_wait_for_the_others(tmp_path, capfd):
+    """They listen for their next turn, and end when nobody is there any more to give it."""
+    others = {name: Contestant(note, {"path": tmp_path / "order", "name": name}) for name in "ab"}
+    start = time.monotonic()
+    with pytest.raises(RuntimeError, match="'broken' has failed"):
+        take_turns(others | {"broken": Contestant(fail, {})}, rounds=1)
+    assert time.monotonic() - start < 15  # 10 s for each of them, otherwise
+    assert capfd.readouterr().err.count("Traceback") == 1
