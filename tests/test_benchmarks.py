@@ -1,3 +1,5 @@
+import os
+import subprocess
 import sys
 import time
 
@@ -57,3 +59,16 @@ def test_a_contestant_that_fails_costs_no_wait_for_the_others(tmp_path, capfd):
         take_turns(others | {"broken": Contestant(fail, {})}, rounds=1)
     assert time.monotonic() - start < 15  # 10 s for each of them, otherwise
     assert capfd.readouterr().err.count("Traceback") == 1
+
+
+def test_what_the_benchmarks_write_lies_in_the_folder_to_write_to(tmp_path):
+    """The project's own may be read-only."""
+    code = (
+        "from benchmarks.gpu.parts import main; from benchmarks.loader import SETTINGS\n"
+        "main(('step',), minutes=-1, small=True); print(SETTINGS.data, SETTINGS.cache)"
+    )
+    environment = os.environ | {"CS_HOME": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    folders = done.stdout.splitlines()[-1].split()
+    assert folders == [str(tmp_path / "data" / "minicity-bench"), str(tmp_path / "data" / "cache")]
+    assert (tmp_path / "build" / "gpu-small" / "machine.json").is_file()

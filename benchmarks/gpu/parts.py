@@ -22,7 +22,7 @@ from benchmarks.gpu.speed import PREDICTIONS, STEPS, time_few_launches, time_pie
 from benchmarks.gpu.training import make_all_scenes, run_evidence, time_loading, time_recipe, train_best
 from cs_utils.exceptions import CourseError
 from cs_utils.experiments.runs import describe_machine
-from cs_utils.settings import ROOT
+from cs_utils.settings import HOME
 
 BESIDE_SCENES = ("correctness", "launches")
 """Parts that run while scenes are made: they need no more than the two cores that are left."""
@@ -78,7 +78,7 @@ def main(
             print(f"error: part {name!r} is unknown: give some of {', '.join(PARTS)}", file=sys.stderr)
             return 2
     deadline = time.monotonic() + 60 * minutes
-    out = out or ROOT / ("build/gpu-small" if small else "results/speed-gpu")
+    out = out or HOME / ("build/gpu-small" if small else "results/speed-gpu")
     with tempfile.TemporaryDirectory(prefix="gpu-", ignore_cleanup_errors=True) as scratch:
         plan = Plan(out.resolve(), Path(scratch), deadline, small, min(jobs, 2) if small else jobs)
         plan.out.mkdir(parents=True, exist_ok=True)
