@@ -8,11 +8,13 @@ import pytest
 import torch
 from drawings import history, runs
 
+from cs_utils.experiments import statistics
 from cs_utils.labels import CLASS_NAMES, NUM_CLASSES
 from cs_utils.metrics.confusion import scores
 from cs_utils.models.inspect import meta_model, trace_layers
 from cs_utils.models.unet import UNet
 from cs_utils.models.zoo import count_parameters
+from cs_utils.plots import style
 from cs_utils.plots.activations import (
     plot_activations,
     plot_by_layer,
@@ -303,6 +305,10 @@ def test_the_journey_shows_paired_leads_with_the_intervals_it_was_given():
     assert above.get_yticklabels()[0].get_color() != below.get_yticklabels()[0].get_color()
     assert "minus ce" in below.get_xlabel()
     assert len(plot_journey(leads[["dice"]], intervals, [], "ce").axes) == 1
+
+
+def test_leads_that_are_shaded_are_those_that_the_verdicts_take_for_none():
+    assert pytest.approx(100 * statistics.MARGIN) == style.MARGIN
 
 
 def test_an_encoding_is_drawn_live_and_beside_it_what_is_recorded():
