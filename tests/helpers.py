@@ -14,10 +14,12 @@ from torch.utils.data import DataLoader
 from cs_utils.data.cityscapes import Frame, write_frame
 from cs_utils.data.loaders import split_loader
 from cs_utils.labels import BY_NAME
-from cs_utils.settings import Settings
+from cs_utils.settings import ROOT, Settings
 from minicity import Scene, SceneObject
 
 SIZE = (32, 64)
+TALK = ROOT / "course" / "talk.md"
+"""The talk's own slides, word for word."""
 SOAK = os.environ.get("CS_SOAK") == "1"
 """Whether the tests that inject faults run in their long form: `make soak`."""
 
