@@ -9,8 +9,11 @@ BIN := $(VENV)/bin
 endif
 READY := $(VENV)/.ready
 # OpenMP's threads spin for a moment and then sleep, so that another program beside them costs little: cs_utils.WAITING.
-export OMP_WAIT_POLICY ?= PASSIVE
+# Who sets the first has set both: the second would go before it.
+ifndef OMP_WAIT_POLICY
+export OMP_WAIT_POLICY = PASSIVE
 export GOMP_SPINCOUNT ?= 1000
+endif
 
 .PHONY: course lab figures outputs readme site deck site-test serve test soak bench gpu evidence audit lint format clean
 

@@ -5,7 +5,7 @@ import time
 import pandas as pd
 import torch
 
-from benchmarks.step import find_device
+from cs_utils.models.zoo import choose_device
 
 
 def run(rounds: int) -> pd.Series:
@@ -17,7 +17,7 @@ def run(rounds: int) -> pd.Series:
         ``reused_gb_s`` and ``fresh_gb_s``, 10^9 bytes a second written to memory that the process has and to memory
         that it must ask for.
     """
-    device = find_device()
+    device = choose_device()
     edge = 8192 if device.type == "cuda" else 2048
     limits = {}
     kinds = [("float32", torch.float32, "highest"), ("bfloat16", torch.bfloat16, "highest")]

@@ -17,14 +17,12 @@ from cs_utils.data.cityscapes import Frame, find_frames, read_frame
 from cs_utils.data.loaders import StreetScenes, make_augmentation
 from cs_utils.data.sources import make_minicity
 from cs_utils.data.transforms import MAX_SIGMA, MEAN, STD
-from cs_utils.settings import ROOT, Settings
+from cs_utils.settings import HOME, Settings
 
 IMAGES = 12
 COPIES = 4  # so many times as many images for the building of the cache, which has a small cost of its own at the end
 SIZE = (256, 512)
-SETTINGS = Settings.of_profile(
-    "slides", data=ROOT / "data" / "minicity-bench", train_images=IMAGES, val_images=1, cache=ROOT / "data" / "cache"
-)
+SETTINGS = Settings.of_profile("slides", data=HOME / "data" / "minicity-bench", train_images=IMAGES, val_images=1)
 
 
 def find_photos() -> list[Frame]:

@@ -14,7 +14,7 @@ from torch import nn
 from benchmarks.turns import Action, Contestant, take_turns
 from cs_utils.losses.right import cross_entropy
 from cs_utils.models.modes import evaluating, keep_memory
-from cs_utils.models.zoo import build
+from cs_utils.models.zoo import build, choose_device
 from cs_utils.settings import Settings
 from cs_utils.training.devices import make_fabric, set_up
 from cs_utils.training.loop import training_step
@@ -24,14 +24,9 @@ from cs_utils.training.setup import make_optimizer
 SIZE, BATCH, CLASSES = (256, 512), 4, 19
 
 
-def find_device() -> torch.device:
-    """The machine's accelerator, or else its CPU."""
-    return torch.accelerator.current_accelerator() if torch.accelerator.is_available() else torch.device("cpu")
-
-
 def choices() -> dict[str, Any]:
     """The settings for speed of the profile that is meant for this machine."""
-    settings = Settings.of_profile("slides" if find_device().type == "cuda" else "laptop")
+    settings = Settings.of_profile("slides" if choose_device().type == "cuda" else "laptop")
     return {name: getattr(settings, name) for name in ("precision", "memory_format", "compile")}
 
 
@@ -71,7 +66,7 @@ class Logits(nn.Module):
 
 def textbook_step(name: str, width: int, size: tuple[int, int] = SIZE, batch: int = BATCH) -> Action:
     """The loop that stands in every tutorial, in float32."""
-    device = find_device()
+    device = choose_device()
     model = make_network(name, width).to(device).train()
     optimizer = torch.optim.AdamW(model.parameters(), 1e-3, weight_decay=1e-2)
     image, target = make_batch(size, batch)
@@ -93,7 +88,7 @@ def course_step(
     """The course's own step on a batch of noise, with these changes to the settings."""
     step = make_course_step(Settings(width=width, image_size=size, batch_size=batch, **changes), replayed)
     pair = make_batch(size, batch)
-    if find_device().type == "cuda":
+    if choose_device().type == "cuda":
         pair = tuple(tensor.pin_memory() for tensor in pair)  # as the course's loaders do
     return lambda: step(*pair)
 
@@ -117,7 +112,7 @@ def make_course_step(settings: Settings, replayed: bool = True) -> Work:
 
 def textbook_prediction(name: str, width: int, size: tuple[int, int] = SIZE, batch: int = 1) -> Action:
     """Label maps of a batch that is on the device already, as a tutorial computes them."""
-    device = find_device()
+    device = choose_device()
     model = make_network(name, width).to(device).eval()
     image = make_batch(size, batch)[0].to(device)
 
@@ -167,7 +162,7 @@ def run(rounds: int) -> pd.DataFrame:
     tables = []
     for width in (16, 64):
         ladder = LADDER
-        if width == 64 and find_device().type == "cpu":
+        if width == 64 and choose_device().type == "cpu":
             ladder = dict(list(LADDER.items())[:2])  # each process holds 6 GB, so that all of them want a large machine
         contestants = {f"width {width}: textbook loop": Contestant(textbook_step, {"name": "U-Net", "width": width})}
         for name, changes in ladder.items():

@@ -5,7 +5,6 @@ not help or hurt another. Turns, because a machine has slow moments: each round 
 such a moment hits all of them. What counts is the median of the rounds.
 """
 
-import math
 import multiprocessing
 import os
 import statistics
@@ -15,11 +14,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pandas as pd
+
+from cs_utils.experiments.timing import peak_memory
 
 Action = Callable[[], object]
 
@@ -64,6 +64,8 @@ def take_turns(contestants: Mapping[str, Contestant], rounds: int, warm_up: int 
             pipe.send("stop")
             peaks[name] = _answer(name, pipe)
     finally:
+        for pipe in pipes.values():
+            pipe.close()  # who waits for a turn ends now
         for process in processes.values():
             process.join(timeout=10)
             process.kill()
@@ -100,14 +102,23 @@ def _work(pipe: Connection, contestant: Contestant) -> None:
     # A GPU is given the next action while it works on this one, as in a loop; alone, each would pay for its launch.
     gpu = _gpu()
     times = 20 if gpu else 1
-    while pipe.recv() == "go":
+    while (order := _order(pipe)) == "go":
         start = time.perf_counter()
         for _ in range(times):
             action()
         if gpu:
             gpu.synchronize()
         pipe.send((time.perf_counter() - start) / times)
-    pipe.send(_peak())
+    if order == "stop":
+        pipe.send(_peak())
+
+
+def _order(pipe: Connection) -> str | None:
+    """What to do next; None where nobody is there any more to say it, because another contestant has failed."""
+    try:
+        return pipe.recv()
+    except (EOFError, OSError):
+        return None
 
 
 def _gpu() -> ModuleType | None:
@@ -117,15 +128,5 @@ def _gpu() -> ModuleType | None:
 
 
 def _peak() -> float:
-    if gpu := _gpu():
-        return gpu.max_memory_allocated() / 1e9
-    status = Path("/proc/self/status")
-    if status.exists():
-        # Not getrusage: on Linux it starts from what the process that started this one has needed.
-        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
-        return int(line.split()[1]) * 1024 / 1e9
-    if sys.platform != "darwin":
-        return math.nan
-    import resource  # Windows has no such module
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e9
+    gpu = _gpu()
+    return (gpu.max_memory_allocated() if gpu else peak_memory()) / 1e9

@@ -38,10 +38,12 @@ def figure(
 
     _require_notebooks()
     figures = list_figures()
-    if not draw_all and (list_all or name is None):
+    if list_all or (name is None and not draw_all):
         width = max(map(len, figures))
         print("\n".join(f"{found:{width}}  {section}" for found, section in figures.items()))
         return 0
+    if name is not None and draw_all:
+        raise CourseError("name a figure or --all, not both")
     from cs_utils.plots.style import check_ending, save_figure
 
     with _notebooks_use(profile, data):

@@ -153,7 +153,9 @@ def read_module(source: str) -> Module:
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             parts.append(make_part(node, {node.name}))
         elif not is_text(node):
-            targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+            targets = node.targets if isinstance(node, ast.Assign) else []
+            if isinstance(node, ast.AnnAssign | ast.AugAssign):  # not `for`, which has a target too
+                targets = [node.target]
             parts.append(make_part(node, {target.id for target in targets if isinstance(target, ast.Name)}))
     return Module(tuple(parts), bound)
 

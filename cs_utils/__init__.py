@@ -21,7 +21,6 @@ if "OMP_WAIT_POLICY" not in os.environ:
 
 HOMES = {
     "Settings": "cs_utils.settings",
-    "CourseError": "cs_utils.exceptions",
     "find_frames": "cs_utils.data.cityscapes",
     "read_frame": "cs_utils.data.cityscapes",
     "loaders": "cs_utils.data.loaders",
@@ -30,7 +29,6 @@ HOMES = {
     "load_weights": "cs_utils.models.zoo",
     "COURSE_WEIGHTS": "cs_utils.models.zoo",
     "fit": "cs_utils.training.loop",
-    "evaluate": "cs_utils.evaluation.predict",
     "overlay": "cs_utils.evaluation.predict",
     "predict": "cs_utils.evaluation.predict",
     "sliders": "cs_utils.plots.sliders",

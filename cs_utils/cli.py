@@ -129,8 +129,7 @@ def main(arguments: list[str] | None = None) -> int:
         reason = f"{error.filename}: {error.strerror}" if error.filename else str(error)
         print(f"error: {reason}; fix that and call again", file=sys.stderr)
     except KeyboardInterrupt as stop:
-        how = "; --resume goes on after the last whole epoch" if arguments[:1] == ["train"] else ""
-        print(str(stop) or f"interrupted{how}", file=sys.stderr)
+        print(str(stop) or "interrupted", file=sys.stderr)
         # As shells do it; without a number it was Ctrl-C.
         return 128 + getattr(stop, "signal", signal.SIGINT)
     return 2

@@ -3,7 +3,8 @@
 # Each command imports what it needs by itself: PyTorch takes seconds, and --help should answer at once.
 
 import sys
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -123,19 +124,35 @@ def train(settings: Settings, resume: bool = False, overwrite: bool = False) -> 
     from cs_utils.training.checkpoints import check_folder
     from cs_utils.training.loop import fit
 
-    check_folder(settings.run_folder, resume, overwrite)  # now, and not when the scenes are made
-    ensure_minicity(settings)
-    train, val = loaders(settings)
-    frames = spread(val.dataset.frames, 3)
-    pictures = Pictures(
-        lambda model, path: save_figure(plot_predictions(*predict_scenes(model, frames, settings.image_size)), path),
-        settings.plot_every,
-    )
-    model = build(settings)
-    run = fit(model, train, val, settings, callbacks=[pictures], resume=resume, overwrite=overwrite)
+    with _saying_how_to_go_on(settings.run_folder):
+        check_folder(settings.run_folder, resume, overwrite)  # now, and not when the scenes are made
+        ensure_minicity(settings)
+        train, val = loaders(settings)
+        frames = spread(val.dataset.frames, 3)
+        pictures = Pictures(
+            lambda model, path: save_figure(
+                plot_predictions(*predict_scenes(model, frames, settings.image_size)), path
+            ),
+            settings.plot_every,
+        )
+        model = build(settings)
+        run = fit(model, train, val, settings, callbacks=[pictures], resume=resume, overwrite=overwrite)
     if run.is_main:
         print(f"best weights: {run.best}")
     return 0
+
+
+@contextmanager
+def _saying_how_to_go_on(folder: Path) -> Iterator[None]:
+    """Let Ctrl-C that comes where nothing else speaks of it, such as during a step, say that a run can be resumed."""
+    from cs_utils.training.checkpoints import holds_run
+
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        if stop.args or not holds_run(folder):
+            raise
+        raise KeyboardInterrupt("interrupted; --resume goes on after the last whole epoch") from None
 
 
 def evaluate(
@@ -172,12 +189,14 @@ def evaluate(
     from cs_utils.data.transforms import match_color, measure_color
     from cs_utils.evaluation.official import compare, load_evaluator
     from cs_utils.evaluation.predict import Evaluation, evaluate
-    from cs_utils.experiments.scores import record_scores
+    from cs_utils.experiments.scores import read_scores, record_scores
     from cs_utils.models.zoo import BEST, COURSE_WEIGHTS, load_weights
 
+    # What is wrong with these is found now, and not when all has been predicted.
     if official:
-        # Found missing now, and not when all has been predicted.
         load_evaluator()
+    if record:
+        read_scores(record)
     chosen = Settings(data=data, accelerator=accelerator, val_images=images)
     path = weights or COURSE_WEIGHTS
     model, settings = load_weights(path, chosen)
@@ -185,12 +204,13 @@ def evaluate(
     seen = "" if size is None else f" at {size[1]}x{size[0]}"
     change = None
     if color_of:
+        colors = Settings(data=color_of).data
         own, wanted = (
             measure_color([read_frame(frame)[0] for frame in spread(find_frames(folder, "train"), COLORED)])
-            for folder in (settings.data, Settings(data=color_of).data)
+            for folder in (settings.data, colors)
         )
         change = partial(match_color, own=own, wanted=wanted)
-        seen += f" in colours of {color_of.name}"
+        seen += f" in colours of {colors.name}"
     size = settings.image_size if size is None else Settings(image_size=size).image_size
     if record and len(frames) < 2:
         raise CourseError("one image has no interval: --record needs two images or more")
@@ -317,6 +337,8 @@ def experiment(
     if list_all or not (names or run_all):
         print(list_experiments(budget))
         return 0
+    if names and run_all:
+        raise CourseError("name experiments or --all, not both")
     plans = run_experiments(choose_experiments(budget) if run_all else names, budget, jobs, minutes)
     for name, plan in plans.items():
         print(f"{name}: {plan.done} of {plan.total} runs, budget {budget}")

@@ -1,7 +1,7 @@
 """Every setting of the course in one frozen dataclass, and the three profiles that fill it.
 
 A profile is chosen by the environment variable ``CS_PROFILE``, the data folder by ``CS_DATA``, the folder for runs by
-``CS_RUNS``; ``CS_HOME`` is the folder that all three lie in, if it is not the project's:
+``CS_RUNS``; ``CS_HOME`` is the folder that data, cache, runs and build lie in, if it is not the project's:
 
 * ``tiny``: seconds; what the tests run;
 * ``laptop``: minutes on two cores; the default;

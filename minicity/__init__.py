@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
-from cs_utils.labels import BY_NAME
+from cs_utils.labels import find_label
 from minicity.carrier import lay_over, overlays
 from minicity.conditions import draw_lens, draw_light, draw_look
 from minicity.lens import sun_ahead
@@ -96,9 +96,9 @@ def draw_label_ids(objects: tuple[SceneObject, ...], height: int, width: int) ->
     canvas = Image.new("L", (width, height), 0)
     draw = ImageDraw.Draw(canvas)
     for thing in objects:
-        label, _ = _resolve(thing.label)
-        if BY_NAME[label].id >= 0:
-            draw.polygon(thing.polygon.ravel().tolist(), fill=BY_NAME[label].id)
+        label = find_label(thing.label)
+        if label.id >= 0:
+            draw.polygon(thing.polygon.ravel().tolist(), fill=label.id)
     return np.array(canvas)
 
 
@@ -108,20 +108,13 @@ def draw_instance_ids(objects: tuple[SceneObject, ...], height: int, width: int)
     draw = ImageDraw.Draw(canvas)
     seen: dict[str, int] = {}
     for thing in objects:
-        name, group = _resolve(thing.label)
-        value = BY_NAME[name].id
+        label = find_label(thing.label)
+        value = label.id
         if value < 0:
             continue
-        if BY_NAME[name].has_instances and not group:
-            number = seen.get(name, 0)
-            seen[name] = number + 1
+        if label.has_instances and thing.label == label.name:  # a group of several ("cargroup") has no number
+            number = seen.get(label.name, 0)
+            seen[label.name] = number + 1
             value = value * 1000 + number
         draw.polygon(thing.polygon.ravel().tolist(), fill=value)
     return np.array(canvas).astype(np.uint16)
-
-
-def _resolve(label: str) -> tuple[str, bool]:
-    """Name in the label table, and whether the polygon is a group of several instances ("cargroup")."""
-    if label not in BY_NAME and label.endswith("group"):
-        return label.removesuffix("group"), True
-    return label, False

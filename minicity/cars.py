@@ -40,7 +40,7 @@ class Shape:
     round: float = 1.0
     """How far the corners are drawn in: 0 a box, 1 a modern car."""
     windows: int = 2
-    """Side windows; those from ``closed`` on, counted from the rear, are metal."""
+    """Side windows; the first ``closed`` of them, counted from the rear, are metal."""
     closed: int = 0
     bed: bool = False
     """A loading bed behind the cabin."""

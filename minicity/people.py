@@ -64,7 +64,7 @@ def person(
     bare = style in ("dress", "skirt", "shorts") and rng.random() < 0.7
     for side, (turn, bend) in zip((-1.0, 1.0), angles, strict=True):
         _leg(figure, body, side, turn, bend, skin if bare else trousers, trousers if style == "shorts" else None, shoes)
-    _trunk(figure, rng, body, style, top, trousers, skin, pose == "sit")
+    _trunk(figure, rng, body, style, top, trousers, pose == "sit")
     sleeve = skin if style in ("shirt", "dress", "shorts") and rng.random() < 0.6 else top
     _arms(figure, rng, body, pose, swing, top, sleeve, skin)
     head(figure, rng, body, skin, top)
@@ -108,7 +108,6 @@ def _trunk(
     style: str,
     top: Color,
     trousers: Color,
-    skin: Color,
     sits: bool,
 ) -> None:
     """Chest and belly, and what is worn over them: coat, skirt, an open jacket, a belt, a scarf, stripes."""

@@ -4,16 +4,22 @@ import multiprocessing
 import os
 import sys
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import torch
 from torch import nn
+from torch.utils.data import DataLoader
 
 from cs_utils.data.cityscapes import Frame, write_frame
+from cs_utils.data.loaders import split_loader
 from cs_utils.labels import BY_NAME
+from cs_utils.settings import ROOT, Settings
 from minicity import Scene, SceneObject
 
 SIZE = (32, 64)
+TALK = ROOT / "course" / "talk.md"
+"""The talk's own slides, word for word."""
 SOAK = os.environ.get("CS_SOAK") == "1"
 """Whether the tests that inject faults run in their long form: `make soak`."""
 
@@ -47,6 +53,12 @@ def draw_frame(root: Path, split: str, city: str, number: int, frame_number: int
     objects = tuple(SceneObject(name, corners) for name in ("sky", "road", "car"))
     write_frame(frame, Scene(image, objects), ids, ids.astype(np.uint16))
     return frame
+
+
+def plain_loader(settings: Settings, split: str, count: int | None = None) -> DataLoader:
+    """The loader of a split that decodes and resizes each file when it is asked for, without the cache."""
+    with patch("cs_utils.data.loaders.resize_frames", lambda *_: None):
+        return split_loader(settings, split, count)
 
 
 def same(first, second) -> bool:

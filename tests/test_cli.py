@@ -202,6 +202,8 @@ def test_the_course_runs_the_notebooks_in_the_profile_and_on_the_data_asked_for(
 def test_figures_are_listed_and_drawn_in_any_format(lesson, data_root, capsys, tmp_path):
     assert main(["figure", "--list"]) == 0
     assert capsys.readouterr().out == "two-curves  05_lesson: Curves\n"
+    assert main(["figure", "--list", "--all"]) == 0  # to list them draws none
+    assert capsys.readouterr().out == "two-curves  05_lesson: Curves\n"
     for ending in ("png", "svg", "pdf"):
         out = tmp_path / f"f.{ending}"
         assert main(["figure", "two-curves", "--out", str(out), "--data", str(data_root)]) == 0
@@ -234,6 +236,8 @@ def test_check_tells_a_whole_folder_from_a_broken_one(flags, settings, capsys):
             ["figure", "activations", "--out", "a.xyz"],
             "a.xyz is no name for a figure: let it end in .png, .svg or .pdf",
         ),
+        (["figure", "mona-lisa", "--all"], "name a figure or --all, not both"),
+        (["experiment", "losses", "--all"], "name experiments or --all, not both"),
         (["train", "--batch-size", "7"], "6 training images are fewer than batch_size=7 times 1 devices"),
         (["train", "--runs", __file__], "cannot be written to (File exists): fix that, and go on with --resume"),
         (["evaluate", "--weights", "w", "--images", "0"], "setting val_images=0 is out of range: give 1 to 1000000"),
@@ -247,6 +251,23 @@ def test_a_mistake_is_one_line_that_says_how_to_mend_it(flags, arguments, messag
     assert len(error.strip().splitlines()) == 1
 
 
+def test_a_table_of_another_kind_is_refused_before_anything_is_predicted(
+    flags, settings, capsys, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("cs_utils.evaluation.predict.evaluate", None)
+    (tmp_path / "history.csv").write_text("epoch,iou\n1,0.5\n", encoding="utf-8")
+    assert main(["evaluate", "--accelerator", "cpu", "--record", str(tmp_path / "history.csv")]) == 2
+    assert "history.csv is no table of scores" in capsys.readouterr().err
+
+
+def test_the_colours_of_the_folder_that_one_is_in_are_recorded_by_its_name(flags, settings, tmp_path, monkeypatch):
+    monkeypatch.chdir(settings.data)
+    table = tmp_path / "scores.csv"
+    assert main(["evaluate", "--accelerator", "cpu", "--color-of", ".", "--record", str(table)]) == 0
+    name = settings.data.name
+    assert pd.read_csv(table)["data"].unique().tolist() == [f"{name} val in colours of {name}"]
+
+
 def test_a_fault_in_a_loader_process_is_one_line_too(flags, settings, capsys):
     frame = find_frames(settings.data, "train")[0]
     frame.image.write_bytes(frame.image.read_bytes()[:-30])
@@ -256,13 +277,17 @@ def test_a_fault_in_a_loader_process_is_one_line_too(flags, settings, capsys):
     )
 
 
-def test_ctrl_c_says_how_to_go_on_where_one_can(flags, monkeypatch, capsys):
+def test_ctrl_c_says_how_to_go_on_where_one_can(flags, settings, monkeypatch, capsys):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("cs_utils.training.loop.train_epoch", interrupt)
+    monkeypatch.setattr("cs_utils.data.sources.ensure_minicity", interrupt)
     assert main(["train", *flags]) == 130
-    assert "--resume" in capsys.readouterr().err
+    assert capsys.readouterr().err == "interrupted\n"  # there is no run yet: --resume would be refused
+    monkeypatch.undo()
+    monkeypatch.setattr("cs_utils.training.loop.train_epoch", interrupt)
+    assert main(["train", *flags, "--data", str(settings.data)]) == 130
+    assert "interrupted; --resume goes on" in capsys.readouterr().err
     monkeypatch.setattr("cs_utils.data.check.verify", interrupt)
     assert main(["data", "check"]) == 130
     assert capsys.readouterr().err == "interrupted\n"

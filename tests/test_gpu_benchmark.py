@@ -103,6 +103,16 @@ def test_loading_goes_on_with_what_is_measured_and_counts_no_batch_before_a_step
     assert used == [4] * 4
 
 
+@pytest.mark.parametrize(("batches", "counted"), [(1, 1), (2, 1), (3, 1), (5, 3)])
+def test_of_a_short_loader_at_least_one_batch_is_timed(monkeypatch, batches, counted):
+    """CamVid at a small size is two batches."""
+    clock = itertools.count()
+    monkeypatch.setattr(training.time, "perf_counter", lambda: float(next(clock)))
+    loader = [(torch.zeros(4, 3, 1, 1), torch.zeros(4, 1, 1))] * batches
+    rate = training.images_per_second(loader, lambda image, target: None, 60)
+    assert rate == pytest.approx(4 * counted / (1 + counted))
+
+
 @pytest.mark.parametrize("minutes", [-1, 1 / 6])
 def test_no_part_is_begun_when_the_time_is_nearly_over(tmp_path, minutes):
     begun = []
@@ -239,6 +249,26 @@ def test_rows_of_an_earlier_call_are_kept_where_the_machine_is_the_same(tmp_path
     first, second = time_ways(plan, "step", ways)
     assert (first["seconds"] == 1000.0) == same
     assert (second["ratio"] > 1000) == same
+
+
+def test_tables_of_something_else_are_not_deleted(tmp_path, monkeypatch, capsys):
+    """--out may be any folder of a user."""
+    monkeypatch.setattr(parts, "describe_machine", lambda: {"device": "a card", "commit": ""})
+    (tmp_path / "step.csv").write_text("mine\n", encoding="utf-8")
+    assert parts.main(("step",), minutes=-1, small=True, out=tmp_path) == 2
+    assert "give another --out" in capsys.readouterr().err
+    assert [file.name for file in tmp_path.iterdir()] == ["step.csv"]
+    (tmp_path / "step.csv").rename(tmp_path / "mine.csv")
+    (tmp_path / "machine.json").write_text('{"device": "another"}', encoding="utf-8")
+    for table in parts.TABLES:
+        (tmp_path / f"{table}.csv").write_text("old\n", encoding="utf-8")
+    assert not parts.describe(tmp_path / "machine.json")
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["machine.json", "mine.csv"]
+
+
+def test_every_recorded_table_is_one_that_is_known():
+    recorded = {file.stem for file in (ROOT / "results" / "speed-gpu").rglob("*.csv")}
+    assert recorded <= set(parts.TABLES)
 
 
 def test_a_call_that_is_cut_off_loses_no_row_of_an_earlier_one(tmp_path):

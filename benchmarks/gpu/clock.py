@@ -8,8 +8,8 @@ from collections.abc import Callable
 import torch
 
 from benchmarks.gpu.plan import Row
-from benchmarks.step import find_device
 from benchmarks.turns import Action
+from cs_utils.models.zoo import choose_device
 
 ROUND_SECONDS, MOST_TIMES = 0.2, 20
 """In a round an action is repeated for about so long, at most so often: a GPU gets the next while it works on one."""
@@ -44,7 +44,7 @@ def synchronize() -> None:
 
 
 def _time(make: Callable[[], Action], rounds: int) -> Row:
-    on_gpu = find_device().type == "cuda"
+    on_gpu = choose_device().type == "cuda"
     if on_gpu:
         torch.cuda.reset_peak_memory_stats()
     action = make()

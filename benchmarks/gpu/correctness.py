@@ -13,7 +13,7 @@ from benchmarks import losses, metric
 from benchmarks.gpu.clock import free_memory
 from benchmarks.gpu.plan import Plan, Row, record
 from benchmarks.gpu.speed import Unit, use
-from benchmarks.step import find_device, make_batch
+from benchmarks.step import make_batch
 from cs_utils.data.loaders import loaders
 from cs_utils.data.sources import make_minicity
 from cs_utils.evaluation.official import load_evaluator
@@ -23,7 +23,7 @@ from cs_utils.losses.broken import dice_without_two
 from cs_utils.losses.right import cross_entropy
 from cs_utils.metrics.confusion import confusion_matrix
 from cs_utils.models.modes import evaluating
-from cs_utils.models.zoo import build
+from cs_utils.models.zoo import build, choose_device
 from cs_utils.settings import ROOT, Settings
 from cs_utils.training.loop import fit, training_step, validation_step
 from cs_utils.training.replay import replaying
@@ -164,7 +164,7 @@ def check_replays() -> Iterator[Row]:
 
 def check_pieces() -> Iterator[Row]:
     """The confusion matrix and the losses on the device against those on the CPU."""
-    device = find_device()
+    device = choose_device()
     masks = metric.make_masks((2, 64, 128))
     there, here = confusion_matrix(*(mask.to(device) for mask in masks)), confusion_matrix(*masks)
     yield verdict("confusion matrix against the CPU's: pixels that differ", int((there.cpu() - here).abs().sum()), 0)

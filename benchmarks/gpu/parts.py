@@ -22,7 +22,7 @@ from benchmarks.gpu.speed import PREDICTIONS, STEPS, time_few_launches, time_pie
 from benchmarks.gpu.training import make_all_scenes, run_evidence, time_loading, time_recipe, train_best
 from cs_utils.exceptions import CourseError
 from cs_utils.experiments.runs import describe_machine
-from cs_utils.settings import ROOT
+from cs_utils.settings import HOME
 
 BESIDE_SCENES = ("correctness", "launches")
 """Parts that run while scenes are made: they need no more than the two cores that are left."""
@@ -53,6 +53,8 @@ PARTS: dict[str, Part] = {
     "shipped": Part(lambda plan: record(plan, "shipped", train_best(plan, 16, plan.out)), 2, scenes=True),
     "evidence": Part(run_evidence, 3),
 }
+TABLES = ("limits", "scores", *(name for name in PARTS if name != "evidence"))
+"""All tables that the parts write, each into a file NAME.csv."""
 
 
 def main(
@@ -76,11 +78,15 @@ def main(
             print(f"error: part {name!r} is unknown: give some of {', '.join(PARTS)}", file=sys.stderr)
             return 2
     deadline = time.monotonic() + 60 * minutes
-    out = out or ROOT / ("build/gpu-small" if small else "results/speed-gpu")
+    out = out or HOME / ("build/gpu-small" if small else "results/speed-gpu")
     with tempfile.TemporaryDirectory(prefix="gpu-", ignore_cleanup_errors=True) as scratch:
         plan = Plan(out.resolve(), Path(scratch), deadline, small, min(jobs, 2) if small else jobs)
         plan.out.mkdir(parents=True, exist_ok=True)
-        plan = dataclasses.replace(plan, goes_on=describe(plan.out / "machine.json"))
+        try:
+            plan = dataclasses.replace(plan, goes_on=describe(plan.out / "machine.json"))
+        except CourseError as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 2
         return run_parts(plan, {name: PARTS[name] for name in PARTS if name in parts}, partial(make_all_scenes, plan))
 
 
@@ -88,13 +94,20 @@ def describe(file: Path) -> bool:
     """Write down the machine; give whether the file has told of one like it, device and versions alike.
 
     The tables of another one go: one file tells of all that lie beside it.
+
+    Raises:
+        CourseError: the folder holds tables, and nothing says that they are of this command.
     """
     machine = describe_machine()
     before = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    if not before and (foreign := sorted(file.parent.glob("*.csv"))):
+        raise CourseError(
+            f"{file.parent} holds tables of something else, such as {foreign[0].name}: give another --out"
+        )
     same = machine | {"commit": ""} == before | {"commit": ""}
     if not same:
-        for table in file.parent.glob("*.csv"):
-            table.unlink()
+        for table in TABLES:
+            (file.parent / f"{table}.csv").unlink(missing_ok=True)
     file.write_text(json.dumps(machine, indent=1) + "\n", encoding="utf-8")
     return same
 

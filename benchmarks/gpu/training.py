@@ -70,9 +70,12 @@ def make_all_scenes(plan: Plan) -> None:
 
 
 def images_per_second(loader: DataLoader, use: Callable[[Tensor, Tensor], object], seconds: float) -> float:
-    """The rate at which a loader gives images that are used so, after its first two batches, for at most so long."""
+    """The rate at which a loader gives images that are used so, for at most so many seconds.
+
+    Its first two batches do not count, where it has more.
+    """
     batches = iter(loader)
-    for batch in islice(batches, 2):  # processes start, and a step is recorded
+    for batch in islice(batches, min(2, len(loader) - 1)):  # processes start, and a step is recorded
         use(*batch)
     synchronize()
     start, images = time.perf_counter(), 0

@@ -47,13 +47,19 @@ class ResizedFrames:
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Read a frame's image and mask into memory."""
+        return np.array(self._map()[0][index]), self.mask(index)
+
+    def mask(self, index: int) -> np.ndarray:
+        """Read a frame's mask alone, (h, w)."""
+        return np.array(self._map()[1][index])
+
+    def _map(self) -> tuple[np.ndarray, np.ndarray]:
         if self._arrays is None:
             self._arrays = (
                 np.load(self.folder / IMAGES, mmap_mode="r"),
                 np.load(self.folder / MASKS, mmap_mode="r"),
             )
-        images, masks = self._arrays
-        return np.array(images[index]), np.array(masks[index])
+        return self._arrays
 
 
 def digest_files(frames: list[Frame], size: tuple[int, int]) -> str:

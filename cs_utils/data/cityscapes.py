@@ -262,6 +262,19 @@ def pair(frame: Frame, image: np.ndarray, ids: np.ndarray) -> np.ndarray:
             f"{frame.label_ids} is {ids.shape[1]}x{ids.shape[0]}, its photo is {image.shape[1]}x{image.shape[0]}: "
             "they must have the same size; restore both from the same source"
         )
+    return _translate(frame, ids)
+
+
+def read_train_ids(frame: Frame) -> np.ndarray:
+    """Read a frame's mask alone, (H, W) uint8 of trainIds, void = 255, without its photo, which takes far longer.
+
+    Raises:
+        CourseError: the file is unreadable, or holds a number that is no label id.
+    """
+    return _translate(frame, read_mask(frame.label_ids))
+
+
+def _translate(frame: Frame, ids: np.ndarray) -> np.ndarray:
     if ids.max() > MAX_ID:
         raise CourseError(
             f"{frame.label_ids} holds {ids.max()}, but label ids end at {MAX_ID}: restore it; trainIds will not do"

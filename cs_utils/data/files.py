@@ -5,6 +5,7 @@ What cannot be read is an error that names the file. It is never waited for, and
 
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 import cv2
@@ -126,7 +127,8 @@ def decode(path: Path, data: np.ndarray, flags: int) -> np.ndarray:
 def write_atomic(path: Path, data: bytes | memoryview, durable: bool = False) -> None:
     """Write a file whole or not at all: under a temporary name beside it, then renamed.
 
-    ``durable`` waits until the disk has it, so that it also survives a loss of power.
+    ``durable`` waits until the disk has it under its name, so that it also survives a loss of power. Windows, and some
+    file systems of a network, do not say when a name is on the disk.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     # The process number keeps two processes that write the same file apart.
@@ -137,5 +139,17 @@ def write_atomic(path: Path, data: bytes | memoryview, durable: bool = False) ->
             with temporary.open("r+b") as file:
                 os.fsync(file.fileno())
         temporary.replace(path)
+        if durable and os.name == "posix":
+            _sync_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Wait until the disk has the names in a folder, where the file system can say so."""
+    with suppress(OSError):
+        number = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(number)
+        finally:
+            os.close(number)

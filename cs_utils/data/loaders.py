@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from cs_utils.data.cache import ResizedFrames, resize_frames
-from cs_utils.data.cityscapes import Frame, find_frames, read_frame, read_mask, read_polygons
+from cs_utils.data.cityscapes import Frame, find_frames, read_frame, read_mask, read_polygons, read_train_ids
 from cs_utils.data.files import stamp
 from cs_utils.data.sources import scene_number
 from cs_utils.data.transforms import Augmentation, Preprocessing, encode
@@ -63,7 +63,9 @@ class StreetScenes(Dataset):
         """
         counts = []
         for index in range(len(self)):
-            target = encode(self.read(index)[1], void_value)  # (H, W)
+            # Without the photo: to decode it takes far longer.
+            mask = self.resized.mask(index) if self.resized else read_train_ids(self.frames[index])
+            target = encode(mask, void_value)  # (H, W)
             # With NumPy: PyTorch would start its threads for each of thousands of small masks.
             counts.append(np.bincount(target.numpy().ravel(), minlength=VOID + 1)[:channels])
         return torch.from_numpy(np.stack(counts))
@@ -212,11 +214,10 @@ def make_augmentation(settings: Settings) -> Augmentation:
     )
 
 
-def split_loader(settings: Settings, split: str, count: int | None, cached: bool = True) -> DataLoader:
+def split_loader(settings: Settings, split: str, count: int | None) -> DataLoader:
     """Loader of a split, or of ``count`` frames of it: (N, 3, h, w) float32 images and (N, h, w) int64 targets.
 
-    Only the training split is augmented and shuffled. Where the frames are read once only, ``cached=False`` saves the
-    disk space of resized copies.
+    Only the training split is augmented and shuffled.
 
     Raises:
         CourseError: the data folder, the split or a file is missing.
@@ -224,7 +225,7 @@ def split_loader(settings: Settings, split: str, count: int | None, cached: bool
     frames = choose_frames(settings.data, split, count)
     is_train = split == "train"
     transform = make_augmentation(settings) if is_train else Preprocessing(settings.image_size, settings.void_value)
-    resized = resize_frames(frames, settings.image_size, settings.cache) if cached else None
+    resized = resize_frames(frames, settings.image_size, settings.cache)
     dataset = StreetScenes(frames, transform, settings.seed, resized)
     return DataLoader(
         dataset,
@@ -233,7 +234,8 @@ def split_loader(settings: Settings, split: str, count: int | None, cached: bool
         num_workers=settings.workers,
         persistent_workers=settings.workers > 0,
         worker_init_fn=prepare_worker,
-        pin_memory=torch.cuda.is_available(),
+        # Only for copies to an NVIDIA GPU: on a CPU it would take memory and time for nothing.
+        pin_memory=settings.accelerator in ("auto", "cuda") and torch.cuda.is_available(),
         # A last batch of one image would give batch norm nothing to take a mean over.
         drop_last=is_train,
     )

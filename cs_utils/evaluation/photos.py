@@ -10,6 +10,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import torch
 from torch import nn
 from tqdm import tqdm
 
@@ -132,16 +133,27 @@ def predict_files(
         if lost := [photos[place] for place in places if place in photos]:
             yield Outcome(str(photo), problem=f"{photo} would overwrite the photo {lost[0]}: give another --out")
             continue
-        if (first := done.setdefault(photo.stem, photo)) != photo:
+        name = photo.stem.casefold()  # macOS and Windows tell no capital from a small letter
+        if first := done.get(name):
             problem = f"{photo} has the name of {first}, whose files it would overwrite: predict it into another --out"
             yield Outcome(str(photo), problem=problem)
             continue
         try:
-            yield Outcome(str(photo), overlay=predict_file(model, photo, size, out, with_confidence))
+            written = predict_file(model, photo, size, out, with_confidence)
+            done[name] = photo
+            yield Outcome(str(photo), overlay=written)
         except CourseError as error:
             yield Outcome(str(photo), problem=str(error))
-        except MemoryError:
+        except (MemoryError, RuntimeError, cv2.error) as error:
+            if not _lacks_memory(error):
+                raise
             yield Outcome(str(photo), problem=f"{photo} is too large for this machine's memory: save it smaller")
+
+
+def _lacks_memory(error: Exception) -> bool:
+    """Whether an error says that there is not enough memory, in the words of NumPy, OpenCV or PyTorch."""
+    said = ("insufficient memory", "can't allocate memory", "not enough memory")
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(text in str(error).lower() for text in said)
 
 
 def _outputs(photo: Path, out: Path, with_confidence: bool) -> dict[str, Path]:

@@ -11,9 +11,9 @@ from cs_utils.exercises import checks, expect, two_numbers
 from cs_utils.metrics.confusion import confusion_matrix, mean_iou
 
 
-def count_some(images: int, classes: int, void: bool, seed: int = 0) -> Tensor:
+def count_some(images: int, classes: int, void: bool) -> Tensor:
     """Confusion matrices (images, classes + 1, classes + 1) of random masks; the first image lacks a class."""
-    rng = torch.Generator().manual_seed(seed)
+    rng = torch.Generator().manual_seed(0)
     target = torch.randint(0, classes + void, (images, 400), generator=rng)
     target[0, target[0] == 1] = 0
     guess = torch.randint(0, classes, target.shape, generator=rng)

@@ -67,7 +67,7 @@ def compare(variants: Mapping[str, Variant], seeds: Iterable[int] = (0,)) -> Com
     jobs = [(seed, name, variant) for seed in seeds for name, variant in variants.items()]
     for seed, name, variant in tqdm(jobs, desc="compare", unit="run", leave=False, disable=None):
         settings = variant.settings.replace(seed=seed)
-        network = (variant.network or (lambda settings: build(settings)))(settings)
+        network = (variant.network or build)(settings)
         optimizer = variant.optimizer(network.parameters()) if variant.optimizer else None
         train, val = loaders(settings)
         if variant.transform:

@@ -6,10 +6,8 @@ import platform
 import subprocess
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -27,6 +25,7 @@ from cs_utils.experiments.places import folder_of, fresh_folder
 from cs_utils.experiments.plan import DATA_VERSIONS, Job
 from cs_utils.experiments.recipes import MismatchedPairs, make_loss, make_network, make_optimizer_of
 from cs_utils.experiments.store import Row, Tables
+from cs_utils.experiments.timing import forget_peak, peak_memory
 from cs_utils.labels import CLASS_NAMES, NUM_CLASSES
 from cs_utils.metrics.confusion import confusion_matrix, iou_per_class, mean_iou
 from cs_utils.models.inspect import probe_activations
@@ -110,23 +109,12 @@ def _git(*words: str) -> str:
 def _forget_peak() -> None:
     if torch.cuda.is_available():
         torch.cuda.reset_peak_memory_stats()
-    with suppress(OSError):  # Linux alone has it
-        Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")
+    forget_peak()
 
 
 def _peak_megabytes() -> float:
-    """The most memory of this run: on the GPU, else of this process; where it cannot forget, of all its runs.
-
-    NaN on Windows.
-    """
-    if torch.cuda.is_available():
-        return torch.cuda.max_memory_allocated() / 1e6
-    try:
-        import resource
-    except ImportError:
-        return float("nan")
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak * (1 if platform.system() == "Darwin" else 1024) / 1e6  # elsewhere it is in KiB
+    """The most memory of this run: on the GPU, else of this process; where it cannot forget, of all its runs."""
+    return (torch.cuda.max_memory_allocated() if torch.cuda.is_available() else peak_memory()) / 1e6
 
 
 # ------------------------------------------------------------------------------------------------------------ training

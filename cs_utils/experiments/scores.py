@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from cs_utils.data.files import write_atomic
+from cs_utils.exceptions import CourseError
 from cs_utils.experiments.evidence import RESULTS
 from cs_utils.experiments.statistics import Interval, class_intervals, score_interval
 from cs_utils.experiments.store import lock_of
@@ -46,13 +47,25 @@ def score_table(counts: np.ndarray) -> pd.DataFrame:
 
 
 def read_scores(path: Path = SCORES) -> pd.DataFrame:
-    """The recorded rows, with the columns `COLUMNS`; none where nothing is recorded."""
+    """The recorded rows, with the columns `COLUMNS`; none where nothing is recorded.
+
+    Raises:
+        CourseError: the file is a table of another kind, or none.
+    """
     if not path.is_file():
         return pd.DataFrame(columns=COLUMNS)
     # "7" and "None" are names, too, and only a number can be missing.
     names = dict.fromkeys(("weights", "data", "class"), str)
     numbers = dict.fromkeys(("iou", "low", "high"), "")
-    return pd.read_csv(path, dtype=names, keep_default_na=False, na_values=numbers)
+    try:
+        rows = pd.read_csv(path, dtype=names, keep_default_na=False, na_values=numbers)
+        missing = [name for name in COLUMNS if name not in rows]
+        reason = f"without {', '.join(missing)}" if missing else ""
+    except ValueError as error:  # empty, or no text
+        reason = str(error).strip().partition("\n")[0]
+    if reason:
+        raise CourseError(f"{path} is no table of scores ({reason}): name another file, or one that is not there yet")
+    return rows
 
 
 def record_scores(path: Path, weights: str, data: str, counts: np.ndarray) -> Interval:
@@ -69,6 +82,7 @@ def record_scores(path: Path, weights: str, data: str, counts: np.ndarray) -> In
 
     Raises:
         ValueError: there are fewer than two images.
+        CourseError: as `read_scores` does.
     """
     table = score_table(counts)
     rows = table.reset_index().assign(weights=weights, data=data, images=len(counts))[COLUMNS]

@@ -1,5 +1,6 @@
 """A network as one ONNX file, for other programs and for the browser: photos in, logits out, nothing else to know."""
 
+import copy
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -40,7 +41,7 @@ def export_onnx(model: nn.Module, path: Path) -> None:
     """
     if missing := [name for name in ("onnx", "onnxscript") if find_spec(name) is None]:
         raise CourseError(f"{' and '.join(missing)} must be installed first: `python -m pip install onnx onnxscript`")
-    write_atomic(path, to_onnx(OfPixels(model.cpu())))
+    write_atomic(path, to_onnx(OfPixels(copy.deepcopy(model).cpu())))
 
 
 def to_onnx(network: nn.Module, **inputs: Tensor) -> bytes:

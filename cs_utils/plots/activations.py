@@ -14,6 +14,7 @@ from cs_utils.plots.style import (
     BEHIND_TEXT,
     FOURTH,
     INK,
+    MARGIN,
     PALE,
     SECOND,
     THIRD,
@@ -29,6 +30,8 @@ KNOWN = {"relu": SECOND, "silu": ACCENT, "sigmoid": THIRD, "tanh": FOURTH}
 NAMES = {"relu": "ReLU", "silu": "SiLU"}
 LOWEST = (-1.278, -0.2785)
 """The lowest point of SiLU."""
+VANISHED = 1e-4
+"""Share of the largest layer below which a layer's value counts as vanished; dashed."""
 
 
 def _curve(name: str, x: np.ndarray) -> np.ndarray:
@@ -100,16 +103,16 @@ def plot_by_layer(
     panels: Mapping[str, Mapping[str, Sequence[float]]],
     bands: Mapping[str, Mapping[str, np.ndarray]] | None = None,
     columns: int = 2,
-    threshold: float = 1e-4,
     title: str = "",
 ) -> Figure:
     """What each layer has, as a share of the largest layer: a panel for each case, a line for each activation.
+
+    Below the dashed line, `VANISHED`, a value counts as vanished.
 
     Args:
         panels: by the panel's title, by activation, a positive value for each layer, the first layer first.
         bands: for some of the lines, the same of other runs, (runs, layers); shaded from their lowest to their highest.
         columns: panels side by side.
-        threshold: share from which on a value counts as vanished; dashed.
         title: a sentence above it all.
     """
     rows = -(-len(panels) // columns)
@@ -126,7 +129,7 @@ def plot_by_layer(
             if runs is not None:
                 shares = runs / runs.max(axis=1, keepdims=True)
                 axes.fill_between(layers, shares.min(axis=0), shares.max(axis=0), color=color, alpha=0.2, linewidth=0)
-        axes.axhline(threshold, color=INK, linestyle="--", linewidth=1.5, label="_vanished")
+        axes.axhline(VANISHED, color=INK, linestyle="--", linewidth=1.5, label="_vanished")
         axes.set(yscale="log", title=name)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     for axes in grid.flat[len(panels) :]:
@@ -202,16 +205,16 @@ def plot_dead_units(table: pd.DataFrame, title: str = "") -> Figure:
 
 @styled
 def plot_paired_seeds(
-    final: pd.DataFrame, leads: Mapping[str, Sequence[float]], intervals: pd.DataFrame, margin: float = 1.0,
-    title: str = "",
-) -> Figure:  # fmt: skip
+    final: pd.DataFrame, leads: Mapping[str, Sequence[float]], intervals: pd.DataFrame, title: str = ""
+) -> Figure:
     """Two networks trained with the same seeds: the pairs, and the leads of one over the other with their intervals.
+
+    Leads of at most `MARGIN` points count as none, and are shaded.
 
     Args:
         final: mean IoU in percent after the last epoch; a row for each seed, a column for ReLU and one for SiLU.
         leads: by experiment, SiLU minus ReLU for each seed, in percentage points.
         intervals: by experiment, ``mean``, ``low`` and ``high`` of the leads' 95 % interval.
-        margin: leads of at most so many points count as none; shaded.
         title: a sentence above it all.
     """
     figure = new_figure(5)
@@ -222,7 +225,7 @@ def plot_paired_seeds(
         pairs.plot([place] * len(final), final.iloc[:, place], "o", color=color, markersize=9)
     pairs.set_xticks((0, 1), ("ReLU", "SiLU"))
     pairs.set(xlim=(-0.3, 1.3), ylabel="mean IoU [%]", title="live: a line for each seed")
-    lead.axhspan(-margin, margin, color=PALE, alpha=0.5, zorder=0)
+    lead.axhspan(-MARGIN, MARGIN, color=PALE, alpha=0.5, zorder=0)
     lead.axhline(0, color=INK, linewidth=1.5)
     for place, (name, values) in enumerate(leads.items()):
         lead.plot(place + np.linspace(-0.25, 0.05, len(values)), values, "o", color=ACCENT, markersize=7, alpha=0.8)
@@ -230,7 +233,7 @@ def plot_paired_seeds(
     lead.set_xticks(range(len(leads)), leads)
     lead.set(xlim=(-0.5, len(leads) - 0.4), ylabel="SiLU minus ReLU\n[percentage points]")
     lead.margins(y=0.12)
-    lead.set_title(f"dots: seeds; grey: within {margin:g} point")
+    lead.set_title(f"dots: seeds; grey: within {MARGIN:g} point")
     headline(figure, title)
     return figure
 

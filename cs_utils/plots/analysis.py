@@ -10,7 +10,7 @@ from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from cs_utils.data.statistics import LUMA
+from cs_utils.data.transforms import LUMA
 from cs_utils.labels import CLASS_NAMES, PALETTE
 from cs_utils.plots.masks import VOID_STRIPES
 from cs_utils.plots.style import (

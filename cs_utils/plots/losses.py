@@ -13,6 +13,7 @@ from cs_utils.plots.masks import add_legend, show
 from cs_utils.plots.style import (
     ACCENT,
     INK,
+    MARGIN,
     PALE,
     SECOND,
     color_numbers,
@@ -209,17 +210,17 @@ def plot_journey(
     intervals: pd.DataFrame,
     broken: Sequence[str],
     reference: str,
-    margin: float = 1.0,
     title: str = "",
 ) -> Figure:
     """By how much each loss leads a reference, seed by seed, with mean and interval; losses with a defect below.
+
+    Leads of at most `MARGIN` points count as none, and are shaded.
 
     Args:
         leads: a row for each seed, a column for each loss: its lead in percentage points, NaN where a seed was not run.
         intervals: a row for each of these losses; columns mean, low and high, in percentage points or NaN.
         broken: columns that belong to losses with a defect; they get a scale of their own.
         reference: what the losses are compared with.
-        margin: leads of at most so many points count as none; shaded.
         title: a sentence above it all.
     """
     groups = [[name for name in leads if name not in broken], [name for name in leads if name in broken]]
@@ -227,18 +228,18 @@ def plot_journey(
     figure = new_figure(sum(0.62 * len(names) + 0.9 for names in groups) + 0.4)
     panels = figure.subplots(len(groups), 1, squeeze=False, height_ratios=[len(names) + 1 for names in groups])
     for axes, names in zip(panels[:, 0], groups, strict=True):
-        _leads(axes, leads[names], intervals, ACCENT if names[0] in broken else SECOND, margin)
-    axes.set_xlabel(f"minus {reference} [percentage points]\n{_LEGEND.format(margin)}")
+        _leads(axes, leads[names], intervals, ACCENT if names[0] in broken else SECOND)
+    axes.set_xlabel(f"minus {reference} [percentage points]\n{_LEGEND}")
     headline(figure, title)
     return figure
 
 
-_LEGEND = "dots: seeds; bar: 95 %; grey: within {:g} point"
+_LEGEND = f"dots: seeds; bar: 95 %; grey: within {MARGIN:g} point"
 
 
-def _leads(axes: Axes, leads: pd.DataFrame, intervals: pd.DataFrame, color: str, margin: float) -> None:
+def _leads(axes: Axes, leads: pd.DataFrame, intervals: pd.DataFrame, color: str) -> None:
     # A row for each loss: its seeds as dots, and below them their mean with its interval.
-    axes.axvspan(-margin, margin, color=PALE, alpha=0.5, zorder=0)
+    axes.axvspan(-MARGIN, MARGIN, color=PALE, alpha=0.5, zorder=0)
     axes.axvline(0, color=INK)
     for place, name in enumerate(leads):
         axes.plot(leads[name].dropna(), [place] * leads[name].count(), "o", color=color, markersize=9, alpha=0.5)
@@ -257,7 +258,6 @@ def plot_encoding(
     curves: Mapping[str, pd.DataFrame],
     leads: pd.DataFrame,
     intervals: pd.DataFrame,
-    margin: float = 1.0,
     title: str = "",
 ) -> Figure:
     """Mean IoU over the epochs of single runs; right of it, if there are any, what recorded runs lead by.
@@ -266,7 +266,6 @@ def plot_encoding(
         curves: by the run's name, columns epoch and iou_score.
         leads: as in `plot_journey`; there may be no column at all.
         intervals: as in `plot_journey`.
-        margin: as in `plot_journey`.
         title: a sentence above it all.
     """
     figure = new_figure(4)
@@ -277,10 +276,10 @@ def plot_encoding(
     left.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     figure.legend(*left.get_legend_handles_labels(), loc="outside lower left", ncols=2, frameon=False)
     if right:
-        _leads(right, leads, intervals, SECOND, margin)
+        _leads(right, leads, intervals, SECOND)
         right.set(
             title="recorded: the slide's − ignored",
-            xlabel=f"percentage points\n{_LEGEND.format(margin)}".replace("; grey", ";\ngrey"),
+            xlabel=f"percentage points\n{_LEGEND}".replace("; grey", ";\ngrey"),
         )
         right.xaxis.set_major_locator(MaxNLocator(5))
     headline(figure, title)

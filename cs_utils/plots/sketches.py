@@ -26,10 +26,6 @@ class NetworkSketch:
     skips: tuple[tuple[int, int], ...] = ()
     """(map of the encoder, map of the decoder) that is joined to it."""
 
-    def strides(self) -> set[int]:
-        """All strides behind the image at which the network computes."""
-        return {stride for stride, _ in (*self.encoder[1:], *self.decoder, (self.logits, ""))}
-
 
 SKETCHES = {
     "FCN": NetworkSketch(

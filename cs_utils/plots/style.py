@@ -54,6 +54,8 @@ STYLE = {
 }
 MANY_VALUES = 30_000
 """Values in the images of a figure from which on it is stored as JPEG."""
+MARGIN = 1.0
+"""Leads of at most so many percentage points count as none, and are shaded: `experiments.statistics.MARGIN`."""
 BEHIND_TEXT = {"facecolor": "white", "edgecolor": "none", "pad": 1}
 """A text's ``bbox`` that hides the lines behind it."""
 

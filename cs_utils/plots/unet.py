@@ -27,22 +27,23 @@ from cs_utils.plots.style import (
 
 FIRST = "#f8ebd1"
 """Colour behind the first epoch."""
+DRAWN = 0.005
+"""IoU from which on a class is drawn; of those that are below it everywhere, only the number is given."""
 
 
 @styled
-def plot_class_dots(
-    scores: Mapping[str, pd.DataFrame], alive: float = 0.005, title: str = "", ax: Axes | None = None
-) -> Figure:
+def plot_class_dots(scores: Mapping[str, pd.DataFrame], title: str = "", ax: Axes | None = None) -> Figure:
     """IoU of each class for some networks, a dot for each seed, in the order of the rows.
+
+    Classes whose every IoU is below `DRAWN` are only counted.
 
     Args:
         scores: by network, a row for each class and a column for each seed; IoU 0..1 or NaN.
-        alive: classes whose every IoU is below are not drawn but counted.
         title: what it shows.
         ax: axes to draw in.
     """
     joined = pd.concat(scores, axis=1).dropna(how="all")
-    dead = (joined.fillna(0) < alive).all(axis=1)
+    dead = (joined.fillna(0) < DRAWN).all(axis=1)
     names = joined.index[~dead][::-1]
     legend = -(-len(scores) // 3)
     figure, axes = single(ax, 0.42 * (len(names) + legend) + 2)
@@ -62,7 +63,7 @@ def plot_class_dots(
     several = any(table.shape[1] > 1 for table in scores.values())
     label = "IoU (dots: seeds, bar: their mean)" if several else "IoU"
     if dead.any():
-        label += f"; {dead.sum()} more classes below {alive:g}"
+        label += f"; {dead.sum()} more classes below {DRAWN:g}"
     # Rows without dots, for the legend.
     axes.set(xlim=(0, 1), ylim=(-0.6 - legend, len(names) - 0.4), xlabel=label)
     axes.legend(loc="lower right", ncols=3, frameon=False)
@@ -201,7 +202,7 @@ def plot_first_epoch(
         title: a sentence above it all.
     """
     scored = classes.dropna(how="all")
-    dead = (scored < 0.005).all(axis=1)
+    dead = (scored < DRAWN).all(axis=1)
     scored = scored[~dead].iloc[::-1]
     figure = new_figure(max(5.2, 0.3 * len(scored) + 2))
     left, right = figure.subplots(1, 2, width_ratios=(1.15, 1))

@@ -66,12 +66,8 @@ class EarlyStopping:
 
     def __call__(self, training: Training) -> bool:
         """Whether it is over."""
-        return is_over(training.rows, self.patience)
-
-
-def is_over(rows: list[dict[str, float]], patience: int) -> bool:
-    """Whether the validation IoU has not risen for ``patience`` epochs."""
-    return bool(rows) and len(rows) - best_epoch(rows) >= patience
+        rows = training.rows
+        return bool(rows) and len(rows) - best_epoch(rows) >= self.patience
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ from cs_utils.data.files import write_atomic
 from cs_utils.data.loaders import StreetScenes
 from cs_utils.exceptions import CourseError
 from cs_utils.models.zoo import BEST, fill
+from cs_utils.settings import Settings
 from cs_utils.training.devices import on_main
 from cs_utils.training.setup import Training
 
@@ -175,7 +176,7 @@ def load_checkpoint(training: Training, identity: dict[str, Any]) -> bytes | Non
             if changed := archive.testzip():  # its check sums, which torch.load does not look at
                 raise ValueError(f"{changed} in it has changed")
         state = torch.load(path, map_location="cpu", weights_only=True)
-        stored, rows = json.loads(state["identity"]), [dict(row) for row in state["history"]]
+        stored, rows = _default_identity() | json.loads(state["identity"]), [dict(row) for row in state["history"]]
         best = state["best"].numpy().tobytes()
         for key, value in identity.items():
             if stored[key] != value:
@@ -211,6 +212,14 @@ def load_checkpoint(training: Training, identity: dict[str, Any]) -> bytes | Non
                 means[name] = torch.empty_like(weight).copy_(values)
     training.rows[:] = rows
     return best
+
+
+def _default_identity() -> dict[str, Any]:
+    """What a run of an older version was made with, of the settings that have come since: it did as their defaults do.
+
+    Not the loss, which has always been in a checkpoint, by its function's name.
+    """
+    return {key: value for key, value in json.loads(Settings().to_json()).items() if key != "loss"}
 
 
 def read_best(folder: Path) -> dict[str, Tensor]:

@@ -80,7 +80,8 @@ def validation_step(fabric: Fabric, model: nn.Module, loss_function: Loss) -> Wo
         with fabric.autocast():
             logits = model(image)  # (N, C, H, W)
         matrix = confusion_matrix(logits.argmax(dim=1), target)
-        return loss_function(logits, target), (target != VOID).sum(), matrix
+        # In float32, as Fabric gives them to the loss of a training step.
+        return loss_function(logits.float(), target), (target != VOID).sum(), matrix
 
     return look
 

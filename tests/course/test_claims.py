@@ -4,11 +4,12 @@ import re
 
 import pytest
 
-from course.claims import TALK, claims_table, find_claim, list_claims
+from course.claims import claims_table, find_claim, list_claims
 from course.rules import RULES, TOO_SMALL
 from course.sections import list_notebooks, read_sections
 from cs_utils.exceptions import CourseError
 from cs_utils.experiments.grids import GRIDS
+from helpers import TALK
 
 WORDS = re.compile(r"right|half right|wrong|depends on .+|cannot tell( at this budget)?")
 

@@ -2,10 +2,10 @@ import re
 
 import pytest
 
-from course.claims import TALK
 from course.deck import PLACE, SLIDES, fill_slides
 from course.sections import list_figures
 from cs_utils.exceptions import CourseError
+from helpers import TALK
 
 TEXT = SLIDES.read_text(encoding="utf-8")
 FIGURES = {name: f"figures/{name}.png" for name in list_figures()}

@@ -87,6 +87,8 @@ def test_what_changes_no_output_makes_nothing_stale(package, make, name, old, ne
         ("far", "SCALE * x", "SCALE + x"),
         ("far", "SCALE = 2", "SCALE = 3"),
         ("far", "import math\n", "import math\nprint('always')\n"),
+        ("far", "SCALE = 2", "SCALE = 2\nfor step in range(3):\n    SCALE += step"),
+        ("far", "SCALE = 2", "SCALE = 2\nSCALE += 1"),
     ],
 )
 def test_what_the_notebook_reaches_makes_it_stale(package, make, name, old, new):

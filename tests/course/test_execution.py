@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -8,9 +9,11 @@ import time
 import nbformat
 import pytest
 
+import cs_utils
 from course import execution, sections
 from course.execution import list_stale, run_course, run_notebook, write_figures
 from cs_utils.exceptions import CourseError
+from cs_utils.settings import ROOT
 
 CHART = "from cs_utils.plots.activations import plot_activations\nplot_activations()"
 PHOTO = """import numpy as np
@@ -281,3 +284,19 @@ def test_threads_wait_asleep_wherever_cs_utils_is_imported_first(own):
     environment |= {"OMP_WAIT_POLICY": own} if own else {}
     done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", own or "PASSIVE"]
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
+@pytest.mark.parametrize(
+    ("own", "printed"),
+    [({}, "PASSIVE 1000"), ({"OMP_WAIT_POLICY": "ACTIVE"}, "ACTIVE -"), ({"GOMP_SPINCOUNT": "7"}, "PASSIVE 7")],
+)
+def test_make_leaves_threads_to_wait_as_the_user_has_said(tmp_path, own, printed):
+    """PyTorch's OpenMP on Linux lets the spin count go before the policy."""
+    show = '@echo "$$OMP_WAIT_POLICY $${GOMP_SPINCOUNT--}"'
+    (tmp_path / "show.mk").write_text(f"include {ROOT / 'Makefile'}\nshow:\n\t{show}\n", encoding="utf-8")
+    environment = {name: value for name, value in os.environ.items() if name not in cs_utils.WAITING} | own
+    done = subprocess.run(
+        ["make", "-f", "show.mk", "show"], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == printed

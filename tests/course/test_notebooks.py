@@ -13,6 +13,7 @@ import pytest
 from course.execution import list_stale
 from course.readme import MARKS, README, fill_marks, list_changes
 from course.sections import list_notebooks, list_solutions, read_sections
+from cs_utils import HOMES
 from cs_utils.settings import ROOT
 
 TAGS = re.compile(r"setup|remove-cell|nbval-ignore-output|figure-[a-z0-9]+(-[a-z0-9]+)*")
@@ -207,3 +208,8 @@ def test_the_python_of_the_docs_imports_what_there_is():
     assert imports
     for line in imports:
         exec(line, {})
+
+
+def test_every_name_that_the_package_gives_lessons_is_used_by_one():
+    code = "\n".join(path.read_text(encoding="utf-8") for path in (*list_notebooks(), *list_solutions()))
+    assert [name for name in HOMES if not re.search(rf"\bcs\.{name}\b", code)] == []

@@ -19,6 +19,7 @@ from cs_utils.data.cityscapes import Frame, find_frames, read_frame, write_frame
 from cs_utils.data.loaders import StreetScenes, split_loader
 from cs_utils.data.transforms import Augmentation, resize
 from cs_utils.exceptions import CourseError
+from helpers import plain_loader
 from minicity import Scene
 
 
@@ -41,7 +42,7 @@ def test_a_cached_frame_is_the_decoded_and_resized_one(frames, tmp_path):
 
 def test_training_items_are_the_same_with_and_without_the_cache(settings):
     chosen = settings.replace(image_size=(40, 56))
-    cached, plain = (split_loader(chosen, "train", None, cached=cached) for cached in (True, False))
+    cached, plain = split_loader(chosen, "train", None), plain_loader(chosen, "train")
     assert isinstance(cached.dataset, StreetScenes)
     assert plain.dataset.resized is None
     for loader in (cached, plain):

@@ -1,3 +1,5 @@
+import os
+import stat
 from pathlib import Path
 
 import cv2
@@ -59,6 +61,24 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypat
         write_png(path, np.zeros((2, 2), np.uint8))
     assert path.read_bytes() == b"old"
     assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows opens no folders")
+def test_a_durable_file_is_on_the_disk_with_its_new_name(tmp_path, monkeypatch):
+    """First its bytes, then the folder that knows it by its name; where a folder cannot be waited for, it goes on."""
+    synced, path = [], tmp_path / "file"
+
+    def sync(number):
+        is_folder = stat.S_ISDIR(os.fstat(number).st_mode)
+        synced.append((is_folder, path.exists()))
+        if is_folder:
+            raise OSError("not on this file system")
+
+    monkeypatch.setattr(os, "fsync", sync)
+    write_atomic(path, b"new", durable=True)
+    assert synced == [(False, False), (True, True)]
+    write_atomic(path, b"newer")
+    assert len(synced) == 2
 
 
 def test_missing_folder_and_empty_split_say_what_to_do(tmp_path, data_root):

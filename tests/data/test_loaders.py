@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from cs_utils.data.cache import resize_frames
+from cs_utils.data.cache import ResizedFrames, resize_frames
 from cs_utils.data.cityscapes import find_frames, read_frame, read_mask, write_png
 from cs_utils.data.loaders import (
     EpochSampler,
@@ -24,7 +24,7 @@ from cs_utils.data.sources import minicity_frame
 from cs_utils.data.statistics import gather
 from cs_utils.data.transforms import Augmentation
 from cs_utils.exceptions import CourseError
-from helpers import draw_frame
+from helpers import draw_frame, plain_loader
 
 
 def batches(loader):
@@ -152,7 +152,7 @@ def test_a_bad_mask_stops_the_loaders_and_a_loader_process_with_its_name(setting
     write_png(frame.label_ids, np.full_like(read_mask(frame.label_ids), 77))
     with pytest.raises(CourseError, match="holds 77, but label ids end at 33"):
         loaders(settings)
-    train = split_loader(settings.replace(workers=2), "train", None, cached=False)
+    train = plain_loader(settings.replace(workers=2), "train")
     with pytest.raises(CourseError, match="holds 77, but label ids end at 33"):
         batches(train)
     # PyTorch's error is part of a cycle that holds the iterator. The garbage collector would come for it during some
@@ -208,6 +208,32 @@ def test_the_pixels_of_each_class_are_counted_on_the_masks_before_augmentation(d
         assert dataset.count_pixels(21, 20)[2].tolist() == [*expected, 0, int((mask == 255).sum())]
 
 
+def test_no_photo_is_read_to_count_masks(data_root, tmp_path, monkeypatch):
+    frames = find_frames(data_root, "train")
+    resized = resize_frames(frames, (32, 64), tmp_path / "cache")
+    plain, cached = (StreetScenes(frames, Augmentation((32, 64)), 0, place) for place in (None, resized))
+    expected = plain.count_pixels()
+    monkeypatch.setattr("cs_utils.data.cityscapes.read_as_stored", None)
+    monkeypatch.setattr(ResizedFrames, "__getitem__", None)
+    assert torch.equal(plain.count_pixels(), expected)
+    assert torch.equal(cached.count_pixels(), expected)
+
+
+def test_a_bad_mask_is_named_where_masks_alone_are_read(data_root):
+    frames = find_frames(data_root, "train")
+    write_png(frames[1].label_ids, np.full_like(read_mask(frames[1].label_ids), 77))
+    with pytest.raises(CourseError, match=f"{frames[1].name}.* holds 77, but label ids end at 33"):
+        StreetScenes(frames, Augmentation((32, 64))).count_pixels()
+
+
+@pytest.mark.parametrize(("accelerator", "pinned"), [("auto", True), ("cuda", True), ("cpu", False), ("mps", False)])
+def test_memory_is_pinned_only_where_batches_may_go_to_an_nvidia_gpu(settings, monkeypatch, accelerator, pinned):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert split_loader(settings.replace(accelerator=accelerator), "val", None).pin_memory == pinned
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert not split_loader(settings.replace(accelerator=accelerator), "val", None).pin_memory
+
+
 def test_to_import_the_package_leaves_the_threads_of_a_kernel_as_they_are():
     script = (
         "import cv2; cv2.setNumThreads(3); import cs_utils.data.loaders, cs_utils.data.sources, cs_utils.cli\n"
@@ -225,7 +251,7 @@ def test_forked_loader_processes_do_not_wait_for_threads_of_opencv_that_are_not_
     try:
         # Large enough for OpenCV to share out among threads.
         large = settings.replace(image_size=(512, 1024), workers=2)
-        loader = split_loader(large, "train", None, cached=False)
+        loader = plain_loader(large, "train")
         loader.multiprocessing_context = "fork"
         assert len(batches(loader)) == 3
     finally:

@@ -5,7 +5,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 
+from cs_utils import evaluation
 from cs_utils.cli import main
 from cs_utils.data.cityscapes import find_frames, read_mask, read_upright, write_png
 from cs_utils.evaluation.photos import find_photos, keep_shape, predict_files
@@ -152,6 +154,23 @@ def test_two_photos_of_one_name_are_not_written_over_each_other(photos, tmp_path
     assert third.overlay.exists()
 
 
+def test_a_photo_that_cannot_be_predicted_does_not_stand_in_the_way_of_another_of_its_name(photos, tmp_path):
+    """A phone's own HEIC often lies beside the JPEG that was made of it."""
+    (photos / "b.heic").write_bytes(STARTS["IMG_1.HEIC"][0])
+    first, second = predict_all([photos / "b.heic", photos / "b.png"], tmp_path / "out")
+    assert "HEIC" in first.problem
+    assert second.problem is None
+    assert second.overlay.exists()
+
+
+def test_names_that_differ_in_their_case_only_are_one(photos, tmp_path):
+    """macOS and Windows would write the one over the other."""
+    (photos / "deep" / "B.png").write_bytes((photos / "b.png").read_bytes())
+    first, second = predict_all([photos / "b.png", photos / "deep" / "B.png"], tmp_path / "out")
+    assert first.overlay.exists()
+    assert "has the name of" in second.problem
+
+
 def test_no_photo_is_written_over_by_what_is_predicted(photos, tmp_path, monkeypatch):
     (photos / "b_color.png").write_bytes(before := (photos / "A.PNG").read_bytes())
     monkeypatch.chdir(tmp_path)
@@ -183,6 +202,42 @@ def test_the_command_does_the_others_and_ends_with_one(photos, settings, capsys,
 def test_the_weights_that_come_with_the_course_predict_without_being_named(photos, capsys, tmp_path):
     assert main(["predict", str(photos / "b.png"), "--out", str(tmp_path), "--accelerator", "cpu"]) == 0
     assert read_mask(tmp_path / "b_labelIds.png").shape == (32, 64)
+
+
+def run_out(kind):
+    """What really happens when the memory is over, or something else fails."""
+    if kind == "NumPy":
+        np.empty(2**50)
+    if kind == "OpenCV":
+        cv2.resize(np.zeros((1, 1), np.uint8), (2**20, 2**30))  # more than there are addresses
+    if kind == "PyTorch on a CPU":
+        torch.empty(2**46)
+    if kind == "PyTorch on a GPU":
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+    if kind == "PyTorch on Windows":
+        raise RuntimeError("[enforce fail at alloc_cpu.cpp:121] data. DefaultCPUAllocator: not enough memory")
+    if kind == "OpenCV, another error":
+        cv2.resize(np.zeros((0, 0), np.uint8), (2, 2))
+    raise RuntimeError("something else")
+
+
+KINDS = ("NumPy", "OpenCV", "PyTorch on a CPU", "PyTorch on a GPU", "PyTorch on Windows")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_photo_that_is_too_large_for_the_memory_costs_the_others_nothing(photos, tmp_path, monkeypatch, kind):
+    read = evaluation.photos.read_any_photo
+    monkeypatch.setattr(evaluation.photos, "read_any_photo", lambda p: run_out(kind) if p.name == "A.PNG" else read(p))
+    first, second = predict_all([photos / "A.PNG", photos / "b.png"], tmp_path / "out")
+    assert "too large for this machine's memory" in first.problem
+    assert second.overlay.exists()
+
+
+@pytest.mark.parametrize(("kind", "error"), [("OpenCV, another error", cv2.error), ("a mistake", RuntimeError)])
+def test_another_error_is_not_taken_for_a_want_of_memory(photos, tmp_path, monkeypatch, kind, error):
+    monkeypatch.setattr(evaluation.photos, "read_any_photo", lambda path: run_out(kind))
+    with pytest.raises(error):
+        predict_all([photos / "A.PNG"], tmp_path / "out")
 
 
 MEMORY = """

@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
+from cs_utils.exceptions import CourseError
 from cs_utils.experiments import scores
 from cs_utils.experiments.scores import COLUMNS, read_scores, record_scores, score_table
 from cs_utils.labels import CLASS_NAMES
@@ -55,6 +56,15 @@ def test_a_name_is_a_name_whatever_it_looks_like(tmp_path, name):
     rows = read_scores(path)
     assert rows[["weights", "data"]].to_numpy().tolist() == [[name, name]] * 3
     assert rows["iou"].tolist() == [0.8, 0.5, 0.65]
+
+
+@pytest.mark.parametrize("content", [b"epoch,iou\n1,0.5\n", b"", b"\xff\xfe\x00", b'a,"b\nc'])
+def test_a_table_of_another_kind_is_refused_and_stays(tmp_path, content):
+    path = tmp_path / "history.csv"
+    path.write_bytes(content)
+    with pytest.raises(CourseError, match=r"history.csv is no table of scores"):
+        record_scores(path, "a", "val", count_pixels(2))
+    assert path.read_bytes() == content
 
 
 def test_what_is_not_known_stays_a_number(tmp_path):

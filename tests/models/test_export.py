@@ -44,3 +44,13 @@ def test_that_a_package_is_missing_is_said_before_anything_is_computed(monkeypat
     monkeypatch.setattr("cs_utils.models.export.find_spec", lambda name: None if name == "onnxscript" else name)
     with pytest.raises(CourseError, match=r"^onnxscript must be installed"):
         export_onnx(torch.nn.Conv2d(3, 19, 1), tmp_path / "net.onnx")
+
+
+def test_the_network_itself_stays_on_its_device(monkeypatch, tmp_path):
+    moved = []
+    monkeypatch.setattr(torch.nn.Conv2d, "cpu", lambda network: moved.append(network) or network)
+    monkeypatch.setattr("cs_utils.models.export.to_onnx", lambda network: b"")
+    network = torch.nn.Conv2d(3, 19, 1)
+    export_onnx(network, tmp_path / "net.onnx")
+    assert len(moved) == 1
+    assert network not in moved

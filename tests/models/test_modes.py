@@ -7,17 +7,18 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from cs_utils.data.loaders import loaders, split_loader
+from cs_utils.data.loaders import loaders
 from cs_utils.losses.right import LOSSES
 from cs_utils.models.modes import choose_memory_format, evaluating
 from cs_utils.models.zoo import build
 from cs_utils.training.devices import make_fabric
 from cs_utils.training.loop import fit, train_epoch
+from helpers import plain_loader
 
 
 def plain_losses(settings):
     """The textbook loop: no cache, no Fabric, nothing chosen for speed."""
-    train, model = split_loader(settings, "train", settings.train_images, cached=False), build(settings)
+    train, model = plain_loader(settings, "train", settings.train_images), build(settings)
     optimizer = torch.optim.AdamW(
         model.parameters(), settings.learning_rate, weight_decay=settings.weight_decay, foreach=False, fused=False
     )

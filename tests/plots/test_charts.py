@@ -8,11 +8,13 @@ import pytest
 import torch
 from drawings import history, runs
 
+from cs_utils.experiments import statistics
 from cs_utils.labels import CLASS_NAMES, NUM_CLASSES
 from cs_utils.metrics.confusion import scores
 from cs_utils.models.inspect import meta_model, trace_layers
 from cs_utils.models.unet import UNet
 from cs_utils.models.zoo import count_parameters
+from cs_utils.plots import style
 from cs_utils.plots.activations import (
     plot_activations,
     plot_by_layer,
@@ -116,10 +118,11 @@ def test_levels_add_up_to_a_hundred_percent():
 def test_sketches_are_those_of_the_real_networks(name):
     model = meta_model(Settings(width=64) if name == "U-Net" else Settings(model=MODELS[name]))
     table = trace_layers(model, (256, 512))
-    assert SKETCHES[name].strides() <= set(table["stride"])
+    behind = (*SKETCHES[name].encoder[1:], *SKETCHES[name].decoder)  # the image
+    assert {stride for stride, _ in behind} <= set(table["stride"])
     assert SKETCHES[name].logits == table["stride"].iloc[-1]
     widths = {module.weight.shape[0] for module in model.modules() if getattr(module, "weight", None) is not None}
-    assert {int(channels) for _, channels in (*SKETCHES[name].encoder[1:], *SKETCHES[name].decoder)} <= widths
+    assert {int(channels) for _, channels in behind} <= widths
 
 
 @pytest.mark.parametrize("name", ["unet", "deeplabv3plus"])
@@ -303,6 +306,10 @@ def test_the_journey_shows_paired_leads_with_the_intervals_it_was_given():
     assert above.get_yticklabels()[0].get_color() != below.get_yticklabels()[0].get_color()
     assert "minus ce" in below.get_xlabel()
     assert len(plot_journey(leads[["dice"]], intervals, [], "ce").axes) == 1
+
+
+def test_leads_that_are_shaded_are_those_that_the_verdicts_take_for_none():
+    assert pytest.approx(100 * statistics.MARGIN) == style.MARGIN
 
 
 def test_an_encoding_is_drawn_live_and_beside_it_what_is_recorded():

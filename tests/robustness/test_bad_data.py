@@ -34,7 +34,7 @@ from cs_utils.data.transforms import Preprocessing
 from cs_utils.evaluation.photos import predict_files
 from cs_utils.exceptions import CourseError
 from cs_utils.settings import Settings
-from helpers import SIZE, SOAK, ByColour, draw_frame
+from helpers import SIZE, SOAK, ByColour, draw_frame, plain_loader
 
 CASES = 10 if SOAK else 1
 """How often each kind of fault is injected."""
@@ -462,7 +462,7 @@ def make_settings(place: Path, **changes: object) -> Settings:
 
 def load(settings: Settings, cached: bool) -> Items:
     """Everything that a loader gives, by the names of the frames."""
-    loader = split_loader(settings, "val", None, cached)
+    loader = split_loader(settings, "val", None) if cached else plain_loader(settings, "val")
     assert isinstance(loader.dataset, StreetScenes)
     items = [item for images, targets in loader for item in zip(images, targets, strict=True)]
     return dict(zip([frame.name for frame in loader.dataset.frames], items, strict=True))

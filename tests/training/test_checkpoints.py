@@ -1,5 +1,6 @@
 """What a run has left on disk: broken, changed, lost, or of another epoch."""
 
+import json
 import random
 
 import pandas as pd
@@ -174,6 +175,29 @@ def test_a_run_does_not_go_on_with_another_optimizer_or_loss(run, settings):
     for other in ({"optimizer": sgd}, {"loss": torch.nn.CrossEntropyLoss(ignore_index=255)}):
         with pytest.raises(CourseError, match=f"was made with {next(iter(other))}="):
             fit(model, *loaders(longer), longer, resume=True, **other)
+
+
+def forget(run, key):
+    """Let a run's checkpoint be one of a version that did not know this part of its identity."""
+    state = torch.load(run.folder / LAST, weights_only=True)
+    identity = json.loads(state["identity"])
+    del identity[key]
+    torch.save(state | {"identity": json.dumps(identity)}, run.folder / LAST)
+
+
+def test_a_run_goes_on_with_a_setting_that_it_did_not_know_at_its_default(run, settings):
+    forget(run, "average")
+    longer = settings.replace(epochs=3)
+    with pytest.raises(CourseError, match=r"was made with average=0.0, not 0.9: resume with that"):
+        fit(build(settings), *loaders(longer), longer.replace(average=0.9), resume=True)
+    assert len(fit(build(settings), *loaders(longer), longer, resume=True).history) == 3
+
+
+@pytest.mark.parametrize("key", ["frames", "loss", "optimizer", "batch_size * devices"])
+def test_a_checkpoint_without_what_every_version_wrote_is_not_whole(run, settings, key):
+    forget(run, key)
+    with pytest.raises(CourseError, match="is not a whole checkpoint"):
+        fit(build(settings), *loaders(settings), settings, resume=True)
 
 
 def test_a_lost_checkpoint_is_named_and_nothing_is_wiped_out(run, settings):

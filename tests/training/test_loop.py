@@ -2,6 +2,7 @@ import json
 import math
 import re
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -17,12 +18,13 @@ from cs_utils.data.files import write_atomic
 from cs_utils.data.loaders import loaders
 from cs_utils.exceptions import CourseError
 from cs_utils.experiments.compare import Variant, compare
+from cs_utils.experiments.evidence import replay
 from cs_utils.losses.right import cross_entropy, median_frequency_weights
 from cs_utils.metrics.confusion import mean_iou
 from cs_utils.models.zoo import build, load_weights
 from cs_utils.settings import Settings
 from cs_utils.training import loop as training
-from cs_utils.training.callbacks import Pictures, is_over
+from cs_utils.training.callbacks import EarlyStopping, Pictures
 from cs_utils.training.checkpoints import BEST, HISTORY, LAST, SETTINGS
 from cs_utils.training.devices import make_fabric
 from cs_utils.training.loop import epochs, fit, validate
@@ -238,14 +240,28 @@ def test_a_broken_checkpoint_is_named_and_runs_no_code(settings, tmp_path):
     assert not (tmp_path / "pwned").exists()
 
 
-def test_early_stopping_waits_for_patience_epochs_without_a_better_iou():
-    def rows(*scores):
-        return [{"epoch": number, "iou_score": score} for number, score in enumerate(scores, 1)]
+def is_over(scores, patience):
+    rows = [{"epoch": number, "iou_score": score} for number, score in enumerate(scores, 1)]
+    return EarlyStopping(patience)(SimpleNamespace(rows=rows))
 
+
+def test_early_stopping_waits_for_patience_epochs_without_a_better_iou():
     assert not is_over([], 3)
-    assert not is_over(rows(0.1, 0.5, 0.4, 0.4), 3)
-    assert is_over(rows(0.1, 0.5, 0.4, 0.4, 0.5), 3)  # as good is not better
-    assert not is_over(rows(0.1, 0.5, 0.4, 0.4, 0.6), 3)
+    assert not is_over([0.1, 0.5, 0.4, 0.4], 3)
+    assert is_over([0.1, 0.5, 0.4, 0.4, 0.5], 3)  # as good is not better
+    assert not is_over([0.1, 0.5, 0.4, 0.4, 0.6], 3)
+
+
+@pytest.mark.parametrize("patience", [1, 2, 3, 5])
+def test_early_stopping_ends_and_keeps_what_the_evidence_says_of_recorded_runs(patience):
+    """The verdict on patience replays whole runs: it must stop where a training would have stopped."""
+    draw = np.random.default_rng(patience)
+    for _ in range(200):
+        scores = draw.normal(size=12).cumsum().round().tolist()  # with many equals
+        end, kept = replay(scores, patience)
+        stops = [epoch for epoch in range(12) if is_over(scores[: epoch + 1], patience)]
+        assert end == min(stops, default=11)
+        assert kept == int(np.argmax(scores[: end + 1]))
 
 
 def test_training_stops_early_and_keeps_the_best_weights(settings, monkeypatch):
@@ -311,6 +327,20 @@ def test_bf16_computes_in_half_precision_and_keeps_float32_weights(settings):
     fit(model, *loaders(half), half)
     assert {(True, torch.bfloat16), (False, torch.bfloat16)} <= set(seen)
     assert model.head.weight.dtype == torch.float32
+
+
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+def test_a_loss_of_yours_gets_float32_in_training_and_in_validation(settings, precision):
+    seen = set()
+
+    class Spy(nn.CrossEntropyLoss):
+        def forward(self, logits, target):
+            seen.add((logits.requires_grad, logits.dtype))
+            return super().forward(logits, target)
+
+    half = settings.replace(precision=precision, epochs=1)
+    fit(build(half), *loaders(half), half, loss=Spy(ignore_index=255))
+    assert seen == {(True, torch.float32), (False, torch.float32)}
 
 
 def test_tensorboard_holds_the_history(settings):
