@@ -20,7 +20,6 @@ from cs_utils.experiments.evidence import RESULTS, budget_of, is_finished, read_
 from cs_utils.experiments.grids import GRIDS
 
 CLAIMS = Path(__file__).with_name("claims.toml")
-TALK = Path(__file__).with_name("talk.md")
 
 
 @dataclass(frozen=True)

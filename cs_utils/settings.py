@@ -5,7 +5,7 @@ A profile is chosen by the environment variable ``CS_PROFILE``, the data folder 
 
 * ``tiny``: seconds; what the tests run;
 * ``laptop``: minutes on two cores; the default;
-* ``slides``: the talk's own recipe, for a GPU.
+* ``slides``: as the talk, where it says something, for a GPU.
 """
 
 import dataclasses
@@ -101,7 +101,7 @@ class Settings:
     model: Model = "unet"
     """Which network to train."""
     width: Annotated[int, Field(ge=1, le=1024)] = 16
-    """Channels of the U-Net's first block; the talk's classic U-Net has 64."""
+    """Channels of the U-Net's first block; the classic U-Net has 64, the talk names no number."""
     activation: Literal["silu", "relu"] = "silu"
     """Activation function of the U-Net."""
     start: Folder | None = None
