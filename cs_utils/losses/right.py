@@ -8,8 +8,8 @@ All of them take the network's raw logits and the class of every pixel, and keep
 * half-precision logits are computed in float32; float64 stays float64;
 * ``weight`` (C,), one number for each class, means the same thing everywhere: a weighted mean, sum(w * loss) / sum(w).
 
-Void may also be a class to be learned, as one can read the slides: 21 channels, void = 20 in the target. Nothing changes
-then, except that no pixel is left out.
+Void may also be a class to be learned, as one can read the slides: 21 channels, void = 20 in the target. Nothing
+changes then, except that no pixel is left out.
 
 How each of these losses is got wrong, and how that shows, is in `cs_utils.losses.broken`.
 """
