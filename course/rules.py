@@ -8,7 +8,6 @@ import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -66,7 +65,9 @@ def best(folder: Path, grid: str, arm: str, others: list[str], beaten: str) -> V
     rows = read_rows(grid, folder)
     judged = {other: _beats(rows, other, arm, len(others)) for other in others}
     says = {None: TOO_SHORT, True: "better by more than a point", False: "no point better"}
-    texts = [f"{judge_arms(rows, other, arm)[1]}: {says.get(judged[other], UNDECIDED)}" for other in others]
+    texts = [judge_arms(rows, other, arm)[1] for other in others]
+    if len(set(judged.values())) > 1:
+        texts = [f"{text}: {says.get(judged[other], UNDECIDED)}" for other, text in zip(others, texts, strict=True)]
     because = "; ".join(texts) if len(rows) else MISSING
     if True in judged.values():
         return Verdict(beaten, because)
@@ -76,13 +77,17 @@ def best(folder: Path, grid: str, arm: str, others: list[str], beaten: str) -> V
 def _beats(rows: pd.DataFrame, arm: str, rival: str, comparisons: int) -> bool | str | None:
     """Whether an arm leads its rival by more than the margin; `UNDECIDED`, or None where the budget is not enough.
 
-    One of several ``comparisons`` is enough to overturn a choice, so each is judged at a level that is as many times
-    stricter (Bonferroni).
+    One of several ``comparisons`` is enough to overturn a choice, so each is judged at a stricter level.
     """
-    found, strict = (lead(rows, arm, rival, level=level) for level in (LEVEL, 1 - (1 - LEVEL) / comparisons))
+    found, strict = (lead(rows, arm, rival, level=level) for level in (LEVEL, _stricter(comparisons)))
     if found is None or strict is None or not budget_is_enough(rows, (arm, rival)):
         return None
     return True if strict.low > MARGIN else False if found.high <= MARGIN else UNDECIDED
+
+
+def _stricter(comparisons: int) -> float:
+    """The level of each interval where one of so many is enough (Bonferroni)."""
+    return 1 - (1 - LEVEL) / comparisons
 
 
 def _joined(words: set[str | None], mixed: str) -> str:
@@ -155,8 +160,8 @@ def first_epoch(folder: Path, grid: str, arm: str, blind: str, steps: int) -> Ve
     """Right if all classes that are learned in the end are learned after one epoch.
 
     Half right if the network then has at least learned something from the photos: its mean IoU is higher than that of
-    a predictor that never looks at one, the arm ``blind``. Else it depends: our epochs are shorter than the talk's,
-    which has so many ``steps``.
+    a predictor that never looks at one, the arm ``blind``, and not only within a point. Else it depends: our epochs are
+    shorter than the talk's, which has so many ``steps``.
     """
     rows = read_rows(grid, folder)
     first = [history["iou_score"].iloc[0] for history in _histories(folder, grid, arm)]
@@ -169,10 +174,10 @@ def first_epoch(folder: Path, grid: str, arm: str, blind: str, steps: int) -> Ve
     settings = json.loads(by_seed(rows, arm, "settings").iloc[0])["settings"]
     ours = settings["train_images"] // settings["batch_size"]  # what is left over is no batch
     reached, blind_classes = mean_interval(first), by_seed(rows, blind, "alive_last").iloc[0]
+    ends = f" ({100 * reached.low:.1f} to {100 * reached.high:.1f})" if reached.count > 1 else ""
     because = f"after one epoch {start:.0f} of {end:.0f} classes have an IoU over 0.1, and the mean IoU is "
-    because += f"{100 * reached.mean:.1f} % ({100 * reached.low:.1f} to {100 * reached.high:.1f}); a predictor that "
-    because += f"never looks at the photo has {blind_classes:.0f} such classes and {100 * never_looks.iloc[0]:.1f} %; "
-    because += f"our epoch has {ours} steps, the talk's {steps}"
+    because += f"{100 * reached.mean:.1f} %{ends}; a predictor that never looks at the photo has {blind_classes:.0f} "
+    because += f"such classes and {100 * never_looks.iloc[0]:.1f} %; our epoch has {ours} steps, the talk's {steps}"
     return Verdict(word if budget_is_enough(rows, (arm,)) else TOO_SMALL, because)
 
 
@@ -215,34 +220,35 @@ def failure(folder: Path, grid: str, sound: tuple[str, str], broken: list[str]) 
     ruined = False
     for arm in broken:
         if loss := lead(rows, arm, sound[1]):
-            ruined |= loss.high < -MARGIN
+            strict = lead(rows, arm, sound[1], level=_stricter(len(broken)))  # one of them is enough
+            ruined |= strict is not None and strict.high < -MARGIN
             texts.append(f"{arm} against {sound[1]}: {loss.in_points()}, {loss.count} seeds")
     explained = "depends on the implementation" if ruined else UNDECIDED
-    word = "right" if found.high < -MARGIN else explained if found.low > -MARGIN else UNDECIDED
+    word = "right" if found.high < -MARGIN else explained if found.low >= -MARGIN else UNDECIDED
     return Verdict(word if budget_is_enough(rows, sound) else TOO_SMALL, "; ".join(texts))
 
 
-def _histories(folder: Path, grid: str, arm: str) -> list[Any]:
-    rows = read_rows(grid, folder)
-    histories = read_histories(grid, folder)
-    return [histories[histories["run"] == run] for run in by_seed(rows, arm, "run")] if len(rows) else []
+def _histories(folder: Path, grid: str, arm: str) -> list[pd.DataFrame]:
+    # Those of an arm's runs, in the order of their seeds; one that diverged in its first epoch has none.
+    histories = dict(list(read_histories(grid, folder).groupby("run")))
+    return [histories[run] for run in by_seed(read_rows(grid, folder), arm, "run") if run in histories]
 
 
 def overfitting(folder: Path, grid: str, arm: str, patience: int) -> Verdict:
-    """Whether stopping avoids more than half of the rise of the validation loss above its lowest value, else wrong.
+    """Whether stopping avoids more than half of the rise of the validation loss above its lowest value, or less.
 
-    Half right where most runs avoid it because they keep weights from before that lowest value, so that they give away
-    what was still to gain. The question is about the loss of networks that overfit, so no class has to be learned for
-    it; but all must overfit.
+    A run whose kept weights are from before that lowest value meets nothing of the rise; but it gives away what was
+    still to gain, so where most runs do, the claim is half right at best. The question is about the loss of networks
+    that overfit, so no class has to be learned for it; but all must overfit.
     """
     rises, avoided, early, stopped = [], [], [], 0
     for history in _histories(folder, grid, arm):
         loss, (stop, kept) = history["val_loss"].to_numpy(), replay(history["iou_score"], patience)
         lowest = loss.argmin()
+        above = loss[kept] / loss[lowest] - 1
         rises.append(loss[-1] / loss[lowest])
-        above = (loss[kept] - loss[lowest]) / loss[lowest]
-        avoided.append(1.0 if kept < lowest else 1 - above / max(rises[-1] - 1, 1e-9))
         early += [above] if kept < lowest else []
+        avoided.append(1.0 if kept < lowest else 1 - above / max(rises[-1] - 1, 1e-9))
         stopped += stop < len(history) - 1
     if not rises:
         return Verdict(TOO_SMALL, MISSING)
@@ -254,11 +260,14 @@ def overfitting(folder: Path, grid: str, arm: str, patience: int) -> Verdict:
         return Verdict(TOO_SMALL, f"{ends}: {overfit} of {len(rises)} runs overfit")
     found, more = mean_interval(avoided), mean_interval([share - 0.5 for share in avoided])
     word = {"better": "right", "worse": "wrong"}.get(judge(more, margin=0.0), UNDECIDED)
-    because = f"without it {ends}; patience {patience} avoids {100 * found.mean:.0f} % of this rise"
-    because += f" ({100 * found.low:.0f} to {100 * found.high:.0f})"
+    because = f"without it {ends}; patience {patience} "
+    if len(early) < len(rises):
+        because += f"avoids {100 * found.mean:.0f} % of this rise ({100 * found.low:.0f} to {100 * found.high:.0f})"
     if early:
-        because += f", in {len(early)} of {len(rises)} runs with weights from before that value"
-        because += f", whose loss is still {100 * min(early):.0f} to {100 * max(early):.0f} % above it"
+        because += " and " if len(early) < len(rises) else ""
+        because += f"keeps weights from before that value in {len(early)} of {len(rises)} runs, so it meets nothing of"
+        because += f" this rise there, but their loss is still {100 * min(early):.0f} to {100 * max(early):.0f} % above"
+        because += " it"
     return Verdict("half right" if word == "right" and len(early) > len(rises) / 2 else word, because)
 
 

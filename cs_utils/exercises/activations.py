@@ -55,7 +55,8 @@ def repaired_interval(answer: Callable[[list[float], list[float]], tuple[float, 
 def leaky(answer: tuple[Callable[[Tensor], Tensor], int]) -> None:
     """A function of a tensor of any shape, x above zero and a hundredth of it below; and after how many steps it acts.
 
-    From -1 a unit needs 500 steps to 0, each of 0.2 times the slope times the error of about 1, and two to one half.
+    From -1 a unit needs 498 steps to 0, each of 0.2 times the slope times an error a little over 1, and four more to
+    one half.
     """
     expect(isinstance(answer, Sequence) and len(answer) == 2, "Two things are wanted: your function, and the steps.")
     function, steps = answer
