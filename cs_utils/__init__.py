@@ -29,6 +29,7 @@ HOMES = {
     "load_weights": "cs_utils.models.zoo",
     "COURSE_WEIGHTS": "cs_utils.models.zoo",
     "fit": "cs_utils.training.loop",
+    "evaluate": "cs_utils.evaluation.predict",
     "overlay": "cs_utils.evaluation.predict",
     "predict": "cs_utils.evaluation.predict",
     "sliders": "cs_utils.plots.sliders",

@@ -124,18 +124,16 @@ def train(settings: Settings, resume: bool = False, overwrite: bool = False) -> 
     from cs_utils.training.checkpoints import check_folder
     from cs_utils.training.loop import fit
 
+    check_folder(settings.run_folder, resume, overwrite)  # now, and not when the scenes are made
+    ensure_minicity(settings)
+    train, val = loaders(settings)
+    frames = spread(val.dataset.frames, 3)
+    pictures = Pictures(
+        lambda model, path: save_figure(plot_predictions(*predict_scenes(model, frames, settings.image_size)), path),
+        settings.plot_every,
+    )
+    model = build(settings)
     with _saying_how_to_go_on(settings.run_folder):
-        check_folder(settings.run_folder, resume, overwrite)  # now, and not when the scenes are made
-        ensure_minicity(settings)
-        train, val = loaders(settings)
-        frames = spread(val.dataset.frames, 3)
-        pictures = Pictures(
-            lambda model, path: save_figure(
-                plot_predictions(*predict_scenes(model, frames, settings.image_size)), path
-            ),
-            settings.plot_every,
-        )
-        model = build(settings)
         run = fit(model, train, val, settings, callbacks=[pictures], resume=resume, overwrite=overwrite)
     if run.is_main:
         print(f"best weights: {run.best}")

@@ -288,6 +288,9 @@ def test_ctrl_c_says_how_to_go_on_where_one_can(flags, settings, monkeypatch, ca
     monkeypatch.setattr("cs_utils.training.loop.train_epoch", interrupt)
     assert main(["train", *flags, "--data", str(settings.data)]) == 130
     assert "interrupted; --resume goes on" in capsys.readouterr().err
+    monkeypatch.setattr("cs_utils.data.loaders.loaders", interrupt)
+    assert main(["train", *flags, "--data", str(settings.data), "--overwrite"]) == 130
+    assert capsys.readouterr().err == "interrupted\n"  # the run that is still there is not the one that was wanted
     monkeypatch.setattr("cs_utils.data.check.verify", interrupt)
     assert main(["data", "check"]) == 130
     assert capsys.readouterr().err == "interrupted\n"

@@ -15,7 +15,7 @@ from benchmarks.gpu import correctness, parts, training
 from benchmarks.gpu.clock import measure
 from benchmarks.gpu.needs import NEEDED, find_missing
 from benchmarks.gpu.parts import PARTS, Part, run_parts
-from benchmarks.gpu.plan import Plan, record
+from benchmarks.gpu.plan import TABLES, Plan, record
 from benchmarks.gpu.speed import STEPS, time_ways
 from benchmarks.gpu.training import with_batch
 from course.claims import find_claim
@@ -37,11 +37,11 @@ def test_rows_are_written_as_they_come_until_the_time_is_over(tmp_path, minutes,
     def rows():
         for number in range(3):
             if number:
-                seen.append(pd.read_csv(tmp_path / "table.csv")["number"].tolist())
+                seen.append(pd.read_csv(tmp_path / "pieces.csv")["number"].tolist())
             yield {"number": number}
 
-    record(make_plan(tmp_path, minutes), "table", rows())
-    assert pd.read_csv(tmp_path / "table.csv")["number"].tolist() == kept
+    record(make_plan(tmp_path, minutes), "pieces", rows())
+    assert pd.read_csv(tmp_path / "pieces.csv")["number"].tolist() == kept
     assert seen == [[0], [0, 1]][: len(kept) - 1]
 
 
@@ -260,7 +260,7 @@ def test_tables_of_something_else_are_not_deleted(tmp_path, monkeypatch, capsys)
     assert [file.name for file in tmp_path.iterdir()] == ["step.csv"]
     (tmp_path / "step.csv").rename(tmp_path / "mine.csv")
     (tmp_path / "machine.json").write_text('{"device": "another"}', encoding="utf-8")
-    for table in parts.TABLES:
+    for table in TABLES:
         (tmp_path / f"{table}.csv").write_text("old\n", encoding="utf-8")
     assert not parts.describe(tmp_path / "machine.json")
     assert sorted(file.name for file in tmp_path.iterdir()) == ["machine.json", "mine.csv"]
@@ -268,7 +268,13 @@ def test_tables_of_something_else_are_not_deleted(tmp_path, monkeypatch, capsys)
 
 def test_every_recorded_table_is_one_that_is_known():
     recorded = {file.stem for file in (ROOT / "results" / "speed-gpu").rglob("*.csv")}
-    assert recorded <= set(parts.TABLES)
+    assert recorded <= set(TABLES)
+
+
+def test_a_table_that_nothing_would_remove_is_not_written(tmp_path):
+    with pytest.raises(ValueError, match="name it in TABLES"):
+        record(make_plan(tmp_path), "new", iter([{"seconds": 1.0}]))
+    assert not list(tmp_path.glob("*.csv"))
 
 
 def test_a_call_that_is_cut_off_loses_no_row_of_an_earlier_one(tmp_path):

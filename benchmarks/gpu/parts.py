@@ -17,12 +17,12 @@ from pathlib import Path
 from tyro.conf import Positional
 
 from benchmarks.gpu.correctness import run_checks
-from benchmarks.gpu.plan import Plan, record
+from benchmarks.gpu.plan import TABLES, Plan, record
 from benchmarks.gpu.speed import PREDICTIONS, STEPS, time_few_launches, time_pieces, time_ways
 from benchmarks.gpu.training import make_all_scenes, run_evidence, time_loading, time_recipe, train_best
 from cs_utils.exceptions import CourseError
 from cs_utils.experiments.runs import describe_machine
-from cs_utils.settings import HOME
+from cs_utils.settings import HOME, ROOT
 
 BESIDE_SCENES = ("correctness", "launches")
 """Parts that run while scenes are made: they need no more than the two cores that are left."""
@@ -53,8 +53,6 @@ PARTS: dict[str, Part] = {
     "shipped": Part(lambda plan: record(plan, "shipped", train_best(plan, 16, plan.out)), 2, scenes=True),
     "evidence": Part(run_evidence, 3),
 }
-TABLES = ("limits", "scores", *(name for name in PARTS if name != "evidence"))
-"""All tables that the parts write, each into a file NAME.csv."""
 
 
 def main(
@@ -78,7 +76,7 @@ def main(
             print(f"error: part {name!r} is unknown: give some of {', '.join(PARTS)}", file=sys.stderr)
             return 2
     deadline = time.monotonic() + 60 * minutes
-    out = out or HOME / ("build/gpu-small" if small else "results/speed-gpu")
+    out = out or (HOME / "build" / "gpu-small" if small else ROOT / "results" / "speed-gpu")
     with tempfile.TemporaryDirectory(prefix="gpu-", ignore_cleanup_errors=True) as scratch:
         plan = Plan(out.resolve(), Path(scratch), deadline, small, min(jobs, 2) if small else jobs)
         plan.out.mkdir(parents=True, exist_ok=True)

@@ -41,6 +41,11 @@ class Plan:
         return dataclasses.replace(self, deadline=time.monotonic() + share * self.seconds_left)
 
 
+TABLES = (
+    "limits", "correctness", "launches", "step", "prediction", "pieces", "loading", "recipe", "best", "shipped",
+    "scores",
+)  # fmt: skip
+"""All tables that the parts write, each into a file NAME.csv. Another machine's are removed before."""
 KEYS = dict.fromkeys(("step", "prediction"), ("way", "width", "size", "batch"))
 KEYS |= {"launches": ("what", *KEYS["step"]), "loading": ("workers",)}
 """The columns that name a row, in the tables that later calls go on with."""
@@ -59,7 +64,12 @@ def record(plan: Plan, table: str, rows: Iterator[Row]) -> list[Row]:
     """Write each row of a table as it comes, and stop when the time is over; give those that were written.
 
     Rows of an earlier call stay until their turn comes.
+
+    Raises:
+        ValueError: the table is none of `TABLES`, so it would outlive a change of the machine.
     """
+    if table not in TABLES:
+        raise ValueError(f"table {table!r} is unknown: name it in TABLES")
     done: list[Row] = []
     waiting = known_rows(plan, table) if table in KEYS else {}
     for row in rows:

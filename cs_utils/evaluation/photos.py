@@ -123,17 +123,17 @@ def predict_files(
         with_confidence: also write a heat map of how sure the network is of its class, dark for 0 and bright for 1.
     """
     found = find_photos(names)
-    photos = {os.path.realpath(photo): photo for photo in found if isinstance(photo, Path)}
+    photos = {_place(photo): photo for photo in found if isinstance(photo, Path)}
     done: dict[str, Path] = {}
     for photo in tqdm(found, desc="predict", disable=None, leave=False):
         if isinstance(photo, Outcome):
             yield photo
             continue
-        places = map(os.path.realpath, _outputs(photo, out, with_confidence).values())
+        places = map(_place, _outputs(photo, out, with_confidence).values())
         if lost := [photos[place] for place in places if place in photos]:
             yield Outcome(str(photo), problem=f"{photo} would overwrite the photo {lost[0]}: give another --out")
             continue
-        name = photo.stem.casefold()  # macOS and Windows tell no capital from a small letter
+        name = photo.stem.lower()
         if first := done.get(name):
             problem = f"{photo} has the name of {first}, whose files it would overwrite: predict it into another --out"
             yield Outcome(str(photo), problem=problem)
@@ -150,9 +150,14 @@ def predict_files(
             yield Outcome(str(photo), problem=f"{photo} is too large for this machine's memory: save it smaller")
 
 
+def _place(file: Path) -> str:
+    """One name for each file; macOS and Windows tell no capital from a small letter."""
+    return os.path.realpath(file).lower()
+
+
 def _lacks_memory(error: Exception) -> bool:
     """Whether an error says that there is not enough memory, in the words of NumPy, OpenCV or PyTorch."""
-    said = ("insufficient memory", "can't allocate memory", "not enough memory")
+    said = ("insufficient memory", "can't allocate memory", "not enough memory", "out of memory", "bad alloc")
     return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(text in str(error).lower() for text in said)
 
 

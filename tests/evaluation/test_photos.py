@@ -184,6 +184,12 @@ def test_no_photo_is_written_over_by_what_is_predicted(photos, tmp_path, monkeyp
     assert all(outcome.overlay for outcome in predict_all([photos / "b.png"], tmp_path / "out"))
 
 
+def test_no_photo_is_written_over_where_capitals_are_small_letters(photos):
+    (photos / "B_color.png").write_bytes((photos / "A.PNG").read_bytes())
+    problems = [outcome.problem for outcome in predict_all([photos], photos) if outcome.problem]
+    assert problems == [f"{photos / 'b.png'} would overwrite the photo {photos / 'B_color.png'}: give another --out"]
+
+
 def test_the_command_does_the_others_and_ends_with_one(photos, settings, capsys, tmp_path):
     run = tmp_path / "run"
     save_weights(build(settings), run / BEST, settings)
@@ -214,6 +220,8 @@ def run_out(kind):
         torch.empty(2**46)
     if kind == "PyTorch on a GPU":
         raise torch.OutOfMemoryError("CUDA out of memory.")
+    if kind == "PyTorch on macOS":
+        raise RuntimeError("MPS backend out of memory (MPS allocated: 9.00 GB, other allocations: 1.00 GB)")
     if kind == "PyTorch on Windows":
         raise RuntimeError("[enforce fail at alloc_cpu.cpp:121] data. DefaultCPUAllocator: not enough memory")
     if kind == "OpenCV, another error":
@@ -221,7 +229,7 @@ def run_out(kind):
     raise RuntimeError("something else")
 
 
-KINDS = ("NumPy", "OpenCV", "PyTorch on a CPU", "PyTorch on a GPU", "PyTorch on Windows")
+KINDS = ("NumPy", "OpenCV", "PyTorch on a CPU", "PyTorch on a GPU", "PyTorch on macOS", "PyTorch on Windows")
 
 
 @pytest.mark.parametrize("kind", KINDS)
