@@ -295,7 +295,8 @@ def test_make_leaves_threads_to_wait_as_the_user_has_said(tmp_path, own, printed
     """PyTorch's OpenMP on Linux lets the spin count go before the policy."""
     show = '@echo "$$OMP_WAIT_POLICY $${GOMP_SPINCOUNT--}"'
     (tmp_path / "show.mk").write_text(f"include {ROOT / 'Makefile'}\nshow:\n\t{show}\n", encoding="utf-8")
-    environment = {name: value for name, value in os.environ.items() if name not in cs_utils.WAITING} | own
+    theirs = (*cs_utils.WAITING, "MAKELEVEL", "MAKEFLAGS", "MFLAGS")  # the last three of a make that runs this test
+    environment = {name: value for name, value in os.environ.items() if name not in theirs} | own
     done = subprocess.run(
         ["make", "-f", "show.mk", "show"], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
     )
