@@ -1,6 +1,5 @@
 import dataclasses
 import itertools
-import math
 import re
 import subprocess
 import sys
@@ -189,15 +188,17 @@ def test_what_the_texts_say_of_a_gpu_is_what_was_recorded():
     )
     assert pd.read_csv(folder / "correctness.csv")["holds"].all()
     assert pd.read_csv(folder / "h200" / "correctness.csv")["holds"].all()
-    launches = pd.read_csv(folder / "h200" / "launches.csv").set_index(["way", "width", "size"])
+    assert pd.read_csv(folder / "replayed" / "correctness.csv")["holds"].all()
+    launches = pd.read_csv(folder / "replayed" / "launches.csv").set_index(["way", "width", "size"])
     ours = launches.loc[f"course, {FAST}, replayed"]
     assert len(ours) == 4
     for (width, size), row in ours.iterrows():
-        ways = ("float32 loop", "TF32 loop", f"course, {FAST}", f"course, {FAST}, compiled")
-        times = [1000 * launches["seconds"].get((way, width, size), math.nan) for way in ways]
-        told = ["" if math.isnan(time) else f"{time:.1f} ms" if time < 100 else f"{time:.0f} ms" for time in times]
+        times = [
+            1000 * launches["seconds"][way, width, size] for way in ("float32 loop", "TF32 loop", f"course, {FAST}")
+        ]
+        told = [f"{time:.1f} ms" if time < 100 else f"{time:.0f} ms" for time in times]
         cells = [*told, f"{1000 * row['seconds']:.1f} ms", f"{row['ratio']:.1f}"]
-        line = "".join(f"| {cell} " if cell else "| " for cell in cells) + "|"
+        line = "".join(f"| {cell} " for cell in cells) + "|"
         assert any(
             said.startswith(f"| width {width}, {size}") and said.endswith(line) for said in speed.splitlines()
         ), line
