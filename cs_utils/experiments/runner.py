@@ -202,13 +202,13 @@ def _open_jobs(work: Work) -> Iterator[Job]:
 
 
 def _do(job: Job, work: Work) -> bool:
-    """Do a run, or copy it from another grid; give whether there is time for more."""
-    from cs_utils.experiments.runs import run_job
+    """Do a run, or copy it from another grid of this machine; give whether there is time for more."""
+    from cs_utils.experiments.runs import describe_machine, run_job
 
     table = read_table(work.folder / f"{job.grid}.csv")
     if any(row["run"] == job.key for row in table):
         return True  # another worker has just finished it
-    if known := find_run(work.folder, job.key):
+    if known := find_run(work.folder, job.key, describe_machine()["device"]):
         row, tables = known
         add_run(work.folder, job.grid, row | {"arm": job.arm, "role": job.role}, tables)
         return True

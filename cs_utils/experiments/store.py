@@ -45,11 +45,14 @@ def add_run(folder: Path, grid: str, row: Row, tables: Mapping[str, list[Row]]) 
         _replace_run(folder / f"{grid}.csv", run, [row])
 
 
-def find_run(folder: Path, run: str) -> tuple[Row, Tables] | None:
-    """A run that any grid has recorded, with its tables: what is known need not be computed once more."""
+def find_run(folder: Path, run: str, device: str) -> tuple[Row, Tables] | None:
+    """A run that any grid has recorded on such a device, with its tables: what is known need not be computed once more.
+
+    One of another device would be compared with runs that took other seconds, and rounded in other places.
+    """
     for grid in GRIDS:
         for row in read_table(folder / f"{grid}.csv"):
-            if row["run"] == run:
+            if row["run"] == run and row["device"] == device:
                 paths = {path.stem.removeprefix(f"{grid}-"): path for path in folder.glob(f"{grid}-*.csv")}
                 tables = {name: [one for one in read_table(path) if one["run"] == run] for name, path in paths.items()}
                 return row, {name: rows for name, rows in tables.items() if rows}

@@ -43,10 +43,19 @@ def test_a_later_row_may_have_more_columns_and_changes_no_digit_of_the_others(tm
 
 
 def test_a_run_is_found_in_whatever_grid_has_it(tmp_path):
-    assert find_run(tmp_path, "a") is None
-    add_run(tmp_path, "losses", {"run": "a", "value": 1}, {"histories": [{"epoch": 1}]})
-    assert find_run(tmp_path, "a") == ({"run": "a", "value": "1"}, {"histories": [{"run": "a", "epoch": "1"}]})
-    assert find_run(tmp_path, "b") is None
+    assert find_run(tmp_path, "a", "cpu") is None
+    add_run(tmp_path, "losses", {"run": "a", "device": "cpu"}, {"histories": [{"epoch": 1}]})
+    found = ({"run": "a", "device": "cpu"}, {"histories": [{"run": "a", "epoch": "1"}]})
+    assert find_run(tmp_path, "a", "cpu") == found
+    assert find_run(tmp_path, "b", "cpu") is None
+
+
+def test_a_run_of_another_device_is_not_taken_for_one_of_this(tmp_path):
+    """The seconds of two arms can be compared only where one machine has made both."""
+    add_run(tmp_path, "losses", {"run": "a", "device": "a card"}, {})
+    assert find_run(tmp_path, "a", "cpu") is None
+    add_run(tmp_path, "batch", {"run": "a", "device": "cpu"}, {})
+    assert find_run(tmp_path, "a", "cpu") == ({"run": "a", "device": "cpu"}, {})
 
 
 def test_a_lock_is_free_again_after_its_owner(tmp_path):
