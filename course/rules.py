@@ -12,6 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from cs_utils.experiments.evidence import (
+    DIVERGED,
     budget_is_enough,
     by_seed,
     judge_arms,
@@ -222,7 +223,9 @@ def failure(folder: Path, grid: str, sound: tuple[str, str], broken: list[str]) 
         if loss := lead(rows, arm, sound[1]):
             strict = lead(rows, arm, sound[1], level=_stricter(len(broken)))  # one of them is enough
             ruined |= strict is not None and strict.high < -MARGIN
-            texts.append(f"{arm} against {sound[1]}: {loss.in_points()}, {loss.count} seeds")
+            text = f"{arm} against {sound[1]}: {loss.in_points()}, {loss.count} seeds"
+            lost = (by_seed(rows, arm, "status") == DIVERGED).sum()
+            texts.append(f"{text}, {lost} of them diverged, which counts as 0" if lost else text)
     explained = "depends on the implementation" if ruined else UNDECIDED
     word = "right" if found.high < -MARGIN else explained if found.low >= -MARGIN else UNDECIDED
     return Verdict(word if budget_is_enough(rows, sound) else TOO_SMALL, "; ".join(texts))

@@ -324,6 +324,17 @@ def test_a_failure_depends_on_the_implementation_only_if_a_mistake_does_worse(tm
     assert RULES["failure"](**chosen).word == "right"
 
 
+def test_runs_that_diverged_are_told(tmp_path):
+    """Their 0 is the course's decree, and must not pass for a measured score."""
+    arms = {"ce": 0.5 + NOISE, "dice": 0.5 - NOISE, "no softmax": 0.1 + NOISE}
+    rows = pd.DataFrame(write_rows(tmp_path, "toy", arms))
+    rows.loc[rows["run"].isin(["no softmax-1", "no softmax-3", "ce-0"]), "status"] = "diverged"
+    rows.to_csv(tmp_path / "toy.csv", index=False)
+    because = RULES["failure"](tmp_path, "toy", ["dice", "ce"], ["no softmax"]).because
+    assert because.endswith("5 seeds, 2 of them diverged, which counts as 0")
+    assert because.count("diverged") == 1
+
+
 def test_faster_means_epochs_until_an_iou_that_all_runs_of_an_arm_reach(tmp_path):
     arms = {"AdamW": 0.5 + NOISE, "SGD": 0.5 - NOISE, "Adam": 0.5 - NOISE, "a bit slower": 0.5 - NOISE}
     needed = {"AdamW": 4, "SGD": 9, "Adam": 4, "a bit slower": 4.5}
