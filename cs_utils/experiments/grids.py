@@ -230,6 +230,9 @@ GRIDS: dict[str, Grid] = {
             "focal of sigmoids": Arm(loss="focal_with_sigmoids", seeds=5),
             "focal of sigmoids, prior bias": Arm(loss="focal_with_sigmoids", network=("prior bias",), seeds=5),
             "Dice, the slide's 21 channels": Arm({"void": "class"}, loss="dice_absent_as_zero", seeds=5),
+            # All others have a falling rate.
+            "cross entropy, constant rate": Arm({"schedule": "constant"}),
+            "Dice, constant rate": Arm({"schedule": "constant"}, loss="dice"),
         },
         seeds=10,
     ),
@@ -288,7 +291,11 @@ GRIDS: dict[str, Grid] = {
     ),
     "recipe": Grid(
         "What does each part of the recipe `best` bring on photos?",
-        {"best": _on_photos(BEST), "the talk's": _on_photos(SLIDE | {"schedule": "constant"}, start=None, rate=1e-3)}
+        {
+            "best": _on_photos(BEST),
+            "the talk's": _on_photos(SLIDE | {"schedule": "constant"}, start=None, rate=1e-3),
+            "the talk's, from MiniCity": _on_photos(SLIDE | {"schedule": "constant"}, rate=1e-3),
+        }
         | {f"without {part}": _on_photos(BEST | changes) for part, changes in PARTS.items()}
         | {"without MiniCity": _on_photos(BEST, start=None)},
         seeds=5,
