@@ -65,14 +65,22 @@ def best(folder: Path, grid: str, arm: str, others: list[str], beaten: str) -> V
     """Whether an arm is the best choice: right if no other can lead it by a point, ``beaten`` if one does."""
     rows = read_rows(grid, folder)
     judged = {other: _beats(rows, other, arm, len(others)) for other in others}
-    says = {None: TOO_SHORT, True: "better by more than a point", False: "no point better"}
-    texts = [judge_arms(rows, other, arm)[1] for other in others]
-    if len(set(judged.values())) > 1:
-        texts = [f"{text}: {says.get(judged[other], UNDECIDED)}" for other, text in zip(others, texts, strict=True)]
-    because = "; ".join(texts) if len(rows) else MISSING
+    found = {other: gain for other in others if (gain := lead(rows, other, arm))}
+    if not found:
+        return Verdict(TOO_SMALL, MISSING)
+    counts = [gain.count for gain in found.values()]
+    fewest, most = min(counts), max(counts)
+    seeds = f"{most} seeds" if fewest == most else f"{fewest} to {most} seeds"
+    texts = [f"leads over {arm} in percentage points, {seeds}"]
+    says = {True: "better by more than a point", False: "no point better", UNDECIDED: UNDECIDED, None: TOO_SHORT}
+    for word, meaning in says.items():
+        told = [f"{other} {gain.in_points(unit='')}" for other, gain in found.items() if judged[other] == word]
+        texts += [f"{meaning}: {', '.join(told)}"] if told else []
+    texts += [f"{other}: {MISSING}" for other in others if other not in found]
     if True in judged.values():
-        return Verdict(beaten, because)
-    return Verdict(_joined({"right" if word is False else word for word in judged.values()}, UNDECIDED), because)
+        return Verdict(beaten, "; ".join(texts))
+    words = {"right" if word is False else word for word in judged.values()}
+    return Verdict(_joined(words, UNDECIDED), "; ".join(texts))
 
 
 def _beats(rows: pd.DataFrame, arm: str, rival: str, comparisons: int) -> bool | str | None:

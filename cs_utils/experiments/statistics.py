@@ -30,11 +30,11 @@ class Interval:
     count: int
     """How many values, or pairs, it is made of."""
 
-    def in_points(self) -> str:
-        """As text in percentage points, with a sign: for differences of mean IoU."""
+    def in_points(self, unit: str = " percentage points") -> str:
+        """As text in percentage points, with a sign: for differences of mean IoU; a list may name its ``unit`` once."""
         if math.isnan(self.low):
-            return f"{100 * self.mean:+.1f} percentage points, one seed only"
-        return f"{100 * self.mean:+.1f} percentage points ({100 * self.low:+.1f} to {100 * self.high:+.1f})"
+            return f"{100 * self.mean:+.1f}{unit}, one seed only"
+        return f"{100 * self.mean:+.1f}{unit} ({100 * self.low:+.1f} to {100 * self.high:+.1f})"
 
 
 def mean_interval(values: ArrayLike, level: float = LEVEL) -> Interval:

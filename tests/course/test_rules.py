@@ -157,11 +157,13 @@ def test_one_that_is_better_overturns_a_choice_whatever_the_others_say(tmp_path)
     write_rows(tmp_path, "toy", {"new": 0.6 + NOISE, "old": 0.5 - NOISE, "noisy": 0.5 + 100 * NOISE})
     assert judge_best(tmp_path, ["new", "noisy"]).word == "half right"
     assert judge_best(tmp_path, ["noisy"]).word == UNDECIDED
-    assert ": no point better; " in judge_best(tmp_path, ["old", "new"]).because  # than itself
-    because = judge_best(tmp_path, ["new", "noisy"]).because
-    assert because.startswith("new against old: +10.0 ")
-    assert ": better by more than a point; noisy against old: " in because
-    assert because.endswith(": cannot tell")
+    because = judge_best(tmp_path, ["old", "noisy", "new", "never run"]).because
+    listed, better, worse, unclear, missing = because.split("; ")
+    assert listed == "leads over old in percentage points, 5 seeds"
+    assert better.startswith("better by more than a point: new +10.0 (+9.6 to +10.4)")
+    assert worse == "no point better: old +0.0 (+0.0 to +0.0)"
+    assert unclear.startswith("cannot tell: noisy ")
+    assert missing == "never run: not recorded yet"
 
 
 @pytest.mark.parametrize(
