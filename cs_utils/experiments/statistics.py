@@ -32,9 +32,8 @@ class Interval:
 
     def in_points(self, unit: str = " percentage points") -> str:
         """As text in percentage points, with a sign: for differences of mean IoU; a list may name its ``unit`` once."""
-        if math.isnan(self.low):
-            return f"{100 * self.mean:+.1f}{unit}, one seed only"
-        return f"{100 * self.mean:+.1f}{unit} ({100 * self.low:+.1f} to {100 * self.high:+.1f})"
+        mean, low, high = (f"{round(100 * value, 1) + 0.0:+.1f}" for value in (self.mean, self.low, self.high))
+        return f"{mean}{unit}, one seed only" if math.isnan(self.low) else f"{mean}{unit} ({low} to {high})"
 
 
 def mean_interval(values: ArrayLike, level: float = LEVEL) -> Interval:

@@ -164,3 +164,9 @@ def test_class_intervals_hold_the_true_iou_and_stay_between_0_and_1():
     assert sure.high == 1
     assert sure.mean == pytest.approx(850 / 950)
     assert np.isnan([absent.mean, absent.low]).all()
+
+
+def test_a_difference_is_told_in_points_and_zero_has_no_minus():
+    assert Interval(0.0604, -0.0123, 0.1, 5).in_points() == "+6.0 percentage points (-1.2 to +10.0)"
+    assert Interval(-0.0002, -0.01, 0.01, 5).in_points(unit="") == "+0.0 (-1.0 to +1.0)"
+    assert Interval(-0.02, np.nan, np.nan, 1).in_points() == "-2.0 percentage points, one seed only"
