@@ -9,6 +9,7 @@ from functools import partial
 import pandas as pd
 import pytest
 import torch
+from torch.utils.data import DataLoader
 
 from benchmarks.gpu import correctness, parts, training
 from benchmarks.gpu.clock import measure
@@ -20,6 +21,7 @@ from benchmarks.gpu.training import with_batch
 from course.claims import find_claim
 from cs_utils.exceptions import CourseError
 from cs_utils.settings import ROOT, Settings
+from cs_utils.training.devices import make_fabric
 
 FAST = "bf16, channels_last"
 
@@ -87,19 +89,20 @@ def test_a_part_gets_its_share_of_the_time_and_leaves_what_it_does_not_use(tmp_p
 
 def test_loading_goes_on_with_what_is_measured_and_counts_no_batch_before_a_step_is_recorded(tmp_path, monkeypatch):
     clock, used = itertools.count(), []
-    batches = [(torch.zeros(4, 3, 1, 1), torch.zeros(4, 1, 1))] * 4
+    batches = DataLoader([(torch.zeros(3, 1, 1), torch.zeros(1, 1))] * 16, batch_size=4)
     monkeypatch.setattr(training, "make_scenes", lambda settings: None)
     monkeypatch.setattr(training, "split_loader", lambda *arguments: batches)
     monkeypatch.setattr(training, "make_course_step", lambda settings: lambda image, target: used.append(len(image)))
     plan = dataclasses.replace(make_plan(tmp_path), goes_on=True)
-    measured = {"workers": 0, "images_per_second": 5.0, "to_training": 4.0}
+    measured = {"workers": 0, "images_per_second": 5.0, "to_width_4": 4.0, "to_width_8": 3.0}
     record(plan, "loading", iter([measured]))
     monkeypatch.setattr(training.time, "perf_counter", lambda: next(clock) / 20)
     again, more = training.time_loading(plan)
     assert again == measured
     # Two of four batches in three looks at the clock.
-    assert more == {"workers": 2, "images_per_second": pytest.approx(8 / 0.15), "to_training": pytest.approx(8 / 0.15)}
-    assert used == [4] * 4
+    rate = pytest.approx(8 / 0.15)
+    assert more == {"workers": 2, "images_per_second": rate, "to_width_4": rate, "to_width_8": rate}
+    assert used == [4] * 8
 
 
 @pytest.mark.parametrize(("batches", "counted"), [(1, 1), (2, 1), (3, 1), (5, 3)])
@@ -107,8 +110,8 @@ def test_of_a_short_loader_at_least_one_batch_is_timed(monkeypatch, batches, cou
     """CamVid at a small size is two batches."""
     clock = itertools.count()
     monkeypatch.setattr(training.time, "perf_counter", lambda: float(next(clock)))
-    loader = [(torch.zeros(4, 3, 1, 1), torch.zeros(4, 1, 1))] * batches
-    rate = training.images_per_second(loader, lambda image, target: None, 60)
+    loader = DataLoader([(torch.zeros(3, 1, 1), torch.zeros(1, 1))] * 4 * batches, batch_size=4)
+    rate = training.images_per_second(make_fabric(Settings()), loader, lambda image, target: None, 60)
     assert rate == pytest.approx(4 * counted / (1 + counted))
 
 

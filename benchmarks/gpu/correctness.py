@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from functools import partial
 
+import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
@@ -16,6 +17,7 @@ from benchmarks.gpu.speed import Unit, use
 from benchmarks.step import make_batch
 from cs_utils.data.loaders import loaders
 from cs_utils.data.sources import make_minicity
+from cs_utils.data.transforms import Preprocessing, normalize_batch
 from cs_utils.evaluation.official import load_evaluator
 from cs_utils.exceptions import CourseError
 from cs_utils.labels import VOID
@@ -163,8 +165,13 @@ def check_replays() -> Iterator[Row]:
 
 
 def check_pieces() -> Iterator[Row]:
-    """The confusion matrix and the losses on the device against those on the CPU."""
+    """The normalised images, the confusion matrix and the losses on the device against those on the CPU."""
     device = choose_device()
+    image, mask = np.arange(256 * 9, dtype=np.uint8).reshape(32, 24, 3), np.zeros((32, 24), np.uint8)
+    item = Preprocessing((32, 24)), image, mask, np.random.default_rng()
+    raw, _ = normalize_batch(*(tensor[None].to(device) for tensor in item[0].raw(*item[1:])))
+    different = int((raw[0].cpu() != item[0](*item[1:])[0]).sum())
+    yield verdict("an image normalised there against the CPU's: values that differ", different, 0)
     masks = metric.make_masks((2, 64, 128))
     there, here = confusion_matrix(*(mask.to(device) for mask in masks)), confusion_matrix(*masks)
     yield verdict("confusion matrix against the CPU's: pixels that differ", int((there.cpu() - here).abs().sum()), 0)

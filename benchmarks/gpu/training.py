@@ -8,6 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
@@ -25,6 +26,7 @@ from cs_utils.experiments.runner import choose_experiments, run_experiments
 from cs_utils.experiments.scores import record_scores
 from cs_utils.models.zoo import build, save_weights
 from cs_utils.settings import Settings
+from cs_utils.training.devices import batches_on, make_fabric
 from cs_utils.training.loop import epochs
 from cs_utils.training.setup import prepare
 
@@ -69,42 +71,44 @@ def make_all_scenes(plan: Plan) -> None:
     make_scenes(talk_settings(plan), max(1, (os.cpu_count() or 1) - 2))
 
 
-def images_per_second(loader: DataLoader, use: Callable[[Tensor, Tensor], object], seconds: float) -> float:
-    """The rate at which a loader gives images that are used so, for at most so many seconds.
+def images_per_second(
+    fabric: Fabric, loader: DataLoader, use: Callable[[Tensor, Tensor], object], seconds: float
+) -> float:
+    """The rate at which a loader brings images to the device that are used there so, for at most so many seconds.
 
     Its first two batches do not count, where it has more.
     """
-    batches = iter(loader)
-    for batch in islice(batches, min(2, len(loader) - 1)):  # processes start, and a step is recorded
-        use(*batch)
-    synchronize()
-    start, images = time.perf_counter(), 0
-    for image, target in batches:
-        use(image, target)
-        images += len(image)
-        if time.perf_counter() - start > seconds:
-            break
-    synchronize()
-    return images / (time.perf_counter() - start)
+    with batches_on(fabric, loader) as given:
+        batches = iter(given)
+        for batch in islice(batches, min(2, len(loader) - 1)):  # processes start, and a step is recorded
+            use(*batch)
+        synchronize()
+        start, images = time.perf_counter(), 0
+        for image, target in batches:
+            use(image, target)
+            images += len(image)
+            if time.perf_counter() - start > seconds:
+                break
+        synchronize()
+        return images / (time.perf_counter() - start)
 
 
 def time_loading(plan: Plan) -> Iterator[Row]:
-    """Images a second that the loader gives by its processes, alone and to training steps."""
+    """Images a second that the loader brings by its processes: to nothing, and to training steps of two widths."""
     settings, seconds = talk_settings(plan), 0.2 if plan.small else 2
     make_scenes(settings)
-    step = make_course_step(settings)
+    fabric = make_fabric(settings)
+    uses: dict[str, Callable[[Tensor, Tensor], object]] = {"images_per_second": lambda image, target: None}
+    for width in (4, 8) if plan.small else (64, 16):
+        uses[f"to_width_{width}"] = make_course_step(settings.replace(width=width))
     known = known_rows(plan, "loading")
     for workers in (0, 2) if plan.small else (0, 2, 4, 8, 16):
         if (workers,) in known:
             yield known[workers,]
             continue
         loader = split_loader(settings.replace(workers=workers), "train", settings.train_images)
-        alone = images_per_second(loader, lambda image, target: None, seconds)
-        yield {
-            "workers": workers,
-            "images_per_second": alone,
-            "to_training": images_per_second(loader, step, seconds),
-        }
+        rates = {name: images_per_second(fabric, loader, use, seconds) for name, use in uses.items()}
+        yield {"workers": workers} | rates
 
 
 def time_recipe(plan: Plan) -> Iterator[Row]:

@@ -6,6 +6,7 @@ same with any number of loader processes, and a resumed run sees what the uninte
 
 import signal
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
@@ -46,6 +47,7 @@ class StreetScenes(Dataset):
         self.seed = seed
         # In shared memory, because loader processes that live on must see a new epoch too.
         self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()
+        self._gives_raw = torch.zeros((), dtype=torch.bool).share_memory_()
 
     @property
     def epoch(self) -> int:
@@ -74,10 +76,20 @@ class StreetScenes(Dataset):
         return len(self.frames)
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
-        """Give image (3, h, w) float32 and target (h, w) int64."""
+        """Give image (3, h, w) float32 and target (h, w) int64; in `giving_raw` what `Pipeline.raw` gives."""
         index = range(len(self))[index]  # -1 is the last, and behind it nothing comes
         rng = np.random.default_rng((self.seed, self.epoch, index))
-        return self.transform(*self.read(index), rng)
+        transform = self.transform.raw if self._gives_raw else self.transform
+        return transform(*self.read(index), rng)
+
+    @contextmanager
+    def giving_raw(self) -> Iterator[None]:
+        """Meanwhile give items that are not normalised yet, also in loader processes that live on."""
+        self._gives_raw.fill_(True)
+        try:
+            yield
+        finally:
+            self._gives_raw.fill_(False)
 
     def read(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Read an item's image (H, W, 3) uint8 and mask (H, W) of trainIds, before any transform."""

@@ -5,6 +5,7 @@ interpolated, the mask never is (halfway from road = 0 to car = 13 lies 6.5, and
 Until the last step images are (H, W, 3) uint8 RGB and masks (H, W) uint8 trainIds with void = 255.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -201,21 +202,54 @@ def encode(mask: np.ndarray, void_value: int = VOID) -> Tensor:
     return torch.from_numpy(encoded.astype(np.int64))
 
 
+def normalize_batch(images: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """The last steps for a batch of what `Pipeline.raw` gives, on its device and to the same numbers.
+
+    Args:
+        images: (N, H, W, 3) uint8.
+        targets: (N, H, W) uint8.
+
+    Returns:
+        Images (N, 3, H, W) float32 and targets (N, H, W) int64.
+    """
+    channels = zip(images.unbind(dim=-1), MEAN.tolist(), STD.tolist(), strict=True)  # each (N, H, W)
+    return torch.stack([(channel / 255 - mean) / std for channel, mean, std in channels], dim=1), targets.long()
+
+
+class Pipeline(ABC):
+    """What an image and its mask go through: the `change` of each pipeline, then all are normalised and encoded."""
+
+    void_value: int
+
+    @abstractmethod
+    def change(self, image: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Give image (h, w, 3) uint8 and mask (h, w) uint8 of trainIds; all that is random comes from ``rng``."""
+
+    def __call__(self, image: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """Give image (3, h, w) float32 and target (h, w) int64."""
+        image, mask = self.change(image, mask, rng)
+        return normalize(image), encode(mask, self.void_value)
+
+    def raw(self, image: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """Give image (h, w, 3) uint8 and target (h, w) uint8, a fifth of the bytes; `normalize_batch` does the rest."""
+        image, mask = self.change(image, mask, rng)
+        return torch.from_numpy(image), encode(mask, self.void_value).to(torch.uint8)
+
+
 @dataclass(frozen=True)
-class Preprocessing:
+class Preprocessing(Pipeline):
     """What every image goes through: resize to ``size`` (height, width), normalise, encode."""
 
     size: tuple[int, int]
     void_value: int = VOID
 
-    def __call__(self, image: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-        """Give image (3, h, w) float32 and target (h, w) int64; ``rng`` is not used."""
-        image, mask = resize(image, mask, self.size)
-        return normalize(image), encode(mask, self.void_value)
+    def change(self, image: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Resize both; ``rng`` is not used."""
+        return resize(image, mask, self.size)
 
 
 @dataclass(frozen=True)
-class Augmentation:
+class Augmentation(Pipeline):
     """What training images go through: resize, random changes, normalise, encode.
 
     The first three changes are the talk's own. The others are what modern recipes add; they are off by default.
@@ -237,8 +271,8 @@ class Augmentation:
     """Largest standard deviation of the noise, in grey levels."""
     void_value: int = VOID
 
-    def __call__(self, image: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-        """Give image (3, h, w) float32 and target (h, w) int64; all that is random comes from ``rng``."""
+    def change(self, image: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Resize both, and change them by what is drawn from ``rng``."""
         image, mask = resize(image, mask, self.size)
         if self.rotation > 0:
             image, mask = rotate(image, mask, rng.uniform(-self.rotation, self.rotation))
@@ -257,4 +291,4 @@ class Augmentation:
             image = change_color(image, brightness, contrast, saturation, hue)
         if self.noise > 0:
             image = add_noise(image, rng.uniform(0, self.noise), rng)
-        return normalize(image), encode(mask, self.void_value)
+        return image, mask

@@ -5,7 +5,8 @@ would take its mean over a share of the batch, and a share with much void would 
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,9 +14,10 @@ import torch
 import torch.distributed as dist
 from lightning_fabric import Fabric
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset, Subset
 
-from cs_utils.data.loaders import EpochSampler
+from cs_utils.data.loaders import EpochSampler, StreetScenes
+from cs_utils.data.transforms import Pipeline, normalize_batch
 from cs_utils.exceptions import CourseError
 from cs_utils.labels import VOID
 from cs_utils.models.modes import choose_memory_format
@@ -86,6 +88,28 @@ def share_out(fabric: Fabric, loader: DataLoader, is_train: bool) -> DataLoader:
     if fabric.world_size > 1 and is_train:
         return fabric.setup_dataloaders(loader, move_to_device=False)
     return loader
+
+
+@contextmanager
+def batches_on(fabric: Fabric, loader: DataLoader) -> Iterator[Iterable[tuple[Tensor, Tensor]]]:
+    """A loader's batches on Fabric's device: images (N, 3, H, W) and targets (N, H, W).
+
+    One process takes in what all loader processes make, and what limits it is the bytes. So for a GPU the course's own
+    loader gives images and targets in uint8, a fifth as many, and the GPU normalises them.
+    """
+    data = undivided(loader.dataset)
+    if fabric.device.type == "cuda" and isinstance(data, StreetScenes) and isinstance(data.transform, Pipeline):
+        with data.giving_raw():
+            yield (normalize_batch(*fabric.to_device(batch)) for batch in loader)
+    else:
+        yield (fabric.to_device(batch) for batch in loader)
+
+
+def undivided(dataset: Dataset) -> Dataset:
+    """The data set that a `Subset` is a part of, or that of a `Subset` of it; any other as it is."""
+    while isinstance(dataset, Subset):
+        dataset = dataset.dataset
+    return dataset
 
 
 def share_of_pixels(fabric: Fabric, target: Tensor) -> Tensor | float:

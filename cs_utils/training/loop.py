@@ -22,7 +22,7 @@ import pandas as pd
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Subset
+from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from cs_utils.exceptions import CourseError
@@ -41,7 +41,7 @@ from cs_utils.training.callbacks import (
     write_history,
 )
 from cs_utils.training.checkpoints import claimed, identify, load_checkpoint, open_run, read_best, save_checkpoint
-from cs_utils.training.devices import on_main, share_of_pixels
+from cs_utils.training.devices import batches_on, on_main, share_of_pixels, undivided
 from cs_utils.training.interrupts import explaining_errors, halting_between_steps, refuse_nan
 from cs_utils.training.replay import Work, replaying
 from cs_utils.training.setup import Loss, Training, prepare
@@ -111,12 +111,14 @@ def train_epoch(
     labelled = torch.zeros(len(loader), dtype=torch.int64, device=fabric.device)  # pixels that count
     step = training_step(fabric, model, optimizer, loss_function)
     step = replaying(step, fabric, optimizer) if replay else step
-    bar = tqdm(loader, desc=title, unit="batch", leave=False, disable=None if fabric.is_global_zero else True)
+    hidden = None if fabric.is_global_zero else True
     try:
-        for number, batch in enumerate(bar):
-            before_step(number)
-            losses[number], labelled[number] = step(*fabric.to_device(batch))  # (N, 3, H, W), (N, H, W)
-            after_step()
+        with batches_on(fabric, loader) as batches:
+            bar = tqdm(batches, title, len(loader), unit="batch", leave=False, disable=hidden)
+            for number, (image, target) in enumerate(bar):  # (N, 3, H, W), (N, H, W)
+                before_step(number)
+                losses[number], labelled[number] = step(image, target)
+                after_step()
     finally:  # the validation may need the memory of gradients and recording; after an error, a traceback would keep it
         del step
         optimizer.zero_grad()
@@ -149,9 +151,9 @@ def validate(
     look = validation_step(fabric, model, loss_function)
     look = replaying(look, fabric) if replay else look
     try:
-        with evaluating(model):
-            for batch in loader:
-                loss, labelled, counts = look(*fabric.to_device(batch))  # (N, 3, H, W), (N, H, W)
+        with evaluating(model), batches_on(fabric, loader) as batches:
+            for image, target in batches:  # (N, 3, H, W), (N, H, W)
+                loss, labelled, counts = look(image, target)
                 losses.append(loss)
                 pixels.append(labelled)
                 matrix += counts
@@ -177,9 +179,7 @@ def run_epoch(training: Training, before_step: Callable[[], None] = lambda: None
     # What is random in an epoch depends on the seed and its number alone, so that a resumed run repeats it.
     torch.manual_seed(settings.seed + epoch)
     for loader in (training.train, training.val):
-        data = loader.dataset
-        while isinstance(data, Subset):  # it would keep the epoch from the data set that it is a part of
-            data = data.dataset
+        data = undivided(loader.dataset)  # a part of one would keep the epoch from it
         if hasattr(data, "set_epoch"):
             data.set_epoch(epoch)
     rates = []

@@ -22,7 +22,7 @@ from cs_utils.data.loaders import (
 )
 from cs_utils.data.sources import minicity_frame
 from cs_utils.data.statistics import gather
-from cs_utils.data.transforms import Augmentation
+from cs_utils.data.transforms import Augmentation, normalize_batch
 from cs_utils.exceptions import CourseError
 from helpers import draw_frame, plain_loader
 
@@ -52,6 +52,25 @@ def test_a_batch_is_the_same_with_any_number_of_loader_processes(settings):
         alone.dataset.set_epoch(epoch)
         helped.dataset.set_epoch(epoch)
         assert same(batches(alone), batches(helped))
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_items_are_raw_for_as_long_as_asked_also_in_processes_that_live_on(settings, workers):
+    train, _ = loaders(settings.replace(workers=workers))
+    plain = batches(train)
+    with train.dataset.giving_raw():
+        raw = batches(train)
+        next(iter(train))  # left unfinished: what the processes have made ahead must not come later
+    assert [image.dtype for image, _ in raw] == [torch.uint8] * 3
+    assert same([normalize_batch(*batch) for batch in raw], plain)
+    assert same(batches(train), plain)
+
+
+def test_after_an_error_items_are_no_longer_raw(settings):
+    train, _ = loaders(settings)
+    with pytest.raises(CourseError, match="stop"), train.dataset.giving_raw():
+        raise CourseError("stop")
+    assert train.dataset[0][0].dtype == torch.float32
 
 
 def test_every_epoch_has_its_own_order_and_augmentation(settings):

@@ -104,6 +104,27 @@ def test_the_pipeline_gives_what_the_network_wants(scene):
         assert target.dtype == torch.int64
 
 
+ALL_CHANGES = {"scale": (0.5, 2.0), "color": 0.5, "noise": 10.0, "flip": 1.0}
+
+
+@pytest.mark.parametrize("void_value", [255, 20])
+@pytest.mark.parametrize(("pipeline", "changes"), [("Preprocessing", {}), ("Augmentation", ALL_CHANGES)])
+def test_raw_items_that_are_normalised_as_a_batch_are_the_items_to_the_last_bit(pipeline, changes, void_value):
+    values = np.arange(256, dtype=np.uint8).repeat(2).reshape(16, 32)  # all that there are, in each channel
+    image, mask = np.stack([values, values[::-1], 255 - values], axis=2), np.full((16, 32), 255, np.uint8)
+    mask[:, :20] = 18
+    pipeline = getattr(transforms, pipeline)((16, 32), void_value=void_value, **changes)
+    raw = [pipeline.raw(image, mask, np.random.default_rng(seed)) for seed in range(4)]
+    assert {tensor.dtype for item in raw for tensor in item} == {torch.uint8}
+    images, targets = transforms.normalize_batch(*map(torch.stack, zip(*raw, strict=True)))
+    assert (images.dtype, targets.dtype) == (torch.float32, torch.int64)
+    for seed in range(4):
+        expected = pipeline(image, mask, np.random.default_rng(seed))
+        assert torch.equal(images[seed], expected[0])
+        assert torch.equal(targets[seed], expected[1])
+    assert void_value in targets
+
+
 def test_augmentation_draws_from_its_generator_alone(scene):
     augment = transforms.Augmentation((32, 64))
     first, again, other = (augment(*scene, np.random.default_rng(seed))[0] for seed in (1, 1, 2))

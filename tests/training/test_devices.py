@@ -10,7 +10,7 @@ import pytest
 import torch
 from lightning_fabric import Fabric
 from torch import nn
-from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.data import DataLoader, Subset, TensorDataset
 
 from cs_utils.data.loaders import loaders
 from cs_utils.exceptions import CourseError
@@ -18,7 +18,7 @@ from cs_utils.labels import VOID
 from cs_utils.losses.right import LOSSES
 from cs_utils.models.zoo import build
 from cs_utils.settings import ROOT, Settings
-from cs_utils.training.devices import make_fabric, share_out
+from cs_utils.training.devices import batches_on, make_fabric, share_out
 from cs_utils.training.loop import train_epoch, validate
 from helpers import SERVER, SOAK
 
@@ -136,6 +136,57 @@ def test_several_processes_on_a_cpu_are_refused(settings, monkeypatch):
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "3")  # as torchrun says it
     with pytest.raises(CourseError, match="devices=3 is for GPUs"):
         make_fabric(settings)
+
+
+class PretendGpu:
+    """Says that it is a GPU, leaves all where it is, and remembers what was sent to it."""
+
+    device = torch.device("cuda")
+
+    def __init__(self):
+        self.sent = []
+
+    def to_device(self, batch):
+        self.sent += [(tensor.dtype, tensor.nbytes) for tensor in batch]
+        return batch
+
+
+@pytest.mark.parametrize("part", [False, True])
+def test_a_gpu_gets_a_fifth_of_the_bytes_and_makes_the_same_batches_of_them(settings, part):
+    train, _ = loaders(settings)
+    if part:
+        train = DataLoader(Subset(train.dataset, [3, 1, 4]), batch_size=2)
+    expected, gpu = list(train), PretendGpu()
+    with batches_on(gpu, train) as batches:
+        found = list(batches)
+    for one, other in zip(found, expected, strict=True):
+        assert torch.equal(one[0], other[0])
+        assert torch.equal(one[1], other[1])
+    assert {dtype for dtype, _ in gpu.sent} == {torch.uint8}
+    assert 5 * sum(size for _, size in gpu.sent) == sum(tensor.nbytes for batch in expected for tensor in batch)
+    assert torch.equal(next(iter(train))[0], expected[0][0])
+
+
+def test_what_cannot_be_raw_and_what_goes_to_a_cpu_is_sent_as_it_is(settings):
+    train, _ = loaders(settings)
+    with batches_on(make_fabric(settings), train) as batches:
+        assert next(iter(batches))[0].dtype == torch.float32
+        assert train.dataset[0][0].dtype == torch.float32
+    plain, gpu = train.dataset.transform, PretendGpu()
+    train.dataset.transform = lambda *item: plain(*item)  # one of the reader's own
+    others = [(torch.zeros(3, 8, 8), torch.zeros(8, 8, dtype=torch.int64))] * 4
+    for loader in (train, DataLoader(others, batch_size=2)):
+        with batches_on(gpu, loader) as batches:
+            list(batches)
+    assert {dtype for dtype, _ in gpu.sent} == {torch.float32, torch.int64}
+
+
+def test_an_error_in_the_middle_leaves_the_loader_as_it_was(settings):
+    train, _ = loaders(settings)
+    with pytest.raises(CourseError, match="stop"), batches_on(PretendGpu(), train) as batches:
+        for _ in batches:
+            raise CourseError("stop")
+    assert next(iter(train))[0].dtype == torch.float32
 
 
 def test_a_loader_of_another_kind_stays_as_it_is_in_one_process(settings):
