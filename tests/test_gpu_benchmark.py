@@ -94,14 +94,14 @@ def test_loading_goes_on_with_what_is_measured_and_counts_no_batch_before_a_step
     monkeypatch.setattr(training, "split_loader", lambda *arguments: batches)
     monkeypatch.setattr(training, "make_course_step", lambda settings: lambda image, target: used.append(len(image)))
     plan = dataclasses.replace(make_plan(tmp_path), goes_on=True)
-    measured = {"workers": 0, "images_per_second": 5.0, "to_width_4": 4.0, "to_width_8": 3.0}
-    record(plan, "loading", iter([measured]))
+    measured = {"workers": 0, "to_device": 5.0, "to_width_4": 4.0, "to_width_8": 3.0}
+    record(plan, "loading", iter([measured, {"workers": 2, "images_per_second": 9.0, "to_training": 8.0}]))
     monkeypatch.setattr(training.time, "perf_counter", lambda: next(clock) / 20)
     again, more = training.time_loading(plan)
     assert again == measured
     # Two of four batches in three looks at the clock.
     rate = pytest.approx(8 / 0.15)
-    assert more == {"workers": 2, "images_per_second": rate, "to_width_4": rate, "to_width_8": rate}
+    assert more == {"workers": 2, "to_device": rate, "to_width_4": rate, "to_width_8": rate}
     assert used == [4] * 8
 
 

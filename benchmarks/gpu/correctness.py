@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator
 from functools import partial
 
-import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
@@ -17,7 +16,6 @@ from benchmarks.gpu.speed import Unit, use
 from benchmarks.step import make_batch
 from cs_utils.data.loaders import loaders
 from cs_utils.data.sources import make_minicity
-from cs_utils.data.transforms import Preprocessing, normalize_batch
 from cs_utils.evaluation.official import load_evaluator
 from cs_utils.exceptions import CourseError
 from cs_utils.labels import VOID
@@ -27,6 +25,7 @@ from cs_utils.metrics.confusion import confusion_matrix
 from cs_utils.models.modes import evaluating
 from cs_utils.models.zoo import build, choose_device
 from cs_utils.settings import ROOT, Settings
+from cs_utils.training.devices import batches_on, make_fabric
 from cs_utils.training.loop import fit, training_step, validation_step
 from cs_utils.training.replay import replaying
 from cs_utils.training.setup import Loss, prepare
@@ -55,6 +54,7 @@ def check_results(plan: Plan) -> Iterator[Row]:
         yield verdict(f"losses with {precision} in {unit} against float32 on the CPU, relative", worst, limit)
     yield from check_replays()
     yield from check_pieces()
+    yield check_batches(plan)
     yield check_resuming(plan)
     start = time.monotonic()
     failures = sum(process.wait() != 0 for process in [start_training(plan, name) for name in ("one", "two")])
@@ -165,13 +165,8 @@ def check_replays() -> Iterator[Row]:
 
 
 def check_pieces() -> Iterator[Row]:
-    """The normalised images, the confusion matrix and the losses on the device against those on the CPU."""
+    """The confusion matrix and the losses on the device against those on the CPU."""
     device = choose_device()
-    image, mask = np.arange(256 * 9, dtype=np.uint8).reshape(32, 24, 3), np.zeros((32, 24), np.uint8)
-    item = Preprocessing((32, 24)), image, mask, np.random.default_rng()
-    raw, _ = normalize_batch(*(tensor[None].to(device) for tensor in item[0].raw(*item[1:])))
-    different = int((raw[0].cpu() != item[0](*item[1:])[0]).sum())
-    yield verdict("an image normalised there against the CPU's: values that differ", different, 0)
     masks = metric.make_masks((2, 64, 128))
     there, here = confusion_matrix(*(mask.to(device) for mask in masks)), confusion_matrix(*masks)
     yield verdict("confusion matrix against the CPU's: pixels that differ", int((there.cpu() - here).abs().sum()), 0)
@@ -180,6 +175,20 @@ def check_pieces() -> Iterator[Row]:
         loss = losses.LOSSES[ours]
         here, there = loss(logits, target), loss(logits.to(device), target.to(device)).cpu()
         yield verdict(f"{ours} against the CPU's, relative", float((here - there).abs() / here), 1e-4)
+
+
+def check_batches(plan: Plan) -> Row:
+    """Batches that are sent as bytes and normalised on the device against the loader's own, in two epochs."""
+    settings = tiny(plan, workers=2)
+    fabric, different = make_fabric(settings), 0
+    for loader in loaders(settings):
+        for epoch in (1, 2):
+            loader.dataset.set_epoch(epoch)
+            with batches_on(fabric, loader) as batches:
+                there = [(image.cpu(), target.cpu()) for image, target in batches]
+            for sent, own in zip(there, loader, strict=True):
+                different += sum(int((ours != right).sum()) for ours, right in zip(sent, own, strict=True))
+    return verdict("batches normalised there against the CPU's: values that differ", different, 0)
 
 
 def check_resuming(plan: Plan) -> Row:

@@ -85,11 +85,12 @@ class StreetScenes(Dataset):
     @contextmanager
     def giving_raw(self) -> Iterator[None]:
         """Meanwhile give items that are not normalised yet, also in loader processes that live on."""
-        self._gives_raw.fill_(True)
+        before = bool(self._gives_raw)
         try:
+            self._gives_raw.fill_(True)
             yield
         finally:
-            self._gives_raw.fill_(False)
+            self._gives_raw.fill_(before)
 
     def read(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Read an item's image (H, W, 3) uint8 and mask (H, W) of trainIds, before any transform."""

@@ -8,6 +8,7 @@ Until the last step images are (H, W, 3) uint8 RGB and masks (H, W) uint8 trainI
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import cv2
 import numpy as np
@@ -190,8 +191,13 @@ def denormalize(image: Tensor) -> np.ndarray:
     return np.clip(np.rint((scaled * STD + MEAN) * 255), 0, 255).astype(np.uint8)
 
 
-def encode(mask: np.ndarray, void_value: int = VOID) -> Tensor:
+def encode(mask: np.ndarray, void_value: int = VOID, dtype: type = np.int64) -> Tensor:
     """Turn trainIds into a target: (H, W) uint8 -> (H, W) int64 in which void is ``void_value``: 255, or 20 as a class.
+
+    Args:
+        mask: the trainIds.
+        void_value: what void becomes.
+        dtype: of the target; losses want int64.
 
     Raises:
         ValueError: another value was asked for.
@@ -199,7 +205,13 @@ def encode(mask: np.ndarray, void_value: int = VOID) -> Tensor:
     if void_value not in (VOID, SLIDE_VOID):
         raise ValueError(f"void_value={void_value} is unknown: give {VOID} (ignored) or {SLIDE_VOID} (a class)")
     encoded = train_id_to_slide(mask) if void_value == SLIDE_VOID else np.asarray(mask)
-    return torch.from_numpy(encoded.astype(np.int64))
+    return torch.from_numpy(encoded.astype(dtype))
+
+
+@cache
+def _normalized_on(device: torch.device) -> Tensor:
+    # Kept: to copy it for each batch would make the processor wait for a GPU.
+    return torch.from_numpy(NORMALIZED.T.copy()).to(device)  # (3, 256)
 
 
 def normalize_batch(images: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
@@ -212,8 +224,9 @@ def normalize_batch(images: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
     Returns:
         Images (N, 3, H, W) float32 and targets (N, H, W) int64.
     """
-    channels = zip(images.unbind(dim=-1), MEAN.tolist(), STD.tolist(), strict=True)  # each (N, H, W)
-    return torch.stack([(channel / 255 - mean) / std for channel, mean, std in channels], dim=1), targets.long()
+    # Looked up as in `normalize`: a GPU divides by a number by multiplying with its inverse, which is not the same.
+    channels = zip(_normalized_on(images.device), images.unbind(dim=-1), strict=True)  # (256,), (N, H, W)
+    return torch.stack([values[channel.long()] for values, channel in channels], dim=1), targets.long()
 
 
 class Pipeline(ABC):
@@ -233,7 +246,7 @@ class Pipeline(ABC):
     def raw(self, image: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
         """Give image (h, w, 3) uint8 and target (h, w) uint8, a fifth of the bytes; `normalize_batch` does the rest."""
         image, mask = self.change(image, mask, rng)
-        return torch.from_numpy(image), encode(mask, self.void_value).to(torch.uint8)
+        return torch.from_numpy(image), encode(mask, self.void_value, np.uint8)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ would take its mean over a share of the batch, and a share with much void would 
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,10 +14,10 @@ import torch
 import torch.distributed as dist
 from lightning_fabric import Fabric
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset, Subset
+from torch.utils.data import DataLoader, Dataset, Subset, default_collate
 
 from cs_utils.data.loaders import EpochSampler, StreetScenes
-from cs_utils.data.transforms import Pipeline, normalize_batch
+from cs_utils.data.transforms import Augmentation, Preprocessing, normalize_batch
 from cs_utils.exceptions import CourseError
 from cs_utils.labels import VOID
 from cs_utils.models.modes import choose_memory_format
@@ -95,14 +95,29 @@ def batches_on(fabric: Fabric, loader: DataLoader) -> Iterator[Iterable[tuple[Te
     """A loader's batches on Fabric's device: images (N, 3, H, W) and targets (N, H, W).
 
     One process takes in what all loader processes make, and what limits it is the bytes. So for a GPU the course's own
-    loader gives images and targets in uint8, a fifth as many, and the GPU normalises them.
+    loader gives images and targets in uint8, a fifth as many, and the GPU normalises them. Meanwhile the loader's data
+    set gives such items to everybody.
     """
-    data = undivided(loader.dataset)
-    if fabric.device.type == "cuda" and isinstance(data, StreetScenes) and isinstance(data.transform, Pipeline):
-        with data.giving_raw():
-            yield (normalize_batch(*fabric.to_device(batch)) for batch in loader)
-    else:
-        yield (fabric.to_device(batch) for batch in loader)
+    raw = sends_raw(fabric, loader)
+    given = undivided(loader.dataset).giving_raw() if raw else nullcontext()
+    # Closed, because after an error the traceback would keep it, and it would keep the loader's processes.
+    with given, closing(_send(fabric, loader, raw)) as batches:
+        yield batches
+
+
+def _send(fabric: Fabric, loader: DataLoader, raw: bool) -> Iterator[tuple[Tensor, Tensor]]:
+    for batch in loader:
+        yield normalize_batch(*fabric.to_device(batch)) if raw else fabric.to_device(batch)
+
+
+def sends_raw(fabric: Fabric, loader: DataLoader) -> bool:
+    """Whether batches go to an NVIDIA GPU straight from the course's data set, with nothing of the reader's between."""
+    data = loader.dataset
+    while type(data) is Subset:
+        data = data.dataset
+    pipelines = (Preprocessing, Augmentation)  # a class made of one of them may do something else at the end
+    ours = type(data) is StreetScenes and type(data.transform) in pipelines and loader.collate_fn is default_collate
+    return ours and fabric.device.type == "cuda"
 
 
 def undivided(dataset: Dataset) -> Dataset:

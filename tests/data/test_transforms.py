@@ -104,6 +104,21 @@ def test_the_pipeline_gives_what_the_network_wants(scene):
         assert target.dtype == torch.int64
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_a_gpu_normalises_to_the_same_bits_without_making_the_processor_wait():
+    values = torch.arange(256, dtype=torch.uint8)[:, None].expand(-1, 3)[None, None]  # (1, 1, 256, 3)
+    batch = values, values[..., 0]
+    there = [tensor.cuda() for tensor in batch]
+    transforms.normalize_batch(*there)  # the table goes there once
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        found = transforms.normalize_batch(*there)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    for ours, right in zip(found, transforms.normalize_batch(*batch), strict=True):
+        assert torch.equal(ours.cpu(), right)
+
+
 ALL_CHANGES = {"scale": (0.5, 2.0), "color": 0.5, "noise": 10.0, "flip": 1.0}
 
 

@@ -1,5 +1,6 @@
 """Several processes: the parts that would run on several GPUs are tried here in two processes of a CPU."""
 
+import multiprocessing
 import os
 import socket
 import subprocess
@@ -10,14 +11,16 @@ import pytest
 import torch
 from lightning_fabric import Fabric
 from torch import nn
-from torch.utils.data import DataLoader, Subset, TensorDataset
+from torch.utils.data import DataLoader, Subset, TensorDataset, default_collate
 
-from cs_utils.data.loaders import loaders
+from cs_utils.data.loaders import StreetScenes, loaders
+from cs_utils.data.transforms import Augmentation
 from cs_utils.exceptions import CourseError
 from cs_utils.labels import VOID
 from cs_utils.losses.right import LOSSES
 from cs_utils.models.zoo import build
 from cs_utils.settings import ROOT, Settings
+from cs_utils.training import devices
 from cs_utils.training.devices import batches_on, make_fabric, share_out
 from cs_utils.training.loop import train_epoch, validate
 from helpers import SERVER, SOAK
@@ -138,6 +141,39 @@ def test_several_processes_on_a_cpu_are_refused(settings, monkeypatch):
         make_fabric(settings)
 
 
+class Stripes(Augmentation):
+    """A pipeline of the reader's, which does one more thing at the end."""
+
+    def __call__(self, image, mask, rng):
+        image, target = super().__call__(image, mask, rng)
+        image[:, :, ::2] = 0
+        return image, target
+
+
+class Halves(StreetScenes):
+    """A data set of the reader's."""
+
+    def __getitem__(self, index):
+        image, target = super().__getitem__(index)
+        image[:, :16] = 0
+        return image, target
+
+
+class Mirrors(Subset):
+    """A part of a data set, with a transform of the reader's, as many write it."""
+
+    def __getitem__(self, index):
+        image, target = super().__getitem__(index)
+        return image.flip(-1), target.flip(-1)
+
+    __getitems__ = None
+
+
+def turn_around(items):
+    images, targets = default_collate(items)
+    return images.flip(-2), targets.flip(-2)
+
+
 class PretendGpu:
     """Says that it is a GPU, leaves all where it is, and remembers what was sent to it."""
 
@@ -167,26 +203,75 @@ def test_a_gpu_gets_a_fifth_of_the_bytes_and_makes_the_same_batches_of_them(sett
     assert torch.equal(next(iter(train))[0], expected[0][0])
 
 
-def test_what_cannot_be_raw_and_what_goes_to_a_cpu_is_sent_as_it_is(settings):
+def test_what_goes_to_a_cpu_is_sent_as_it_is(settings):
     train, _ = loaders(settings)
     with batches_on(make_fabric(settings), train) as batches:
         assert next(iter(batches))[0].dtype == torch.float32
         assert train.dataset[0][0].dtype == torch.float32
-    plain, gpu = train.dataset.transform, PretendGpu()
-    train.dataset.transform = lambda *item: plain(*item)  # one of the reader's own
-    others = [(torch.zeros(3, 8, 8), torch.zeros(8, 8, dtype=torch.int64))] * 4
-    for loader in (train, DataLoader(others, batch_size=2)):
-        with batches_on(gpu, loader) as batches:
-            list(batches)
+
+
+OF_OTHERS = {
+    "a function": lambda data: DataLoader(StreetScenes(data.frames, lambda *item: data.transform(*item)), batch_size=2),
+    "a pipeline": lambda data: DataLoader(StreetScenes(data.frames, Stripes((32, 64))), batch_size=2),
+    "a data set": lambda data: DataLoader(Halves(data.frames, data.transform), batch_size=2),
+    "a part": lambda data: DataLoader(Mirrors(data, [3, 1, 4]), batch_size=2),
+    "several": lambda data: DataLoader(data + data, batch_size=2),
+    "a collate function": lambda data: DataLoader(data, batch_size=2, collate_fn=turn_around),
+    "tensors": lambda data: DataLoader([(torch.zeros(3, 8, 8), torch.zeros(8, 8).long())] * 4, batch_size=2),
+}
+"""Loaders in which something of the reader's own is between the course's data set and the batches."""
+
+
+@pytest.mark.parametrize("kind", OF_OTHERS)
+def test_what_a_reader_has_put_between_gets_and_gives_the_same_on_a_gpu(settings, kind):
+    loader, gpu = OF_OTHERS[kind](loaders(settings)[0].dataset), PretendGpu()
+    expected = list(loader)
+    with batches_on(gpu, loader) as batches:
+        found = list(batches)
+    for one, other in zip(found, expected, strict=True):
+        assert torch.equal(one[0], other[0])
+        assert torch.equal(one[1], other[1])
     assert {dtype for dtype, _ in gpu.sent} == {torch.float32, torch.int64}
 
 
-def test_an_error_in_the_middle_leaves_the_loader_as_it_was(settings):
+def test_a_look_at_other_batches_in_the_middle_leaves_an_epoch_as_it_is(settings):
+    data, gpu = loaders(settings)[0].dataset, PretendGpu()
+    parts = [DataLoader(Subset(data, part), batch_size=2) for part in ([0, 1, 2], [3, 4])]
+    with batches_on(gpu, parts[0]) as batches:
+        for _ in batches:
+            with batches_on(gpu, parts[1]) as others:
+                assert len(list(others)) == 1
+    assert {dtype for dtype, _ in gpu.sent} == {torch.uint8}
+
+
+@pytest.mark.parametrize("gpu", [False, True])
+def test_an_error_in_the_middle_leaves_the_loader_as_it_was_and_ends_its_processes(settings, gpu):
     train, _ = loaders(settings)
-    with pytest.raises(CourseError, match="stop"), batches_on(PretendGpu(), train) as batches:
+    loader = DataLoader(train.dataset, batch_size=2, num_workers=1)
+    before = len(multiprocessing.active_children())
+    fabric = PretendGpu() if gpu else make_fabric(settings)
+    with pytest.raises(CourseError, match="stop") as error, batches_on(fabric, loader) as batches:
         for _ in batches:
             raise CourseError("stop")
+    assert error.tb  # which keeps all that was there
+    assert list(batches) == []
+    assert len(multiprocessing.active_children()) == before
     assert next(iter(train))[0].dtype == torch.float32
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_training_and_validating_with_raw_batches_gives_the_same_numbers(settings, monkeypatch, workers):
+    settings = settings.replace(workers=workers, **SETTINGS)
+    fabric, found = make_fabric(settings), []
+    for raw in (False, True):
+        monkeypatch.setattr(devices, "sends_raw", lambda fabric, loader, raw=raw: raw)
+        train, val = loaders(settings)
+        model, optimizer = fabric.setup(build(settings), torch.optim.SGD(nn.Linear(1, 1).parameters(), 0.0))
+        losses = [train_epoch(fabric, model, optimizer, train, LOSSES["cross_entropy"]) for _ in range(2)]
+        found.append((losses, *validate(fabric, model, val, LOSSES["cross_entropy"])))
+    assert found[0][0] == found[1][0]
+    assert found[0][1] == found[1][1]
+    assert torch.equal(found[0][2], found[1][2])
 
 
 def test_a_loader_of_another_kind_stays_as_it_is_in_one_process(settings):
