@@ -144,24 +144,34 @@ def _never(rows: pd.DataFrame, arms: Iterable[str], column: str) -> str:
     return f" ({' and '.join(missed)} never get there; each counts as an epoch more than a whole run)" if missed else ""
 
 
-def slowest(folder: Path, grid: str, arm: str, others: list[str]) -> Verdict:
-    """Whether an arm needs more seconds than each of the others until a mean IoU; half right if than some."""
+def slowest(folder: Path, grid: str, arm: str, others: list[str], blind: str = "blindfold") -> Verdict:
+    """Whether an arm needs more seconds than each of the others until a mean IoU; half right if than some.
+
+    A mean IoU that a predictor reaches that never looks at a photo, the arm ``blind``, decides nothing.
+    """
     rows = read_rows(grid, folder)
+    never_looks = max([0.0, *100 * by_seed(rows, blind)])
     words: set[str | None] = set()
-    texts = []
+    texts, easy = [], False
     for other in others:
         found = speed_lead(rows, other, arm, "seconds")
         judgement = judge(found[1], margin=0.0) if found else None
         if found:
             goal, gain = found
             size, word, ends = _in_words(gain, ("more", "less"), digits=0)
+            column = f"seconds_to_{goal}"
+            # A difference from runs that never get there would be one from invented seconds.
+            nowhere = [f"no run of {one}" for one in (arm, other) if by_seed(rows, one, column).isna().all()]
             text = f"{arm} needs {size} s {word} than {other} until {goal} % ({ends}), {gain.count} seeds"
-            texts.append(text + _never(rows, (arm, other), f"seconds_to_{goal}"))
+            text += _never(rows, (arm, other), column)
+            texts.append(f"{nowhere[0]} reaches {goal} %" if nowhere else text)
+            easy |= goal <= never_looks
         else:
             alike = timed_alike(rows, arm, other)
             texts.append(f"{arm} against {other}: {'no IoU that all runs reach' if alike else 'not timed alike'}")
-        enough = budget_is_enough(rows, (arm, other), until_the_end=False)
-        words.add({"better": "right", "worse": "wrong"}.get(judgement, UNDECIDED) if found and enough else None)
+        enough = found and found[0] > never_looks and budget_is_enough(rows, (arm, other), until_the_end=False)
+        words.add({"better": "right", "worse": "wrong"}.get(judgement, UNDECIDED) if enough else None)
+    texts += [f"a predictor that never looks at the photo reaches {never_looks:.1f} %"] if easy else []
     return Verdict(_joined(words, "half right"), "; ".join(texts) if len(rows) else MISSING)
 
 

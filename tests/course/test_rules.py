@@ -301,9 +301,19 @@ def test_a_run_that_diverged_at_once_has_not_been_fast(tmp_path):
     verdict = RULES["slowest"](tmp_path, "toy", "bad", ["good"])
     assert verdict == Verdict(
         "right",
-        "bad needs 160 s more than good until 30 % (160 to 160), 5 seeds "
-        "(5 of 5 runs of bad never get there; each counts as an epoch more than a whole run)",
+        "no run of bad reaches 30 %",
     )
+
+
+@pytest.mark.parametrize(("blind", "word"), [(0.29, "right"), (0.3, TOO_SMALL)])
+def test_seconds_until_what_a_predictor_reaches_that_never_looks_decide_nothing(tmp_path, blind, word):
+    columns = {f"seconds_to_{goal}": {"old": 30.0, "new": 20.0, "blindfold": np.nan} for goal in TARGETS}
+    columns |= {f"seconds_to_{goal}": np.nan for goal in TARGETS if goal > 30}
+    write_rows(tmp_path, "toy", {"old": 0.5 + NOISE, "new": 0.5 - NOISE, "blindfold": [blind]}, **columns)
+    verdict = RULES["slowest"](tmp_path, "toy", "old", ["new"])
+    assert verdict.word == word
+    said = "; a predictor that never looks at the photo reaches 30.0 %"
+    assert verdict.because == "old needs 10 s more than new until 30 % (10 to 10), 5 seeds" + said * (word != "right")
 
 
 def test_seconds_of_two_kinds_of_device_are_not_compared(tmp_path):
