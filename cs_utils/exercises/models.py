@@ -34,8 +34,8 @@ def field_of_three_layers(answer: tuple[int, bool]) -> None:
 def repaired_aspp(answer) -> None:
     """A function (row, dilations) that gives a branch of the row's length for each dilation."""
     third = torch.full((1, 1, 3), 1 / 3)
-    row = torch.arange(20.0)[None, None] ** 2
-    for dilations in ((1, 2, 4), (3,)):
+    for length, dilations in ((20.0, (1, 2, 4)), (17.0, (3,))):
+        row = torch.arange(length)[None, None] ** 2  # (1, 1, length)
         wanted = torch.cat([F.conv1d(row, third, padding=d, dilation=d) for d in dilations], dim=1)
         given = torch.as_tensor(answer(row, dilations)).to(wanted.dtype)
         expect(

@@ -66,6 +66,7 @@ WRONG = {
         ),
         ({}, circular),
         ({}, one_reach),
+        ({}, lambda row, dilations: by_padding(torch.arange(20.0)[None, None] ** 2, dilations)),
     ],
     "03.3": [
         ({}, lambda q, k, v: (q @ k.T).softmax(dim=1) @ v),
