@@ -58,7 +58,7 @@ bench: $(READY)  ## speed against what one would otherwise pick; tables go to bu
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet -r benchmarks/requirements.txt
 	$(BIN)/python -m benchmarks --out build/benchmarks
 
-gpu: $(READY)  ## all that is to be measured on a GPU, in nine minutes; tables go to results/speed-gpu/
+gpu: $(READY)  ## all that is to be measured on a GPU, in nine minutes, into results/speed-gpu/; another GPU or PyTorch REPLACES the tables there
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet -r benchmarks/requirements.txt
 	$(BIN)/python -m benchmarks.gpu
 

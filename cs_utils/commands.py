@@ -57,7 +57,7 @@ def convert(source: Path, data: Path) -> int:
 
     Args:
         source: CamVid's folder, with train/, trainannot/, val/, valannot/.
-        data: folder to write to, which holds nothing else, such as data/camvid.
+        data: folder to write to, such as data/camvid. It must hold nothing else; the default, MiniCity's, is refused.
     """
     from cs_utils.data.camvid import convert_camvid
     from cs_utils.data.sources import is_default_folder
@@ -325,7 +325,7 @@ def experiment(
         names: which experiments, in this order.
         list_all: list the experiments, and how much of each is done.
         run_all: all that no larger budget has finished, the most valuable first.
-        budget: full is for a GPU; medium needs two cores for some days, or a GPU for half an hour; small tries a grid
+        budget: full is for a GPU; medium needs two cores for two days, or an H100 for 40 minutes; small tries a grid
             in minutes, and carries no verdict.
         jobs: processes side by side, on the cores of a CPU or on one GPU.
         minutes: stop in time; None: when all is done.

@@ -145,11 +145,11 @@ class Settings:
     memory_format: MemoryFormat = "auto"
     """Order of a tensor's numbers in memory; auto: what was faster on such a device."""
     keep_memory: bool = True
-    """On a CPU, keep freed memory while training, which is faster, until the end; turn it off where memory is short."""
+    """On: on a CPU, keep freed memory while training, which is faster. Off: give it back, where memory is short."""
     compile: bool = False
     """Let torch.compile make kernels for this network; the first step then takes a minute, and a C++ compiler."""
     replay: bool = True
-    """On one NVIDIA GPU, record a step and replay it, which is faster; turn it off for a loss or a hook that computes
+    """On: on one NVIDIA GPU, record a step and replay it, which is faster. Off: for a loss or a hook that computes
     differently from batch to batch. What is compiled is not recorded."""
     runs: Folder = HOME / "runs"
     """Folder that a run's own folder is made in."""
