@@ -107,6 +107,8 @@ WRONG = {
         ({}, lambda image, mask, rng: (image, mask)),
         ({}, turn_between(0, 12)),
         ({}, turn_between(-12, 0)),
+        ({}, turn_between(-12, 6)),
+        ({}, turn_between(-6, 12)),
         ({}, turn_between(-6, 6)),
         ({}, turn_between(-15, 15)),
         ({}, lambda image, mask, rng: rotate(image, mask, np.random.uniform(-12, 12))),
