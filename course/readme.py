@@ -20,6 +20,15 @@ README = ROOT / "README.md"
 DOCS = ROOT / "docs"
 PICTURE = "first-prediction"
 """The figure of lesson 00 that README and home page show."""
+KINDS = {
+    "right": "are right",
+    "half right": "half right",
+    "wrong": "wrong",
+    "depends": "depend on something that the talk does not say",
+    "cannot tell": "cannot be decided",
+    "cannot tell at this budget": "need longer runs",
+}
+"""What is said of the claims that have a verdict, in this order."""
 
 
 def figures_table(folder: str) -> list[str]:
@@ -58,10 +67,10 @@ def verdicts_summary() -> list[str]:
     """How many claims have which verdict."""
     # "depends on the batch" and the like are one kind.
     kinds = Counter("depends" if " on " in (word := claim.verdict().word) else word for claim in list_claims())
-    counted = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
+    counted = ", ".join(f"{kinds[word]} {KINDS[word]}" for word in sorted(kinds, key=list(KINDS).index))
     return [
         f"{kinds.total()} claims were put to a test: {counted}.",
-        "Each [verdict](docs/claims.md) rests on a source, or is computed from recorded runs.",
+        "Each [verdict](docs/claims.md) is computed from recorded runs, or rests on a source or on arithmetic.",
     ]
 
 
