@@ -106,7 +106,7 @@ def make_course_step(settings: Settings, replayed: bool = True) -> Work:
     model, optimizer = set_up(fabric, network, make_optimizer(network.parameters(), settings.learning_rate), settings)
     model.train()
     step = training_step(fabric, model, optimizer, cross_entropy)
-    step = replaying(step, fabric, optimizer) if replayed else step
+    step = replaying(step, fabric, optimizer) if replayed and not settings.compile else step
     return lambda image, target: step(*fabric.to_device((image, target)))
 
 

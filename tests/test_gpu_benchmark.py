@@ -15,13 +15,15 @@ from benchmarks.gpu import correctness, parts, training
 from benchmarks.gpu.clock import measure
 from benchmarks.gpu.needs import NEEDED, find_missing
 from benchmarks.gpu.parts import PARTS, Part, run_parts
-from benchmarks.gpu.plan import TABLES, Plan, record
+from benchmarks.gpu.plan import TABLES, Plan, known_rows, record
 from benchmarks.gpu.speed import STEPS, time_ways
 from benchmarks.gpu.training import with_batch
 from course.claims import find_claim
 from cs_utils.exceptions import CourseError
+from cs_utils.models.zoo import build
 from cs_utils.settings import ROOT, Settings
 from cs_utils.training.devices import make_fabric
+from cs_utils.training.replay import TRIES
 
 FAST = "bf16, channels_last"
 
@@ -95,14 +97,18 @@ def test_loading_goes_on_with_what_is_measured_and_counts_no_batch_before_a_step
     monkeypatch.setattr(training, "make_course_step", lambda settings: lambda image, target: used.append(len(image)))
     plan = dataclasses.replace(make_plan(tmp_path), goes_on=True)
     measured = {"workers": 0, "to_device": 5.0, "to_width_4": 4.0, "to_width_8": 3.0}
-    record(plan, "loading", iter([measured, {"workers": 2, "images_per_second": 9.0, "to_training": 8.0}]))
+    record(
+        dataclasses.replace(plan, commit="old"),
+        "loading",
+        iter([measured, {"workers": 2, "images_per_second": 9.0, "to_training": 8.0}]),
+    )
     monkeypatch.setattr(training.time, "perf_counter", lambda: next(clock) / 20)
     again, more = training.time_loading(plan)
-    assert again == measured
+    assert again == measured | {"commit": "old"}
     # Two of four batches in three looks at the clock.
     rate = pytest.approx(8 / 0.15)
     assert more == {"workers": 2, "to_device": rate, "to_width_4": rate, "to_width_8": rate}
-    assert used == [4] * 8
+    assert used == [4] * (2 * (TRIES + 1) + 2 * 4)  # on noise, until each step is recorded, and then the loader's
 
 
 @pytest.mark.parametrize(("batches", "counted"), [(1, 1), (2, 1), (3, 1), (5, 3)])
@@ -282,7 +288,7 @@ def test_a_table_that_nothing_would_remove_is_not_written(tmp_path):
 
 
 def test_a_call_that_is_cut_off_loses_no_row_of_an_earlier_one(tmp_path):
-    plan = dataclasses.replace(make_plan(tmp_path), goes_on=True)
+    plan = dataclasses.replace(make_plan(tmp_path), goes_on=True, commit="now")
     named = {"width": 4, "size": "64x32", "batch": 2}
     old = [{"way": way, **named, "seconds": 1.0} for way in ("first", "second", "third")]
     pd.DataFrame(old).to_csv(tmp_path / "step.csv", index=False)
@@ -290,5 +296,28 @@ def test_a_call_that_is_cut_off_loses_no_row_of_an_earlier_one(tmp_path):
     record(late, "step", iter([{"way": "new", **named, "seconds": 2.0}, {"way": "never", **named, "seconds": 3.0}]))
     assert pd.read_csv(tmp_path / "step.csv")["way"].tolist() == ["new", "first", "second", "third"]
     record(late, "step", iter([{"way": "second", **named, "seconds": 4.0}]))
-    table = pd.read_csv(tmp_path / "step.csv").set_index("way")["seconds"]
-    assert table.to_dict() == {"second": 4.0, "new": 2.0, "first": 1.0, "third": 1.0}
+    table = pd.read_csv(tmp_path / "step.csv").set_index("way")
+    assert table["seconds"].to_dict() == {"second": 4.0, "new": 2.0, "first": 1.0, "third": 1.0}
+    said = {"second": "now", "new": "now", "first": "unknown", "third": "unknown"}
+    assert table["commit"].to_dict() == said  # one machine.json may stand beside rows of several
+
+
+def test_what_had_a_problem_is_tried_again(tmp_path):
+    plan = dataclasses.replace(make_plan(tmp_path), goes_on=True)
+    named = {"way": "first", "width": 4, "size": "64x32", "batch": 2}
+    pd.DataFrame([named | {"problem": "OutOfMemoryError"}]).to_csv(tmp_path / "step.csv", index=False)
+    assert known_rows(plan, "step") == {}
+
+
+def test_a_network_is_trained_for_as_long_as_there_is_time(tmp_path):
+    """On a GPU nobody looks at it before its minutes are over."""
+    plan, kept = make_plan(tmp_path), tmp_path / "kept"
+    kept.mkdir()
+    settings = training.talk_settings(plan, data=tmp_path / "scenes", epochs=2, workers=0, average=0.9)
+    training.make_scenes(settings)
+    network = build(settings)
+    before = [weight.detach().clone() for weight in network.parameters()]
+    rows = list(training.fit_in_time(plan, "short", network, settings))
+    assert [row["epoch"] for row in rows] == [1, 2]
+    assert {(row["run"], row["planned"]) for row in rows} == {("short", 2)}
+    assert not all(torch.equal(old, new) for old, new in zip(before, network.parameters(), strict=True))

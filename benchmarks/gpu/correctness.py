@@ -25,7 +25,8 @@ from cs_utils.metrics.confusion import confusion_matrix
 from cs_utils.models.modes import evaluating
 from cs_utils.models.zoo import build, choose_device
 from cs_utils.settings import ROOT, Settings
-from cs_utils.training.devices import batches_on, make_fabric
+from cs_utils.training.checkpoints import LAST
+from cs_utils.training.devices import batches_on, make_fabric, sends_raw
 from cs_utils.training.loop import fit, training_step, validation_step
 from cs_utils.training.replay import replaying
 from cs_utils.training.setup import Loss, prepare
@@ -97,7 +98,8 @@ def some_losses(
 ) -> list[float]:
     """The losses of some steps from the same start on the same batch, of two classes that are easily learned.
 
-    The learning rate changes from step to step, as a schedule's does.
+    The learning rate changes from step to step, as a schedule's does. Where weights are averaged, the loss of the
+    averaged network stands at the end.
 
     Args:
         accelerator: where to.
@@ -130,6 +132,10 @@ def some_losses(
         training.update_average()
     if replayed is not None and training.fabric.device.type == "cuda" and (step.replay is not None) != replayed:
         raise CourseError(f"a step was {'not ' * replayed}replayed")
+    if training.average:
+        image, target = training.fabric.to_device(batch)
+        with evaluating(training.scored):
+            found.append(loss(training.scored(image), target).item())
     return found
 
 
@@ -161,6 +167,8 @@ def check_replays() -> Iterator[Row]:
             pair = training.fabric.to_device(batch)
             for ours, right in zip(replayed(*pair), launched(*pair), strict=True):
                 worst = max(worst, float((ours - right).abs().max() / right.abs().max()))
+    if training.fabric.device.type == "cuda" and replayed.replay is None:
+        raise CourseError("a validation was not replayed")
     yield verdict("a replayed validation against a launched one, relative", worst, 1e-5)
 
 
@@ -182,6 +190,8 @@ def check_batches(plan: Plan) -> Row:
     settings = tiny(plan, workers=2)
     fabric, different = make_fabric(settings), 0
     for loader in loaders(settings):
+        if sends_raw(fabric, loader) != (fabric.device.type == "cuda"):
+            raise CourseError("batches were not sent as bytes to a GPU")
         for epoch in (1, 2):
             loader.dataset.set_epoch(epoch)
             with batches_on(fabric, loader) as batches:
@@ -207,7 +217,10 @@ def check_resuming(plan: Plan) -> Row:
 
 
 def train_weights(plan: Plan, run: str, stops: bool) -> dict[str, torch.Tensor]:
-    """The weights of a run of two epochs, which ``stops`` after the first and goes on in another network."""
+    """The last weights of a run of two epochs, which ``stops`` after the first and goes on in another network.
+
+    Not those that `fit` leaves behind: they are the best ones, which may be of the first epoch.
+    """
     settings = tiny(plan, run=run)
     torch.manual_seed(0)
     network = build(settings)
@@ -215,7 +228,7 @@ def train_weights(plan: Plan, run: str, stops: bool) -> dict[str, torch.Tensor]:
         fit(network, *loaders(settings), settings, callbacks=[lambda training: True], overwrite=True)
         network = build(settings)
     fit(network, *loaders(settings), settings, resume=stops, overwrite=not stops)
-    return {name: weight.cpu() for name, weight in network.state_dict().items()}
+    return torch.load(settings.run_folder / LAST, map_location="cpu", weights_only=True)["model"]
 
 
 def greatest_difference(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> float:

@@ -24,8 +24,8 @@ from cs_utils.exceptions import CourseError
 from cs_utils.experiments.runs import describe_machine
 from cs_utils.settings import HOME, ROOT
 
-BESIDE_SCENES = ("correctness", "launches")
-"""Parts that run while scenes are made: they need no more than the two cores that are left."""
+BESIDE_SCENES = ("correctness",)
+"""Parts that run while scenes are made: they time nothing, and the two cores that are left are enough."""
 LEAST_SECONDS = 20.0
 """With less time than this no part is begun: its processes would only just have started."""
 
@@ -81,10 +81,12 @@ def main(
         plan = Plan(out.resolve(), Path(scratch), deadline, small, min(jobs, 2) if small else jobs)
         plan.out.mkdir(parents=True, exist_ok=True)
         try:
-            plan = dataclasses.replace(plan, goes_on=describe(plan.out / "machine.json"))
+            goes_on = describe(plan.out / "machine.json")
         except CourseError as error:
             print(f"error: {error}", file=sys.stderr)
             return 2
+        commit = json.loads((plan.out / "machine.json").read_text(encoding="utf-8"))["commit"]
+        plan = dataclasses.replace(plan, goes_on=goes_on, commit=commit)
         return run_parts(plan, {name: PARTS[name] for name in PARTS if name in parts}, partial(make_all_scenes, plan))
 
 

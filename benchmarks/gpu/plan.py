@@ -30,6 +30,8 @@ class Plan:
     """Processes side by side for the evidence."""
     goes_on: bool = False
     """Whether the tables in ``out`` were measured on a machine like this one, so that their rows need not be again."""
+    commit: str = ""
+    """Of the code that measures now."""
 
     @property
     def seconds_left(self) -> float:
@@ -52,12 +54,16 @@ KEYS |= {"launches": ("what", *KEYS["step"]), "loading": ("workers",)}
 
 
 def known_rows(plan: Plan, table: str) -> dict[tuple, Row]:
-    """The rows of a table that an earlier call has measured, by the values that name them; none without `goes_on`."""
+    """The rows of a table that an earlier call has measured, by the values that name them; none without `goes_on`.
+
+    Those with a problem are left out: it may have been a passing one, as memory that another program had.
+    """
     path, key = plan.out / f"{table}.csv", KEYS[table]
     if not plan.goes_on or not path.is_file():
         return {}
-    rows = pd.read_csv(path).to_dict("records")
-    return {tuple(row[name] for name in key): {x: y for x, y in row.items() if not pd.isna(y)} for row in rows}
+    found = ({x: y for x, y in row.items() if not pd.isna(y)} for row in pd.read_csv(path).to_dict("records"))
+    # Rows of before each one said it are of a commit that nobody has written down.
+    return {tuple(row[name] for name in key): {"commit": "unknown"} | row for row in found if "problem" not in row}
 
 
 def record(plan: Plan, table: str, rows: Iterator[Row]) -> list[Row]:
@@ -73,9 +79,10 @@ def record(plan: Plan, table: str, rows: Iterator[Row]) -> list[Row]:
     done: list[Row] = []
     waiting = known_rows(plan, table) if table in KEYS else {}
     for row in rows:
-        done.append(row)
-        if waiting:
+        if table in KEYS:
             waiting.pop(tuple(row[name] for name in KEYS[table]), None)
+            row.setdefault("commit", plan.commit)  # of calls with one code after the other
+        done.append(row)
         text = pd.DataFrame([*done, *waiting.values()]).to_csv(index=False, float_format="%.5g", lineterminator="\n")
         write_atomic(plan.out / f"{table}.csv", text.encode())
         print(table, {name: f"{x:.5g}" if isinstance(x, float) else x for name, x in row.items()}, flush=True)

@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader
 
 from benchmarks.gpu.clock import free_memory, synchronize
 from benchmarks.gpu.plan import Plan, Row, known_rows
-from benchmarks.step import make_course_step
+from benchmarks.step import make_batch, make_course_step
 from cs_utils.data.cityscapes import Frame, find_frames
 from cs_utils.data.loaders import loaders, split_loader, spread
 from cs_utils.data.sources import make_minicity
@@ -28,6 +28,7 @@ from cs_utils.models.zoo import build, save_weights
 from cs_utils.settings import Settings
 from cs_utils.training.devices import batches_on, make_fabric
 from cs_utils.training.loop import epochs
+from cs_utils.training.replay import TRIES
 from cs_utils.training.setup import prepare
 
 CAMVID = folder_of("camvid", "full")
@@ -100,11 +101,14 @@ def time_loading(plan: Plan) -> Iterator[Row]:
     fabric = make_fabric(settings)
     uses: dict[str, Callable[[Tensor, Tensor], object]] = {"to_device": lambda image, target: None}
     for width in (4, 8) if plan.small else (64, 16):
-        uses[f"to_width_{width}"] = make_course_step(settings.replace(width=width))
+        step = uses[f"to_width_{width}"] = make_course_step(settings.replace(width=width))
+        # Until it is recorded, for which the very first batches may be too early; or the recording would be timed.
+        for _ in range(TRIES + 1):
+            step(*make_batch(settings.image_size, settings.batch_size))
     known = known_rows(plan, "loading")
     for workers in (0, 2) if plan.small else (0, 2, 4, 8, 16):
         row = known.get((workers,), {})
-        if row.keys() == {"workers", *uses}:  # an older table has other columns
+        if row.keys() == {"workers", "commit", *uses}:  # an older table has other columns
             yield row
             continue
         loader = split_loader(settings.replace(workers=workers), "train", settings.train_images)
@@ -176,7 +180,7 @@ def fit_in_time(plan: Plan, name: str, network: nn.Module, settings: Settings) -
     The rate falls with the last epoch, so their number is fixed first, from what the steps of a few seconds take.
     """
     train, val = loaders(settings)
-    rate = images_per_second(train, make_course_step(settings), 0.2 if plan.small else 4)
+    rate = images_per_second(make_fabric(settings), train, make_course_step(settings), 0.2 if plan.small else 4)
     seconds = (len(train.dataset) + len(val.dataset)) / rate
     count = max(1, min(settings.epochs, int(SLACK * plan.seconds_left / seconds)))
     settings = settings.replace(epochs=count, warmup=min(settings.warmup, count / 10))

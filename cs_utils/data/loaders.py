@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -48,6 +49,12 @@ class StreetScenes(Dataset):
         # In shared memory, because loader processes that live on must see a new epoch too.
         self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()
         self._gives_raw = torch.zeros((), dtype=torch.bool).share_memory_()
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # A copy has its own epoch, which its loader processes must see as well.
+        self.__dict__ |= state
+        for shared in (self._epoch, self._gives_raw):
+            shared.share_memory_()
 
     @property
     def epoch(self) -> int:

@@ -16,7 +16,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, Subset, default_collate
 
-from cs_utils.data.loaders import EpochSampler, StreetScenes
+from cs_utils.data.loaders import EpochSampler, StreetScenes, prepare_worker
 from cs_utils.data.transforms import Augmentation, Preprocessing, normalize_batch
 from cs_utils.exceptions import CourseError
 from cs_utils.labels import VOID
@@ -115,9 +115,11 @@ def sends_raw(fabric: Fabric, loader: DataLoader) -> bool:
     data = loader.dataset
     while type(data) is Subset:
         data = data.dataset
-    pipelines = (Preprocessing, Augmentation)  # a class made of one of them may do something else at the end
-    ours = type(data) is StreetScenes and type(data.transform) in pipelines and loader.collate_fn is default_collate
-    return ours and fabric.device.type == "cuda"
+    # A class that is made of one of these may do something else at the end.
+    types = type(loader) is DataLoader and type(data) is StreetScenes
+    ours = types and type(data.transform) in (Preprocessing, Augmentation)
+    functions = loader.collate_fn is default_collate and loader.worker_init_fn in (None, prepare_worker)
+    return ours and functions and fabric.device.type == "cuda"
 
 
 def undivided(dataset: Dataset) -> Dataset:

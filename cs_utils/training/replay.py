@@ -40,7 +40,8 @@ def replaying(work: Work, fabric: Fabric, optimizer: torch.optim.Optimizer | Non
     groups = optimizer.param_groups if optimizer else []
     if fabric.device.type != "cuda" or torch.version.hip or fabric.world_size > 1:
         return work
-    if optimizer and not (isinstance(optimizer, READ_RATE) and all(group.get("fused") for group in groups)):
+    own = getattr(optimizer, "optimizer", optimizer)  # as Fabric wraps it; a class made of it may do something else
+    if optimizer and not (type(own) in READ_RATE and all(group.get("fused") for group in groups)):
         return work
     return Replay(work, groups, fabric.device)
 
@@ -94,7 +95,8 @@ class Replay:
         except torch.OutOfMemoryError:
             if self.replay is None:
                 raise
-        # The recording keeps the memory of a whole batch, which this one needs. No weight has changed yet.
+        # The recording keeps the memory of a whole batch, which this one needs. No weight has changed yet; batch norm's
+        # running mean and variance will have seen this batch twice.
         self.replay = self.outputs = None
         self._give_up()
         return on_side_stream(self.work, image, target)

@@ -1,5 +1,6 @@
 """Several processes: the parts that would run on several GPUs are tried here in two processes of a CPU."""
 
+import copy
 import multiprocessing
 import os
 import socket
@@ -11,7 +12,7 @@ import pytest
 import torch
 from lightning_fabric import Fabric
 from torch import nn
-from torch.utils.data import DataLoader, Subset, TensorDataset, default_collate
+from torch.utils.data import DataLoader, Subset, TensorDataset, default_collate, get_worker_info
 
 from cs_utils.data.loaders import StreetScenes, loaders
 from cs_utils.data.transforms import Augmentation
@@ -169,6 +170,19 @@ class Mirrors(Subset):
     __getitems__ = None
 
 
+class Noisy(DataLoader):
+    """A loader of the reader's, which changes whole batches, as mixing two of them does."""
+
+    def __iter__(self):
+        for image, target in super().__iter__():
+            yield image + 1, target
+
+
+def without_rotation(number):
+    """What a reader's loader processes do first."""
+    get_worker_info().dataset.transform = Stripes((32, 64))
+
+
 def turn_around(items):
     images, targets = default_collate(items)
     return images.flip(-2), targets.flip(-2)
@@ -216,6 +230,8 @@ OF_OTHERS = {
     "a data set": lambda data: DataLoader(Halves(data.frames, data.transform), batch_size=2),
     "a part": lambda data: DataLoader(Mirrors(data, [3, 1, 4]), batch_size=2),
     "several": lambda data: DataLoader(data + data, batch_size=2),
+    "a loader": lambda data: Noisy(data, batch_size=2),
+    "a start of processes": lambda data: DataLoader(data, batch_size=2, num_workers=1, worker_init_fn=without_rotation),
     "a collate function": lambda data: DataLoader(data, batch_size=2, collate_fn=turn_around),
     "tensors": lambda data: DataLoader([(torch.zeros(3, 8, 8), torch.zeros(8, 8).long())] * 4, batch_size=2),
 }
@@ -232,6 +248,19 @@ def test_what_a_reader_has_put_between_gets_and_gives_the_same_on_a_gpu(settings
         assert torch.equal(one[0], other[0])
         assert torch.equal(one[1], other[1])
     assert {dtype for dtype, _ in gpu.sent} == {torch.float32, torch.int64}
+
+
+def test_a_copy_of_a_data_set_tells_its_loader_processes_too(settings):
+    """They live on, and see what changes later only in memory that they share."""
+    data = copy.deepcopy(loaders(settings)[0].dataset)
+    loader = DataLoader(data, batch_size=2, num_workers=1, persistent_workers=True)
+    first, gpu = next(iter(loader))[0], PretendGpu()
+    data.set_epoch(1)
+    with batches_on(gpu, loader) as batches:
+        second = next(iter(batches))[0]
+    assert {dtype for dtype, _ in gpu.sent} == {torch.uint8}
+    assert not torch.equal(first, second)
+    assert torch.equal(next(iter(loader))[0], second)
 
 
 def test_a_look_at_other_batches_in_the_middle_leaves_an_epoch_as_it_is(settings):
