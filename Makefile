@@ -65,7 +65,7 @@ gpu: $(READY)  ## all that is to be measured on a GPU, in nine minutes, into res
 JOBS ?= 2
 MINUTES ?= 600
 BUDGET ?= medium
-evidence: $(READY)  ## the long runs that verdicts need and results/ does not hold yet, the most valuable first; BUDGET= JOBS= MINUTES=
+evidence: $(READY)  ## the runs of a budget that results/ does not hold yet, the most valuable grids first; BUDGET=full has some that medium lacks; JOBS= MINUTES=
 	$(BIN)/python -m cs_utils experiment --all --budget $(BUDGET) --jobs $(JOBS) --minutes $(MINUTES)
 
 audit: $(READY)  ## known weaknesses of the packages that are installed; asks PyPI

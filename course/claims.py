@@ -71,7 +71,8 @@ class Claim:
     def sentence(self) -> str:
         """The question and the verdict as the lessons print them."""
         verdict = self.verdict()
-        return f"We ask: {self.question}\nVerdict: {verdict.word}. Because: {verdict.because}."
+        source = f"\nSource: {self.source}." if self.source else ""
+        return f"We ask: {self.question}\nVerdict: {verdict.word}. Because: {verdict.because}.{source}"
 
 
 def _strings(value: Any) -> Iterator[str]:
@@ -104,7 +105,8 @@ def claims_table(folder: str = "", results: Path = RESULTS) -> str:
         verdict = claim.verdict(results)
         subject = "" if claim.under in claim.quote else f"{claim.under.rstrip('.?')}: "
         said = f'{subject}"{claim.quote}"'
-        cells = (said, claim.question, f"**{verdict.word}**", verdict.because, claim.link(folder))
+        because = f"{verdict.because} (source: {claim.source})" if claim.source else verdict.because
+        cells = (said, claim.question, f"**{verdict.word}**", because, claim.link(folder))
         lines.append("| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |")
     return "\n".join(lines)
 

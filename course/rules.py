@@ -5,6 +5,7 @@ may be judged at all, by their budget and their seeds, `claims` asks for all rul
 """
 
 import json
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,7 +56,9 @@ def leads(
     judged = [judge_arms(rows, *pair) for pair in comparisons]
     # Where not all come out alike, the reader has to see which one came out how.
     one_by_one = len({judgement for judgement, _ in judged}) > 1
-    texts = [f"{text}: {judgement or TOO_SHORT}" if one_by_one else text for judgement, text in judged]
+    shown = [(judgement or TOO_SHORT, text) for judgement, text in judged]
+    # What is not recorded was not trained briefly either.
+    texts = [text if not one_by_one or text.endswith(MISSING) else f"{text}: {word}" for word, text in shown]
     because = "; ".join(texts) if len(rows) else MISSING
     found = {None if judgement is None else words.get(judgement, UNDECIDED) for judgement, _ in judged}
     return Verdict(_joined(found, words.get("mixed", UNDECIDED)), because)
@@ -108,11 +111,17 @@ def _joined(words: set[str | None], mixed: str) -> str:
     return words.pop() if len(words) == 1 else mixed
 
 
-def faster(folder: Path, grid: str, comparisons: Iterable[tuple[str, str]], mixed: str) -> Verdict:
-    """Compare how many epochs arms need until a mean IoU: right if faster than all others, wrong if than none."""
+def faster(
+    folder: Path, grid: str, comparisons: Iterable[tuple[str, str]], mixed: str, blind_grid: str, blind: str
+) -> Verdict:
+    """Compare how many epochs arms need until a mean IoU: right if faster than all others, wrong if than none.
+
+    A mean IoU that a predictor reaches that never looks at a photo, the arm ``blind`` of another grid, decides nothing.
+    """
     rows = read_rows(grid, folder)
+    never_looks = _reached_blindly(read_rows(blind_grid, folder), blind)
     words: set[str | None] = set()
-    texts = []
+    texts, easy = [], False
     for arm, against in comparisons:
         found = speed_lead(rows, arm, against)
         enough = found is not None and budget_is_enough(rows, (arm, against), until_the_end=False)
@@ -120,21 +129,35 @@ def faster(folder: Path, grid: str, comparisons: Iterable[tuple[str, str]], mixe
             texts.append(f"{arm} against {against}: no IoU that all runs reach" if len(rows) else MISSING)
         else:
             goal, gain = found
+            easy |= goal <= never_looks
+            enough &= goal > never_looks
             size, word, ends = _in_words(gain, ("earlier", "later"), digits=1)
-            text = f"{arm} reaches {goal} % {size} epochs {word} than {against} ({ends}), {gain.count} seeds"
+            text = f"{arm} reaches {goal} % {size} epochs {word} than {against}{ends}"
             texts.append(text + _never(rows, (arm, against), f"epochs_to_{goal}"))
         said = {"better": "right", "equal": "wrong", "worse": "wrong"}
         words.add(said.get(judge(found[1], EPOCH, tiny_counts=False), UNDECIDED) if enough else None)
+    texts += [_said_blindly(never_looks)] if easy else []
     return Verdict(_joined(words, mixed), "; ".join(dict.fromkeys(texts)))
 
 
+def _reached_blindly(rows: pd.DataFrame, blind: str) -> float:
+    # What a predictor reaches that never looks at a photo, in per cent; where it is not recorded, it may be anything.
+    reached = by_seed(rows, blind)
+    return math.inf if reached.empty else 100 * reached.max()
+
+
+def _said_blindly(never_looks: float) -> str:
+    reached = f"{never_looks:.1f} %" if math.isfinite(never_looks) else "nobody knows how much"
+    return f"a predictor that never looks at the photo reaches {reached}"
+
+
 def _in_words(gain: Interval, words: tuple[str, str], digits: int) -> tuple[str, str, str]:
-    # A difference without its sign, the word for its direction, and its interval in this direction.
+    # A difference without its sign, the word for its direction, and its interval in this direction; one seed has none.
     word, sign = (words[1], -1) if gain.mean < 0 else (words[0], 1)
     low, high = sorted((sign * gain.low, sign * gain.high))
     # Adding 0 turns a rounded -0 into 0.
     size, start, end = (f"{round(value, digits) + 0.0:.{digits}f}" for value in (sign * gain.mean, low, high))
-    return size, word, f"{start} to {end}"
+    return size, word, f" ({start} to {end}), {gain.count} seeds" if gain.count > 1 else ", 1 seed"
 
 
 def _never(rows: pd.DataFrame, arms: Iterable[str], column: str) -> str:
@@ -144,13 +167,13 @@ def _never(rows: pd.DataFrame, arms: Iterable[str], column: str) -> str:
     return f" ({' and '.join(missed)} never get there; each counts as an epoch more than a whole run)" if missed else ""
 
 
-def slowest(folder: Path, grid: str, arm: str, others: list[str], blind: str = "blindfold") -> Verdict:
+def slowest(folder: Path, grid: str, arm: str, others: list[str], blind: str) -> Verdict:
     """Whether an arm needs more seconds than each of the others until a mean IoU; half right if than some.
 
     A mean IoU that a predictor reaches that never looks at a photo, the arm ``blind``, decides nothing.
     """
     rows = read_rows(grid, folder)
-    never_looks = max([0.0, *100 * by_seed(rows, blind)])
+    never_looks = _reached_blindly(rows, blind)
     words: set[str | None] = set()
     texts, easy = [], False
     for other in others:
@@ -162,7 +185,7 @@ def slowest(folder: Path, grid: str, arm: str, others: list[str], blind: str = "
             column = f"seconds_to_{goal}"
             # A difference from runs that never get there would be one from invented seconds.
             nowhere = [f"no run of {one}" for one in (arm, other) if by_seed(rows, one, column).isna().all()]
-            text = f"{arm} needs {size} s {word} than {other} until {goal} % ({ends}), {gain.count} seeds"
+            text = f"{arm} needs {size} s {word} than {other} until {goal} %{ends}"
             text += _never(rows, (arm, other), column)
             texts.append(f"{nowhere[0]} reaches {goal} %" if nowhere else text)
             easy |= goal <= never_looks
@@ -171,7 +194,7 @@ def slowest(folder: Path, grid: str, arm: str, others: list[str], blind: str = "
             texts.append(f"{arm} against {other}: {'no IoU that all runs reach' if alike else 'not timed alike'}")
         enough = found and found[0] > never_looks and budget_is_enough(rows, (arm, other), until_the_end=False)
         words.add({"better": "right", "worse": "wrong"}.get(judgement, UNDECIDED) if enough else None)
-    texts += [f"a predictor that never looks at the photo reaches {never_looks:.1f} %"] if easy else []
+    texts += [_said_blindly(never_looks)] if easy else []
     return Verdict(_joined(words, "half right"), "; ".join(texts) if len(rows) else MISSING)
 
 
@@ -188,8 +211,9 @@ def first_epoch(folder: Path, grid: str, arm: str, blind: str, steps: int) -> Ve
     if not first or never_looks.empty:
         return Verdict(TOO_SMALL, MISSING)
     start, end = (by_seed(rows, arm, column).mean() for column in ("alive_first", "alive_last"))
-    seen = judge(mean_interval([iou - never_looks.iloc[0] for iou in first]), tiny_counts=False) == "better"
-    word = "right" if start >= end else "half right" if seen else "depends on how long an epoch is"
+    seen = judge(mean_interval([iou - never_looks.iloc[0] for iou in first]), tiny_counts=False)
+    word = {"better": "half right", "cannot tell": UNDECIDED}.get(seen, "depends on how long an epoch is")
+    word = "right" if start >= end else word
     settings = json.loads(by_seed(rows, arm, "settings").iloc[0])["settings"]
     ours = settings["train_images"] // settings["batch_size"]  # what is left over is no batch
     reached, blind_classes = mean_interval(first), by_seed(rows, blind, "alive_last").iloc[0]
@@ -212,11 +236,12 @@ def vanishing(folder: Path, grid: str, arms: list[str], beside: tuple[str, str],
         return by_seed(rows, arm, "arriving_ratio").median()
 
     ratios = {arm: median(arm) for arm in arms if len(rows)}
-    if not ratios or any(ratio != ratio for ratio in ratios.values()):
+    others = {arm: median(arm.replace(*beside)) for arm in ratios}
+    if not ratios or any(ratio != ratio for ratio in (*ratios.values(), *others.values())):
         return Verdict(TOO_SMALL, MISSING)
     fades = [arm for arm, ratio in ratios.items() if ratio < threshold]
     because = "; ".join(
-        f"{arm.partition(': ')[2]}: falls to {ratio:.0e} ({beside[1]} to {median(arm.replace(*beside)):.0e})"
+        f"{arm.partition(': ')[2]}: falls to {ratio:.0e} ({beside[1]} to {others[arm]:.0e})"
         for arm, ratio in ratios.items()
     )
     if len(fades) in (0, len(arms)):
@@ -250,9 +275,10 @@ def failure(folder: Path, grid: str, sound: tuple[str, str], broken: list[str]) 
 
 
 def _histories(folder: Path, grid: str, arm: str) -> list[pd.DataFrame]:
-    # Those of an arm's runs, in the order of their seeds; one that diverged in its first epoch has none.
+    # Those of an arm's whole runs, in the order of their seeds: where one has diverged says nothing of how others end.
     histories = dict(list(read_histories(grid, folder).groupby("run")))
-    return [histories[run] for run in by_seed(read_rows(grid, folder), arm, "run") if run in histories]
+    rows = read_rows(grid, folder)
+    return [histories[run] for run in by_seed(rows[rows["status"] != DIVERGED], arm, "run") if run in histories]
 
 
 def overfitting(folder: Path, grid: str, arm: str, patience: int) -> Verdict:

@@ -42,15 +42,17 @@ def read_rows(grid: str, folder: Path = RESULTS) -> pd.DataFrame:
 
     They are of the largest budget in which every arm that is recorded has all its seeds, so that a larger one that is
     only begun hides nothing; where no budget is finished, of the largest in which every arm has a run. An arm that is
-    no longer declared need not be in it. Of each budget and arm the runs count that are made like its last one, on the
-    last version of the data. Runs that only tuned a rate are left out. A run that diverged has an IoU of 0 in
-    ``last_iou`` and ``best_iou``. The column ``grid`` is added.
+    no longer declared need not be in it, nor one that only the small budget has: a trial of a new arm takes nothing
+    back. Of each budget and arm the runs count that are made like its last one, on the last version of the data. Runs
+    that only tuned a rate are left out. A run that diverged has an IoU of 0, in ``last_iou``, ``best_iou`` and all
+    classes of its data. The column ``grid`` is added.
     """
     path = folder / f"{grid}.csv"
     if not path.is_file():
         return pd.DataFrame(columns=["arm", "seed", "budget", "role", "grid"])
     rows = _made_last(pd.read_csv(path).query("role == 'test'").assign(grid=grid))
-    wanted = {arm for arm in rows["arm"] if grid not in GRIDS or arm in GRIDS[grid].arms}
+    declared = rows[rows["arm"].isin(GRIDS[grid].arms)] if grid in GRIDS else rows
+    wanted = set(declared.query("budget != 'small'")["arm"]) or set(declared["arm"])
     budgets = {name: rows[rows["budget"] == name] for name in BUDGETS}
     begun = [name for name in BUDGETS if len(budgets[name])]
     complete = [name for name in begun if wanted <= set(budgets[name]["arm"])]
@@ -58,7 +60,11 @@ def read_rows(grid: str, folder: Path = RESULTS) -> pd.DataFrame:
     rows = budgets[next(iter([*finished, *complete, *begun]), "full")]
     failed = rows["status"] == DIVERGED
     scores = rows.reindex(columns=["last_iou", "best_iou"])  # a run that diverged in its first epoch has none
-    return rows.assign(**{name: scores[name].mask(failed, 0.0) for name in scores})
+    rows = rows.assign(**{name: scores[name].mask(failed, 0.0) for name in scores})
+    for name in (name for name in rows if name.startswith("iou_")):
+        known = rows[name].mask(failed).groupby(rows["data"]).transform("count") > 0  # CamVid lacks some classes
+        rows[name] = rows[name].mask(failed & known, 0.0)
+    return rows
 
 
 def _made_last(rows: pd.DataFrame) -> pd.DataFrame:
@@ -137,7 +143,7 @@ def speed_lead(rows: pd.DataFrame, arm: str, against: str, unit: str = "epochs")
     The IoU is the highest of `TARGETS` that all runs of both arms reach: a higher one would count the height of the
     last epoch. It has to be at least half of what the better arm reaches in the mean, or a single run that failed would
     move the goal to the first epochs. Where there is none, it is the highest that all runs of one arm reach; a run that
-    never does counts as one epoch longer than it lasted, one that diverged as long as the longest.
+    never does counts as an epoch longer than the longest run of both lasted: a short run that gets nowhere is not fast.
 
     Returns:
         The IoU in points, and the interval of the difference: above 0 where the arm is faster. None without such rows,
@@ -157,11 +163,11 @@ def speed_lead(rows: pd.DataFrame, arm: str, against: str, unit: str = "epochs")
     if not goals:
         return None
     column = f"{unit}_to_{goals[-1]}"
-    longest = both["epochs"] + 1
+    whole = both[~failed]
+    longest = whole["epochs"] + 1
     if unit == "seconds":
-        longest = both["seconds"] * longest / both["epochs"]
-        longest = longest.mask(both["status"] == DIVERGED, longest.max())  # it has spent few seconds, and got nowhere
-    filled = both.assign(**{column: both[column].fillna(longest)})
+        longest *= whole["seconds"] / whole["epochs"]
+    filled = both.assign(**{column: both[column].fillna(longest.max())})
     found = lead(filled, against, arm, column)
     return None if found is None else (goals[-1], found)
 
@@ -175,7 +181,7 @@ def timed_alike(rows: pd.DataFrame, arm: str, against: str) -> bool:
 def budget_is_enough(rows: pd.DataFrame, arms: Sequence[str], until_the_end: bool = True) -> bool:
     """Whether the runs of these arms are long enough for a verdict.
 
-    Pole and person must be learned by the best of the arms. And, ``until_the_end``, no arm may still gain a point in
+    One of the arms must have learned poles and persons. And, ``until_the_end``, no arm may still gain a point in
     ten epochs: arms that were still rising had not shown where they would end. Runs that diverged do not count here:
     longer, they would have come to nothing as well.
     """
@@ -183,7 +189,7 @@ def budget_is_enough(rows: pd.DataFrame, arms: Sequence[str], until_the_end: boo
     if chosen.empty:
         return False
     means = chosen.groupby("arm")[[*(f"iou_{name}" for name in SMALL_CLASSES), "slope"]].mean()
-    alive = all((means[f"iou_{name}"] > ALIVE).any() for name in SMALL_CLASSES)
+    alive = (means[[f"iou_{name}" for name in SMALL_CLASSES]] > ALIVE).all(axis=1).any()
     return bool(alive and (not until_the_end or (means["slope"] < STILL_RISING).all()))
 
 

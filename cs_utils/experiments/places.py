@@ -10,6 +10,8 @@ from cs_utils.settings import HOME
 DATA = HOME / "data"
 SCENE_SIZES: dict[Budget, tuple[int, int]] = {"full": (512, 1024), "medium": (256, 512), "small": (256, 512)}
 """Height and width of the scenes."""
+CAMVID_COUNTS = {"train": 367, "val": 101}
+"""Photos of the version that is used, the one of SegNet's tutorial."""
 
 
 def folder_of(data: str, budget: Budget) -> Path:
@@ -24,8 +26,10 @@ def fresh_folder(budget: Budget) -> tuple[int, int, Path]:
 
 
 def is_there(arm: Arm) -> bool:
-    """Whether an arm's data are there, or can be made."""
-    return arm.data == "minicity" or folder_of(arm.data, "full").is_dir()
+    """Whether an arm's data are there, whole, or can be made: a part of CamVid would make rows like no others."""
+    photos = folder_of(arm.data, "full") / "leftImg8bit"
+    found = {split: len(list((photos / split).rglob("*.png"))) for split in CAMVID_COUNTS}
+    return arm.data == "minicity" or found == CAMVID_COUNTS
 
 
 def make_data(names: Iterable[str], budget: Budget) -> None:

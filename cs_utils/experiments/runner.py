@@ -11,6 +11,7 @@ import signal
 import statistics
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -29,6 +30,8 @@ from cs_utils.experiments.store import add_run, find_run, lock_of, read_table
 
 WAIT = 0.5
 """Seconds that a worker waits while all that is open is in other hands."""
+FAILURES = 3
+"""Runs that may fail before a worker stops: more have a cause that is not theirs."""
 LOOK = 3.0
 """Seconds between two looks of the bar at what the workers have done."""
 
@@ -103,7 +106,7 @@ def run_experiments(
     work = Work(tuple(grids), budget, folder, deadline, jobs)
     if missing := _left_out(grids, budget):
         print(missing, file=sys.stderr)
-    make_data(grids, budget)
+    make_data([name for name, plan in work.plans().items() if plan.open], budget)
     if jobs == 1:
         with _progress(work) as bar:
             do_runs(work, lambda job: _update(bar, work, job))
@@ -165,7 +168,13 @@ def _run_workers(work: Work) -> None:
 
 
 def do_runs(work: Work, on_run: Callable[[Job], None] = lambda job: None) -> None:
-    """Do one open run after the other until there is none, or the time is over."""
+    """Do one open run after the other until there is none, or the time is over.
+
+    A run that fails is told, and left to later calls: it must not stand in the way of all others.
+
+    Raises:
+        CourseError: some have failed; at once, where there are `FAILURES`.
+    """
     if work.parent is not None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Windows lets a worker inherit nothing
 
@@ -175,25 +184,34 @@ def do_runs(work: Work, on_run: Callable[[Job], None] = lambda job: None) -> Non
     if work.threads is not None:
         torch.set_num_threads(work.threads)
         cv2.setNumThreads(work.threads)  # or each worker would use all cores to draw and to resize
-    while True:
+    failed: set[Job] = set()
+    over = False
+    while not over and len(failed) < FAILURES:
         busy = False
         for job in _open_jobs(work):
+            if job in failed:
+                continue
             if time.time() + _expected_seconds(job, work) > work.deadline:
                 continue  # a shorter one may still fit
             try:
                 # Tried, not waited for: what another worker has in hand is left to it.
                 with lock_of(work.folder, f"run-{job.key}").acquire(timeout=0):
-                    if not _do(job, work):
-                        return
+                    over = not _do(job, work)
             except Timeout:
                 busy = True
                 continue
-            on_run(job)
+            except Exception:
+                traceback.print_exc()
+                print(f"failed: {job}", file=sys.stderr)
+                failed.add(job)
+            else:
+                on_run(job)
             break  # what is open may have changed
         else:
-            if not busy:
-                return
-            time.sleep(WAIT)
+            over = not busy
+            time.sleep(WAIT * busy)
+    if failed:
+        raise CourseError(f"{len(failed)} runs failed, see above: mend their cause, and call again")
 
 
 def _open_jobs(work: Work) -> Iterator[Job]:

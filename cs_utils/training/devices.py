@@ -132,7 +132,8 @@ def undivided(dataset: Dataset) -> Dataset:
 def share_of_pixels(fabric: Fabric, target: Tensor) -> Tensor | float:
     """This process's share of the pixels that count, times the number of processes: 1 where all have equally many.
 
-    With this factor the mean of all processes' mean losses is the mean over all pixels.
+    With this factor the mean of all processes' mean losses is the mean over all pixels; not that of losses which are
+    weighted by class, or are no mean over pixels, as Dice.
 
     Args:
         fabric: knows the other processes.

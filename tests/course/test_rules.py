@@ -23,6 +23,7 @@ def write_rows(folder, grid, arms, **columns):
             "epochs": 20,
             "seconds": 100.0,
             "device": "cpu",
+            "data": "minicity",
             "last_iou": iou,
             "best_iou": iou,
             "slope": 0.001,
@@ -36,6 +37,16 @@ def write_rows(folder, grid, arms, **columns):
     ]
     pd.DataFrame(rows).to_csv(folder / f"{grid}.csv", index=False)
     return rows
+
+
+BLIND = {"blind": [0.01]}
+"""The predictor that never looks: what it reaches is no goal."""
+
+
+def write_blind(folder, iou=0.01):
+    """The same in a grid of its own; give the names of grid and arm."""
+    write_rows(folder, "looks", {"blind": [iou]})
+    return "looks", "blind"
 
 
 NOISE = np.array([0.002, -0.001, 0.001, -0.002, 0.0])
@@ -63,7 +74,7 @@ def test_a_short_run_cannot_tell_whatever_its_lead(tmp_path, fault):
         (
             "slowest",
             {"seconds_to_30": {"old": 30.0, "new": 20.0, "ruined": np.nan, "blind": np.nan}},
-            {"arm": "old", "others": ["new"]},
+            {"arm": "old", "others": ["new"], "blind": "blind"},
         ),
         ("failure", {}, {"sound": ["old", "new"], "broken": ["ruined"]}),
         ("best", {}, {"arm": "new", "others": ["old"], "beaten": "wrong"}),
@@ -234,7 +245,7 @@ def test_one_run_that_fails_does_not_move_the_goal_to_the_first_epochs(tmp_path,
     rows.loc[one, ["epochs_to_5", "epochs_to_10"]] = 4  # it began well
     rows.loc[one, "status"] = status
     rows.to_csv(tmp_path / "toy.csv", index=False)
-    verdict = RULES["faster"](tmp_path, "toy", [["AdamW", "SGD"]], "mixed")
+    verdict = RULES["faster"](tmp_path, "toy", [["AdamW", "SGD"]], "mixed", *write_blind(tmp_path))
     assert verdict.word == "right"
     assert "AdamW reaches 40 %" in verdict.because
 
@@ -247,19 +258,35 @@ def test_what_a_run_reached_before_it_diverged_does_not_make_it_fast(tmp_path):
     rows.loc[one, "status"] = "diverged"
     rows.to_csv(tmp_path / "toy.csv", index=False)
     # Four pairs of 4 epochs, and one of 21 - 4: had its first epoch counted, the mean would be 2.6.
-    assert "reaches 40 % 6.6 epochs earlier" in RULES["faster"](tmp_path, "toy", [["AdamW", "SGD"]], "mixed").because
+    assert (
+        "reaches 40 % 6.6 epochs earlier"
+        in RULES["faster"](tmp_path, "toy", [["AdamW", "SGD"]], "mixed", *write_blind(tmp_path)).because
+    )
+
+
+@pytest.mark.parametrize(("blind", "word"), [(0.39, "right"), (0.4, TOO_SMALL), (None, TOO_SMALL)])
+def test_epochs_until_what_a_predictor_reaches_that_never_looks_decide_nothing(tmp_path, blind, word):
+    columns = {f"epochs_to_{goal}": {"AdamW": 4, "SGD": 16} if goal <= 40 else np.nan for goal in TARGETS}
+    write_rows(tmp_path, "toy", {"AdamW": 0.5 + NOISE, "SGD": 0.5 - NOISE}, **columns)
+    if blind:
+        write_blind(tmp_path, blind)
+    verdict = RULES["faster"](tmp_path, "toy", [["AdamW", "SGD"]], "mixed", "looks", "blind")
+    assert verdict.word == word
+    assert ("never looks at the photo" in verdict.because) == (word != "right")
 
 
 def test_seconds_of_pairs_that_were_not_run_alike_are_not_compared(tmp_path):
-    columns = {f"seconds_to_{goal}": {"old": 30.0, "new": 20.0} for goal in TARGETS}
-    arms = {"old": 0.5 + NOISE, "new": 0.5 - NOISE}
+    columns = {f"seconds_to_{goal}": {"old": 30.0, "new": 20.0, "blind": np.nan} for goal in TARGETS}
+    arms = {"old": 0.5 + NOISE, "new": 0.5 - NOISE} | BLIND
     rows = pd.DataFrame(write_rows(tmp_path, "toy", arms, **columns, jobs=1, threads=1))
     rows.loc[rows["seed"] > 2, "jobs"] = 2  # both arms of a seed
     rows.to_csv(tmp_path / "toy.csv", index=False)
-    assert RULES["slowest"](tmp_path, "toy", "old", ["new"]).word == "right"
+    assert RULES["slowest"](tmp_path, "toy", "old", ["new"], "blind").word == "right"
     rows.loc[(rows["seed"] == 4) & (rows["arm"] == "new"), "jobs"] = 16
     rows.to_csv(tmp_path / "toy.csv", index=False)
-    assert RULES["slowest"](tmp_path, "toy", "old", ["new"]) == Verdict(TOO_SMALL, "old against new: not timed alike")
+    assert RULES["slowest"](tmp_path, "toy", "old", ["new"], "blind") == Verdict(
+        TOO_SMALL, "old against new: not timed alike"
+    )
 
 
 @pytest.mark.parametrize(("seeds", "word"), [(4, TOO_SMALL), (5, "right")])
@@ -275,7 +302,10 @@ def test_a_verdict_waits_for_the_arms_that_it_names_and_for_no_others(tmp_path):
     arguments |= {"beside": ["ReLU", "SiLU"]}
     claim = Claim("", "", "", "", None, "vanishing", arguments)
     name = arguments["arms"][0]
-    write_rows(tmp_path, "init", {name: np.zeros(10), "tanh, batch norm, He's weights": NOISE[:1]}, arriving_ratio=1e-6)
+    rows = {name: np.zeros(10), "tanh, batch norm, He's weights": NOISE[:1]}
+    write_rows(tmp_path, "init", rows, arriving_ratio=1e-6)
+    assert claim.verdict(tmp_path).word == TOO_SMALL  # the one beside it is not there
+    write_rows(tmp_path, "init", rows | {name.replace("ReLU", "SiLU"): np.zeros(10)}, arriving_ratio=1e-6)
     assert claim.verdict(tmp_path).word == "right"
     arguments["arms"].append("at birth: ReLU, batch norm, PyTorch's weights")  # not run at all
     assert claim.verdict(tmp_path).word == TOO_SMALL
@@ -295,10 +325,12 @@ def test_a_run_that_diverged_counts_as_nothing_learned(tmp_path, diverged):
 
 
 def test_a_run_that_diverged_at_once_has_not_been_fast(tmp_path):
-    columns = {f"seconds_to_{goal}": {"good": 50.0 if goal <= 30 else np.nan, "bad": np.nan} for goal in TARGETS}
-    columns |= {"seconds": {"good": 200.0, "bad": 10.0}, "status": {"good": "done", "bad": "diverged"}}
-    write_rows(tmp_path, "toy", {"good": 0.5 + NOISE, "bad": NOISE}, **columns)
-    verdict = RULES["slowest"](tmp_path, "toy", "bad", ["good"])
+    lost = {"bad": np.nan, "blind": np.nan}
+    columns = {f"seconds_to_{goal}": lost | {"good": 50.0 if goal <= 30 else np.nan} for goal in TARGETS}
+    columns |= {"seconds": {"good": 200.0, "bad": 10.0, "blind": 1.0}}
+    columns |= {"status": {"good": "done", "bad": "diverged", "blind": "done"}}
+    write_rows(tmp_path, "toy", {"good": 0.5 + NOISE, "bad": NOISE} | BLIND, **columns)
+    verdict = RULES["slowest"](tmp_path, "toy", "bad", ["good"], "blind")
     assert verdict == Verdict(
         "right",
         "no run of bad reaches 30 %",
@@ -307,22 +339,38 @@ def test_a_run_that_diverged_at_once_has_not_been_fast(tmp_path):
 
 @pytest.mark.parametrize(("blind", "word"), [(0.29, "right"), (0.3, TOO_SMALL)])
 def test_seconds_until_what_a_predictor_reaches_that_never_looks_decide_nothing(tmp_path, blind, word):
-    columns = {f"seconds_to_{goal}": {"old": 30.0, "new": 20.0, "blindfold": np.nan} for goal in TARGETS}
+    columns = {f"seconds_to_{goal}": {"old": 30.0, "new": 20.0, "blind": np.nan} for goal in TARGETS}
     columns |= {f"seconds_to_{goal}": np.nan for goal in TARGETS if goal > 30}
-    write_rows(tmp_path, "toy", {"old": 0.5 + NOISE, "new": 0.5 - NOISE, "blindfold": [blind]}, **columns)
-    verdict = RULES["slowest"](tmp_path, "toy", "old", ["new"])
+    write_rows(tmp_path, "toy", {"old": 0.5 + NOISE, "new": 0.5 - NOISE, "blind": [blind]}, **columns)
+    verdict = RULES["slowest"](tmp_path, "toy", "old", ["new"], "blind")
     assert verdict.word == word
     said = "; a predictor that never looks at the photo reaches 30.0 %"
     assert verdict.because == "old needs 10 s more than new until 30 % (10 to 10), 5 seeds" + said * (word != "right")
 
 
-def test_seconds_of_two_kinds_of_device_are_not_compared(tmp_path):
+def test_seconds_decide_nothing_where_nobody_knows_what_is_reached_without_a_look(tmp_path):
     columns = {f"seconds_to_{goal}": {"old": 30.0, "new": 20.0} for goal in TARGETS}
-    arms = {"old": 0.5 + NOISE, "new": 0.5 - NOISE}
+    write_rows(tmp_path, "toy", {"old": 0.5 + NOISE, "new": 0.5 - NOISE}, **columns)
+    assert RULES["slowest"](tmp_path, "toy", "old", ["new"], "blind").word == TOO_SMALL
+
+
+def test_a_short_run_that_gets_nowhere_is_not_fast(tmp_path):
+    """It ends before the other one has reached what it never does."""
+    nowhere = {"cheap": np.nan, "blind": np.nan}
+    columns = {f"seconds_to_{goal}": nowhere | {"dear": 200.0 if goal <= 40 else np.nan} for goal in TARGETS}
+    columns |= {"seconds": {"dear": 250.0, "cheap": 20.0, "blind": 1.0}}
+    write_rows(tmp_path, "toy", {"dear": 0.44 + NOISE, "cheap": 0.12 + NOISE} | BLIND, **columns)
+    assert RULES["slowest"](tmp_path, "toy", "dear", ["cheap"], "blind").word == "wrong"
+    assert RULES["slowest"](tmp_path, "toy", "cheap", ["dear"], "blind").word == "right"
+
+
+def test_seconds_of_two_kinds_of_device_are_not_compared(tmp_path):
+    columns = {f"seconds_to_{goal}": {"old": 30.0, "new": 20.0, "blind": np.nan} for goal in TARGETS}
+    arms = {"old": 0.5 + NOISE, "new": 0.5 - NOISE} | BLIND
     write_rows(tmp_path, "toy", arms, **columns)
-    assert RULES["slowest"](tmp_path, "toy", "old", ["new"]).word == "right"
-    write_rows(tmp_path, "toy", arms, **columns, device={"old": "cpu", "new": "a card"})
-    assert RULES["slowest"](tmp_path, "toy", "old", ["new"]).word == TOO_SMALL
+    assert RULES["slowest"](tmp_path, "toy", "old", ["new"], "blind").word == "right"
+    write_rows(tmp_path, "toy", arms, **columns, device={"old": "cpu", "new": "a card", "blind": "cpu"})
+    assert RULES["slowest"](tmp_path, "toy", "old", ["new"], "blind").word == TOO_SMALL
 
 
 def test_a_failure_depends_on_the_implementation_only_if_a_mistake_does_worse(tmp_path):
@@ -353,6 +401,7 @@ def test_faster_means_epochs_until_an_iou_that_all_runs_of_an_arm_reach(tmp_path
     columns = {f"epochs_to_{goal}": needed if goal <= 35 else np.nan for goal in TARGETS}
     write_rows(tmp_path, "toy", arms, **columns)
     chosen = {"folder": tmp_path, "grid": "toy", "mixed": "depends on it"}
+    chosen |= dict(zip(("blind_grid", "blind"), write_blind(tmp_path), strict=True))
     verdict = RULES["faster"](**chosen, comparisons=[["AdamW", "SGD"]])
     assert verdict.word == "right"
     assert verdict.because == "AdamW reaches 35 % 5.0 epochs earlier than SGD (5.0 to 5.0), 5 seeds"
@@ -373,10 +422,10 @@ def test_faster_means_epochs_until_an_iou_that_all_runs_of_an_arm_reach(tmp_path
 
 def test_seconds_are_said_in_the_direction_of_their_mean_and_without_a_minus_zero(tmp_path):
     columns = {f"seconds_to_{goal}": 10.0 if goal <= 40 else np.nan for goal in TARGETS}
-    rows = pd.DataFrame(write_rows(tmp_path, "toy", {"new": 0.5 + NOISE, "old": 0.5 - NOISE}, **columns))
+    rows = pd.DataFrame(write_rows(tmp_path, "toy", {"new": 0.5 + NOISE, "old": 0.5 - NOISE} | BLIND, **columns))
     rows.loc[rows["arm"] == "new", "seconds_to_40"] = [8.0, 10.1, 9.7, 8.1, 9.9]  # 0.84 s less (-0.4 to 2.1)
     rows.to_csv(tmp_path / "toy.csv", index=False)
-    assert RULES["slowest"](tmp_path, "toy", "new", ["old"]).because == (
+    assert RULES["slowest"](tmp_path, "toy", "new", ["old"], "blind").because == (
         "new needs 1 s less than old until 40 % (0 to 2), 5 seeds"
     )
 
@@ -530,11 +579,52 @@ def test_a_first_epoch_is_half_right_if_it_has_at_least_learned_from_the_photos(
     )
 
 
+def test_a_first_epoch_of_which_nobody_can_tell_is_not_called_one_that_learns_nothing(tmp_path):
+    rows = write_rows(
+        tmp_path, "toy", {"net": 0.5 + NOISE, "blind": [0.1]}, alive_first={"net": 5, "blind": 6}, alive_last=12
+    )
+    histories = []
+    for row, first in zip(rows, (0.08, 0.21, 0.14, 0.1, 0.2, 0.1), strict=True):
+        write_histories(tmp_path, "toy", [row], iou=[first, 0.5], val_loss=[1.0, 1.0])
+        histories.append(pd.read_csv(tmp_path / "toy-histories.csv"))
+    pd.concat(histories).to_csv(tmp_path / "toy-histories.csv", index=False)
+    verdict = RULES["first_epoch"](folder=tmp_path, grid="toy", arm="net", blind="blind", steps=743)
+    assert verdict.word == UNDECIDED
+
+
+def test_a_run_that_was_cut_off_says_nothing_of_how_runs_end(tmp_path):
+    """Its last loss is no end of a run, and what diverged has no rise that stopping could avoid."""
+    rows = write_rows(tmp_path, "toy", {"net": 0.5 + NOISE})
+    write_histories(tmp_path, "toy", rows, iou=[0.3, 0.5, 0.4, 0.4, 0.4], val_loss=[2.0, 1.0, 1.5, 1.8, 2.0])
+    whole = RULES["overfitting"](tmp_path, "toy", "net", patience=2)
+    table, histories = pd.DataFrame(rows), pd.read_csv(tmp_path / "toy-histories.csv")
+    table.loc[0, "status"] = "diverged"
+    table.to_csv(tmp_path / "toy.csv", index=False)
+    cut = histories[(histories["run"] != table["run"][0]) | (histories["epoch"] < 3)]
+    cut.to_csv(tmp_path / "toy-histories.csv", index=False)
+    assert RULES["overfitting"](tmp_path, "toy", "net", patience=2) == whole
+
+
+def test_one_seed_has_no_interval_and_what_is_not_there_was_not_trained_briefly(tmp_path):
+    times = {"new": 4, "old": 9, "blind": np.nan}
+    columns = {
+        f"{unit}_to_{goal}": times if goal <= 40 else np.nan for unit in ("epochs", "seconds") for goal in TARGETS
+    }
+    write_rows(tmp_path, "toy", {"new": [0.5], "old": [0.5]} | BLIND, **columns)
+    faster = RULES["faster"](tmp_path, "toy", [["new", "old"]], "mixed", "toy", "blind")
+    assert faster.because == "new reaches 40 % 5.0 epochs earlier than old, 1 seed"
+    slowest = RULES["slowest"](tmp_path, "toy", "old", ["new"], "blind")
+    assert slowest.because.startswith("old needs 5 s more than new until 40 %, 1 seed")
+    write_rows(tmp_path, "toy", {"new": 0.6 + NOISE, "old": np.full(5, 0.5)})
+    chosen = PAIR | {"comparisons": [["new", "old"], ["new", "gone"]]}
+    assert RULES["leads"](tmp_path, "toy", **chosen).because.endswith("better; new against gone: not recorded yet")
+
+
 def test_slow_is_in_seconds_to_the_same_iou(tmp_path):
-    arms = {"unet": 0.5 + NOISE, "fcn": 0.5 - NOISE, "segformer": 0.5 - NOISE}
-    noise = {"unet": 30.0, "fcn": 20.0, "segformer": 40.0}
+    arms = {"unet": 0.5 + NOISE, "fcn": 0.5 - NOISE, "segformer": 0.5 - NOISE} | BLIND
+    noise = {"unet": 30.0, "fcn": 20.0, "segformer": 40.0, "blind": np.nan}
     write_rows(tmp_path, "toy", arms, **{f"seconds_to_{goal}": noise if goal == 30 else np.nan for goal in TARGETS})
-    chosen = {"folder": tmp_path, "grid": "toy", "arm": "unet"}
+    chosen = {"folder": tmp_path, "grid": "toy", "arm": "unet", "blind": "blind"}
     assert RULES["slowest"](**chosen, others=["fcn"]).word == "right"
     assert RULES["slowest"](**chosen, others=["segformer"]).word == "wrong"
     assert RULES["slowest"](**chosen, others=["fcn", "segformer"]).word == "half right"

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from cs_utils.experiments.evidence import (
+    budget_is_enough,
     budget_of,
     by_seed,
     carries_verdict,
@@ -16,6 +17,7 @@ from cs_utils.experiments.evidence import (
     replay,
     replay_all,
 )
+from cs_utils.experiments.grids import GRIDS
 from cs_utils.experiments.statistics import mean_iou_of_counts, score_interval
 from cs_utils.experiments.store import add_run
 from cs_utils.labels import NUM_CLASSES
@@ -56,13 +58,43 @@ def test_the_largest_budget_that_is_recorded_counts(tmp_path):
 
 
 def test_a_larger_budget_that_is_only_begun_hides_nothing(tmp_path):
-    for arm in ("net", "rival"):
-        add(tmp_path, arm, 0, [0.3], 1.0, grid="own", budget="small")
-    add(tmp_path, "net", 0, [0.5], 1.0, grid="own")
-    assert budget_of(read_rows("own", tmp_path)) == "small"
-    add(tmp_path, "rival", 0, [0.6], 1.0, grid="own")
-    rows = read_rows("own", tmp_path)
-    assert (budget_of(rows), rows["last_iou"].tolist()) == ("full", [0.5, 0.6])
+    arms = ("with skips", "without skips")
+    for seed in range(5):
+        for arm in arms:
+            add(tmp_path, arm, seed, [0.3], 1.0, grid="skips", budget="small")
+    for seed in range(5):
+        for arm in arms:
+            assert budget_of(read_rows("skips", tmp_path)) == "small"
+            add(tmp_path, arm, seed, [0.5], 1.0, grid="skips", budget="medium")
+    rows = read_rows("skips", tmp_path)
+    assert (budget_of(rows), set(rows["last_iou"])) == ("medium", {0.5})
+
+
+def test_a_trial_of_a_new_arm_takes_no_verdict_back(tmp_path):
+    for arm in ("with skips", "without skips"):
+        for seed in range(5):
+            add(tmp_path, arm, seed, [0.5], 1.0, grid="skips", budget="medium")
+            add(tmp_path, arm, seed, [0.3], 1.0, grid="skips", budget="small")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(GRIDS["skips"].arms, "some skips", GRIDS["skips"].arms["with skips"])
+        add(tmp_path, "some skips", 0, [0.4], 1.0, grid="skips", budget="small")
+        assert budget_of(read_rows("skips", tmp_path)) == "medium"
+
+
+def test_a_run_that_diverged_has_found_no_class_that_its_data_have(tmp_path):
+    lost = {"iou_road": 0.4, "iou_truck": np.nan, "iou_pole": np.nan}
+    add(tmp_path, "net", 0, [0.5], 1.0, grid="own", data="camvid", iou_road=0.9, iou_pole=0.2, iou_truck=np.nan)
+    add(tmp_path, "net", 1, [0.5], 1.0, grid="own", data="camvid", status="diverged", **lost)
+    rows = read_rows("own", tmp_path).set_index("seed")
+    assert rows.loc[1, ["iou_road", "iou_pole"]].tolist() == [0, 0]
+    assert np.isnan(rows.loc[1, "iou_truck"])  # CamVid has none
+    assert rows.loc[0, "iou_road"] == 0.9
+
+
+def test_one_arm_must_have_learned_poles_and_persons():
+    rows = pd.DataFrame({"arm": ["a", "b"], "status": "done", "slope": 0.0, "iou_pole": [0.3, 0.0]})
+    assert not budget_is_enough(rows.assign(iou_person=[0.0, 0.3]), ("a", "b"))
+    assert budget_is_enough(rows.assign(iou_person=[0.3, 0.0]), ("a", "b"))
 
 
 def test_an_arm_that_is_no_longer_declared_hides_no_larger_budget(tmp_path):

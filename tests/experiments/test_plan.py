@@ -7,7 +7,7 @@ import pytest
 from cs_utils.experiments import plan
 from cs_utils.experiments.evidence import RESULTS
 from cs_utils.experiments.grids import BUDGETS, GRIDS, TUNING_SEEDS, Arm, Grid, rate_on_ladder
-from cs_utils.experiments.plan import MOST_EXTENSIONS, Job, make_plan
+from cs_utils.experiments.plan import MOST_EXTENSIONS, Job, make_plan, tune
 from cs_utils.experiments.recipes import CHANGES, LOSSES
 from cs_utils.experiments.store import read_table
 from cs_utils.settings import Settings
@@ -113,6 +113,17 @@ def test_every_recorded_run_is_one_that_its_grid_declares(grid):
     jobs = [Job(grid, row["arm"], row["budget"], row["role"], float(row["rate"]), int(row["seed"])) for row in rows]
     assert [job for job, row in zip(jobs, rows, strict=True) if job.key != row["run"]] == []
     assert len(set(jobs)) == len(jobs) > 0
+
+
+@pytest.mark.parametrize("grid", GRIDS)
+def test_every_recorded_arm_is_compared_at_the_rate_that_was_tuned(grid):
+    """By hand, one arm could be given a better rate than its rival."""
+    rows = [row for row in read_table(RESULTS / f"{grid}.csv") if row["arm"] in GRIDS[grid].arms]
+    known = {row["run"]: row for row in rows}
+    compared = {(row["budget"], row["arm"], float(row["rate"])) for row in rows if row["role"] == "test"}
+    assert compared
+    for budget, arm, rate in compared:
+        assert tune(grid, arm, budget, known)[0] == rate, (budget, arm)
 
 
 def test_another_version_of_the_scenes_makes_other_runs(monkeypatch):

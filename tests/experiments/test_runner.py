@@ -231,6 +231,61 @@ def test_a_loss_that_is_no_number_ends_the_run_and_not_the_grid(results, monkeyp
     assert rows["last_iou"].tolist() == [0.0] * 2
 
 
+def test_a_run_that_fails_does_not_stand_in_the_way_of_the_others(results, monkeypatch, capsys):
+    original, tried = runs.run_job, []
+
+    def fail_once(job, check):
+        tried.append(job)
+        if job.arm == "relu" and job.rate == min(other.rate for other in tried if other.arm == "relu"):
+            raise RuntimeError("CUDA out of memory")
+        return original(job, check)
+
+    monkeypatch.setattr(runs, "run_job", fail_once)
+    with pytest.raises(CourseError, match="1 runs failed"):
+        run_experiments(["toy"], "small", folder=results)
+    said = capsys.readouterr().err
+    assert "CUDA out of memory" in said
+    assert "arm='relu'" in said
+    assert len(set(tried)) == len(tried)
+    rows = read_table(results / "toy.csv")
+    assert {row["arm"] for row in rows if row["role"] == "test"} == set(toy.ARMS) - {"relu"}
+    monkeypatch.setattr(runs, "run_job", original)
+    assert not run_experiments(["toy"], "small", folder=results)["toy"].open
+
+
+def test_what_makes_every_run_fail_is_not_tried_on_all(results, monkeypatch):
+    tried = []
+    monkeypatch.setattr(runs, "run_job", lambda job, check: tried.append(job) or 1 / 0)
+    with pytest.raises(CourseError, match="3 runs failed"):
+        run_experiments(["toy"], "small", folder=results)
+    assert len(tried) == runner.FAILURES
+
+
+def test_a_worker_ends_with_its_parent(tmp_path):
+    Work((), "small", tmp_path, math.inf, parent=os.getppid()).check()
+    with pytest.raises(runner.OutOfTime):
+        Work((), "small", tmp_path, math.inf, parent=-1).check()
+
+
+def test_a_worker_that_failed_is_told_and_this_process_is_as_it_was(place, results, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    monkeypatch.delenv("TQDM_DISABLE", raising=False)
+    monkeypatch.setattr(runner, "do_runs", sys.exit)  # each worker exits with its work as the message: status 1
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(CourseError, match="a worker failed"):
+        run_experiments(["toy"], "small", jobs=2, folder=results)
+    assert os.environ["OMP_NUM_THREADS"] == "7"
+    assert "TQDM_DISABLE" not in os.environ
+    assert signal.getsignal(signal.SIGINT) == before
+
+
+def test_no_scenes_are_made_for_what_is_done(recorded, monkeypatch):
+    made = []
+    monkeypatch.setattr(runner, "make_data", lambda names, budget: made.append(names))
+    run_experiments(["toy"], "small", folder=recorded)
+    assert made == [[]]
+
+
 def test_the_command_does_an_experiment_and_says_what_is_done(results, monkeypatch, capsys):
     monkeypatch.setattr(runner, "run_experiments", partial(run_experiments, folder=results))
     assert main(["experiment", "toy", "--budget", "small"]) == 0
