@@ -9,13 +9,14 @@ import torch
 import tyro
 from tyro.conf import Positional
 
-from benchmarks import busy, growth, limits, loader, losses, metric, step
+from benchmarks import busy, growth, limits, loader, losses, metric, receiving, step
 
 SUBJECTS = {
     "limits": limits.run,
     "step": step.run,
     "prediction": step.run_predictions,
     "loader": loader.run,
+    "receiving": receiving.run,
     "metric": metric.run,
     "losses": losses.run,
     "growth": growth.run,
@@ -27,7 +28,7 @@ def main(subjects: Positional[tuple[str, ...]] = tuple(SUBJECTS), rounds: int = 
     """Measure against what a user would otherwise pick, in one run and in turns.
 
     Args:
-        subjects: limits, step, prediction, loader, metric, losses, growth, busy; none: all.
+        subjects: limits, step, prediction, loader, receiving, metric, losses, growth, busy; none: all.
         rounds: turns that each contestant gets; the medians are printed.
         out: folder to write each table to, as CSV.
     """
