@@ -61,7 +61,7 @@ def read_rows(grid: str, folder: Path = RESULTS) -> pd.DataFrame:
     failed = rows["status"] == DIVERGED
     scores = rows.reindex(columns=["last_iou", "best_iou"])  # a run that diverged in its first epoch has none
     rows = rows.assign(**{name: scores[name].mask(failed, 0.0) for name in scores})
-    for name in (name for name in rows if name.startswith("iou_")):
+    for name in (name for name in rows if name.startswith("iou_") and failed.any()):
         known = rows[name].mask(failed).groupby(rows["data"]).transform("count") > 0  # CamVid lacks some classes
         rows[name] = rows[name].mask(failed & known, 0.0)
     return rows

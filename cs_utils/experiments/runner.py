@@ -211,7 +211,8 @@ def do_runs(work: Work, on_run: Callable[[Job], None] = lambda job: None) -> Non
             over = not busy
             time.sleep(WAIT * busy)
     if failed:
-        raise CourseError(f"{len(failed)} runs failed, see above: mend their cause, and call again")
+        count = f"{len(failed)} run{'s' * (len(failed) > 1)}"
+        raise CourseError(f"{count} failed, see above: remove the cause, and call again")
 
 
 def _open_jobs(work: Work) -> Iterator[Job]:

@@ -241,7 +241,7 @@ def test_a_run_that_fails_does_not_stand_in_the_way_of_the_others(results, monke
         return original(job, check)
 
     monkeypatch.setattr(runs, "run_job", fail_once)
-    with pytest.raises(CourseError, match="1 runs failed"):
+    with pytest.raises(CourseError, match="1 run failed"):
         run_experiments(["toy"], "small", folder=results)
     said = capsys.readouterr().err
     assert "CUDA out of memory" in said
