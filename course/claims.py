@@ -71,8 +71,7 @@ class Claim:
     def sentence(self) -> str:
         """The question and the verdict as the lessons print them."""
         verdict = self.verdict()
-        source = f"\nSource: {self.source}." if self.source else ""
-        return f"We ask: {self.question}\nVerdict: {verdict.word}. Because: {verdict.because}.{source}"
+        return f"We ask: {self.question}\nVerdict: {verdict.word}. Because: {verdict.because}."
 
 
 def _strings(value: Any) -> Iterator[str]:

@@ -202,8 +202,8 @@ def first_epoch(folder: Path, grid: str, arm: str, blind: str, steps: int) -> Ve
     """Right if all classes that are learned in the end are learned after one epoch.
 
     Half right if the network then has at least learned something from the photos: its mean IoU is higher than that of
-    a predictor that never looks at one, the arm ``blind``, and not only within a point. Else it depends: our epochs are
-    shorter than the talk's, which has so many ``steps``.
+    a predictor that never looks at one, the arm ``blind``, and not only within a point. Else it depends, where that is
+    sure: our epochs are shorter than the talk's, which has so many ``steps``.
     """
     rows = read_rows(grid, folder)
     first = [history["iou_score"].iloc[0] for history in _histories(folder, grid, arm)]

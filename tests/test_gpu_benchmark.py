@@ -305,8 +305,12 @@ def test_a_call_that_is_cut_off_loses_no_row_of_an_earlier_one(tmp_path):
 def test_what_had_a_problem_is_tried_again(tmp_path):
     plan = dataclasses.replace(make_plan(tmp_path), goes_on=True)
     named = {"way": "first", "width": 4, "size": "64x32", "batch": 2}
-    pd.DataFrame([named | {"problem": "OutOfMemoryError"}]).to_csv(tmp_path / "step.csv", index=False)
-    assert known_rows(plan, "step") == {}
+    old = [named | {"problem": "OutOfMemoryError", "commit": "0123456"}, named | {"way": "good", "commit": "12e4567"}]
+    pd.DataFrame(old).to_csv(tmp_path / "step.csv", index=False)
+    (known,) = known_rows(plan, "step").values()
+    assert known == named | {"way": "good", "commit": "12e4567"}  # which is no number
+    record(plan, "step", iter([named | {"way": "new"}]))
+    assert pd.read_csv(tmp_path / "step.csv")["way"].tolist() == ["new", "first", "good"]
 
 
 def test_a_network_is_trained_for_as_long_as_there_is_time(tmp_path):

@@ -58,12 +58,17 @@ def known_rows(plan: Plan, table: str) -> dict[tuple, Row]:
 
     Those with a problem are left out: it may have been a passing one, as memory that another program had.
     """
+    return {key: row for key, row in _earlier_rows(plan, table).items() if "problem" not in row}
+
+
+def _earlier_rows(plan: Plan, table: str) -> dict[tuple, Row]:
     path, key = plan.out / f"{table}.csv", KEYS[table]
     if not plan.goes_on or not path.is_file():
         return {}
-    found = ({x: y for x, y in row.items() if not pd.isna(y)} for row in pd.read_csv(path).to_dict("records"))
+    rows = pd.read_csv(path, dtype={"commit": str}).to_dict("records")
+    found = ({x: y for x, y in row.items() if not pd.isna(y)} for row in rows)
     # Rows of before each one said it are of a commit that nobody has written down.
-    return {tuple(row[name] for name in key): {"commit": "unknown"} | row for row in found if "problem" not in row}
+    return {tuple(row[name] for name in key): {"commit": "unknown"} | row for row in found}
 
 
 def record(plan: Plan, table: str, rows: Iterator[Row]) -> list[Row]:
@@ -77,7 +82,7 @@ def record(plan: Plan, table: str, rows: Iterator[Row]) -> list[Row]:
     if table not in TABLES:
         raise ValueError(f"table {table!r} is unknown: name it in TABLES")
     done: list[Row] = []
-    waiting = known_rows(plan, table) if table in KEYS else {}
+    waiting = _earlier_rows(plan, table) if table in KEYS else {}
     for row in rows:
         if table in KEYS:
             waiting.pop(tuple(row[name] for name in KEYS[table]), None)

@@ -40,16 +40,16 @@ TARGETS = tuple(range(5, 65, 5))
 def read_rows(grid: str, folder: Path = RESULTS) -> pd.DataFrame:
     """The rows of a grid's runs that arms are compared by; none if none is there.
 
-    They are of the largest budget in which every arm that is recorded has all its seeds, so that a larger one that is
-    only begun hides nothing; where no budget is finished, of the largest in which every arm has a run. An arm that is
-    no longer declared need not be in it, nor one that only the small budget has: a trial of a new arm takes nothing
-    back. Of each budget and arm the runs count that are made like its last one, on the last version of the data. Runs
-    that only tuned a rate are left out. A run that diverged has an IoU of 0, in ``last_iou``, ``best_iou`` and all
-    classes of its data. The column ``grid`` is added.
+    They are of the largest budget in which every arm has all its seeds, so that a larger one hides nothing while its
+    arms still lack some; where no budget is finished, of the largest in which every arm has a run. Not waited for are
+    arms that are no longer declared, and those that only the small budget has: it never decides, and a trial of a new
+    arm takes nothing back. Of each budget and arm the runs count that are made like its last one, on the last version
+    of the data. Runs that only tuned a rate are left out. A run that diverged has an IoU of 0, in ``last_iou``,
+    ``best_iou`` and all classes of its data. The column ``grid`` is added.
     """
     path = folder / f"{grid}.csv"
     if not path.is_file():
-        return pd.DataFrame(columns=["arm", "seed", "budget", "role", "grid"])
+        return pd.DataFrame(columns=["arm", "seed", "budget", "role", "status", "grid"])
     rows = _made_last(pd.read_csv(path).query("role == 'test'").assign(grid=grid))
     declared = rows[rows["arm"].isin(GRIDS[grid].arms)] if grid in GRIDS else rows
     wanted = set(declared.query("budget != 'small'")["arm"]) or set(declared["arm"])

@@ -118,7 +118,8 @@ def run_experiments(
 def _left_out(grids: Sequence[str], budget: Budget) -> str:
     arms = [arm for name in grids for arm, spec in GRIDS[name].arms.items() if not is_there(spec)]
     where = folder_of("camvid", budget)
-    return f"left out, for {where} is not there (a grid counts with all its arms): {', '.join(arms)}" if arms else ""
+    missing = f"{where} does not hold all of CamVid"
+    return f"left out, for {missing} (a grid counts with all its arms): {', '.join(arms)}" if arms else ""
 
 
 def _progress(work: Work) -> tqdm:
@@ -170,7 +171,7 @@ def _run_workers(work: Work) -> None:
 def do_runs(work: Work, on_run: Callable[[Job], None] = lambda job: None) -> None:
     """Do one open run after the other until there is none, or the time is over.
 
-    A run that fails is told, and left to later calls: it must not stand in the way of all others.
+    A run that fails is told, and this worker does not try it again: it must not stand in the way of all others.
 
     Raises:
         CourseError: some have failed; at once, where there are `FAILURES`.
