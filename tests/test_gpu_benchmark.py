@@ -69,6 +69,19 @@ def test_the_evidence_ends_with_the_longest_budget_where_there_is_time_for_its_s
     assert calls == budgets
 
 
+def test_a_run_of_one_budget_that_failed_does_not_cost_the_next_budget(tmp_path, monkeypatch):
+    calls = []
+
+    def fail(names, budget, *arguments):
+        calls.append(budget)
+        raise CourseError("1 run failed")
+
+    monkeypatch.setattr(training, "run_experiments", fail)
+    with pytest.raises(CourseError, match="medium: 1 run failed; full: 1 run failed"):
+        training.run_evidence(dataclasses.replace(make_plan(tmp_path, 9), small=False))
+    assert calls == ["medium", "full"]
+
+
 def test_a_part_gets_its_share_of_the_time_and_leaves_what_it_does_not_use(tmp_path):
     given = {}
 

@@ -19,6 +19,7 @@ from cs_utils.data.cityscapes import Frame, find_frames
 from cs_utils.data.loaders import loaders, split_loader, spread
 from cs_utils.data.sources import make_minicity
 from cs_utils.evaluation.predict import evaluate
+from cs_utils.exceptions import CourseError
 from cs_utils.experiments.evidence import RESULTS
 from cs_utils.experiments.grids import Budget
 from cs_utils.experiments.places import SCENE_SIZES, folder_of
@@ -205,13 +206,23 @@ def run_evidence(plan: Plan) -> None:
     """Do what there is time for of the runs behind the verdicts; ``results/`` gets their rows.
 
     First in the budget that two cores have begun, so that its grids come to an end, then in the longest.
+
+    Raises:
+        CourseError: some runs have failed.
     """
     folder = plan.out / "evidence" if plan.small else RESULTS
     budgets: tuple[Budget, ...] = ("small",) if plan.small else ("medium", "full")
+    problems = []
     for budget in budgets:
         if budget == "full" and plan.seconds_left < SCENES_SECONDS:
             break
         grids = choose_experiments(budget, folder)
-        done = run_experiments(grids, budget, plan.jobs, max(0.0, plan.seconds_left / 60), folder)
+        try:
+            done = run_experiments(grids, budget, plan.jobs, max(0.0, plan.seconds_left / 60), folder)
+        except CourseError as error:  # of some runs; the others are done
+            problems.append(f"{budget}: {error}")
+            continue
         for name, grid in done.items():
             print(f"{name}, {budget}: {grid.done} of {grid.total} runs", flush=True)
+    if problems:
+        raise CourseError("; ".join(problems))

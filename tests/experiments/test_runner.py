@@ -378,7 +378,7 @@ def test_the_list_names_every_experiment_and_what_is_done(recorded, capsys):
 def test_the_list_says_which_arms_lack_their_data(recorded, monkeypatch):
     monkeypatch.setattr(runner, "is_there", lambda arm: arm.kind != "blindfold")
     left_out = list_experiments("small", recorded).splitlines()[-1]
-    assert re.fullmatch(r"left out, for .*camvid is not there .*: blindfold", left_out)
+    assert re.fullmatch(r"left out, for .*camvid does not hold all of CamVid .*: blindfold", left_out)
 
 
 def test_what_a_larger_budget_has_finished_is_not_chosen_again(tmp_path, recorded, monkeypatch):
