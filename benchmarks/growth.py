@@ -2,11 +2,9 @@
 
 import pandas as pd
 
-from benchmarks.loader import SETTINGS, SIZE, find_photos
+from benchmarks.loader import make_dataset
 from benchmarks.step import choices, course_step
 from benchmarks.turns import Action, Contestant, take_turns
-from cs_utils.data.cache import resize_frames
-from cs_utils.data.loaders import StreetScenes, make_augmentation
 from cs_utils.models.inspect import meta_model, multiply_adds
 from cs_utils.settings import Settings
 
@@ -18,9 +16,7 @@ IMAGES = (100, 200, 400, 800)
 
 def load_epoch(images: int) -> Action:
     """All images of an epoch, augmented, from the cache."""
-    photos = find_photos()
-    frames = (photos * (images // len(photos) + 1))[:images]
-    dataset = StreetScenes(frames, make_augmentation(SETTINGS), resized=resize_frames(frames, SIZE, SETTINGS.cache))
+    dataset = make_dataset(images)
 
     def act() -> None:
         for index in range(images):

@@ -1,32 +1,26 @@
 """From the loader's processes to the one that trains, as numbers and as bytes: what limits a loader for a GPU."""
 
-from contextlib import ExitStack
+from contextlib import nullcontext
 
 import pandas as pd
 from torch.utils.data import DataLoader
 
-from benchmarks.loader import SETTINGS, SIZE, find_photos
+from benchmarks.loader import find_photos, make_dataset
 from benchmarks.turns import Action, Contestant, take_turns
-from cs_utils.data.cache import resize_frames
-from cs_utils.data.loaders import StreetScenes, make_augmentation, prepare_worker
+from cs_utils.data.loaders import prepare_worker
 
 IMAGES, BATCH = 400, 4
 
 
 def receive(raw: bool, workers: int) -> Action:
     """An epoch from the cache, augmented by so many processes; each batch is copied once, as pinning it would."""
-    photos = find_photos()
-    frames = (photos * (IMAGES // len(photos) + 1))[:IMAGES]
-    resized = resize_frames(frames, SIZE, SETTINGS.cache)
-    dataset = StreetScenes(frames, make_augmentation(SETTINGS), resized=resized)
+    dataset = make_dataset(IMAGES)
     loader = DataLoader(
         dataset, BATCH, num_workers=workers, persistent_workers=True, worker_init_fn=prepare_worker, drop_last=True
     )
 
     def act() -> None:
-        with ExitStack() as stack:
-            if raw:
-                stack.enter_context(dataset.giving_raw())
+        with dataset.giving_raw() if raw else nullcontext():
             for image, target in loader:
                 image.clone(), target.clone()
 
