@@ -13,8 +13,9 @@ from typing import Any
 
 import pandas as pd
 
-from course.rules import RULES, TOO_SMALL, Verdict
+from course.rules import RULES
 from course.sections import anchor_of, list_notebooks, read_sections
+from course.verdicts import TOO_SMALL, Verdict
 from cs_utils.exceptions import CourseError
 from cs_utils.experiments.evidence import RESULTS, budget_of, is_finished, read_rows
 from cs_utils.experiments.grids import GRIDS

@@ -27,7 +27,7 @@ RESULTS = ROOT / "results"
 READERS = "experiments/evidence.py"
 """The module that reads recorded rows, some of them of a grid that it names itself."""
 CLAIMS = Path(__file__).with_name("claims.toml")
-JUDGES = tuple(Path(__file__).with_name(name) for name in ("claims.py", "rules.py"))
+JUDGES = tuple(Path(__file__).with_name(name) for name in ("claims.py", "rules.py", "speed.py", "verdicts.py"))
 """The modules that judge a claim and write the sentence that a lesson prints."""
 
 

@@ -5,13 +5,13 @@ may be judged at all, by their budget and their seeds, `claims` asks for all rul
 """
 
 import json
-import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
+from course.speed import faster, slowest
+from course.verdicts import MISSING, TOO_SMALL, UNDECIDED, Verdict, join_words
 from cs_utils.experiments.evidence import (
     DIVERGED,
     budget_is_enough,
@@ -21,28 +21,12 @@ from cs_utils.experiments.evidence import (
     read_histories,
     read_rows,
     replay,
-    speed_lead,
-    timed_alike,
 )
-from cs_utils.experiments.statistics import LEVEL, MARGIN, Interval, judge, mean_interval
+from cs_utils.experiments.statistics import LEVEL, MARGIN, judge, mean_interval
 
-UNDECIDED = "cannot tell"
-TOO_SMALL = "cannot tell at this budget"
-MISSING = "not recorded yet"
 TOO_SHORT = "trained too briefly to judge"
-EPOCH = 1.0
-"""Margin of a comparison of speed: arms that differ by less than an epoch are equally fast."""
 OVERFITS = 1.1
 """A run overfits whose validation loss ends at least so many times as high as its lowest value."""
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What we say of a claim."""
-
-    word: str
-    because: str
-    """One clause: what was measured, or what the source says."""
 
 
 def leads(
@@ -61,7 +45,7 @@ def leads(
     texts = [text if not one_by_one or text.endswith(MISSING) else f"{text}: {word}" for word, text in shown]
     because = "; ".join(texts) if len(rows) else MISSING
     found = {None if judgement is None else words.get(judgement, UNDECIDED) for judgement, _ in judged}
-    return Verdict(_joined(found, words.get("mixed", UNDECIDED)), because)
+    return Verdict(join_words(found, words.get("mixed", UNDECIDED)), because)
 
 
 def best(folder: Path, grid: str, arm: str, others: list[str], beaten: str) -> Verdict:
@@ -83,7 +67,7 @@ def best(folder: Path, grid: str, arm: str, others: list[str], beaten: str) -> V
     if True in judged.values():
         return Verdict(beaten, "; ".join(texts))
     words = {"right" if word is False else word for word in judged.values()}
-    return Verdict(_joined(words, UNDECIDED), "; ".join(texts))
+    return Verdict(join_words(words, UNDECIDED), "; ".join(texts))
 
 
 def _beats(rows: pd.DataFrame, arm: str, rival: str, comparisons: int) -> bool | str | None:
@@ -100,102 +84,6 @@ def _beats(rows: pd.DataFrame, arm: str, rival: str, comparisons: int) -> bool |
 def _stricter(comparisons: int) -> float:
     """The level of each interval where one of so many is enough (Bonferroni)."""
     return 1 - (1 - LEVEL) / comparisons
-
-
-def _joined(words: set[str | None], mixed: str) -> str:
-    # One word of several comparisons; None is a budget that was not enough.
-    if None in words:
-        return TOO_SMALL
-    if UNDECIDED in words:
-        return UNDECIDED
-    return words.pop() if len(words) == 1 else mixed
-
-
-def faster(
-    folder: Path, grid: str, comparisons: Iterable[tuple[str, str]], mixed: str, blind_grid: str, blind: str
-) -> Verdict:
-    """Compare how many epochs arms need until a mean IoU: right if faster than all others, wrong if than none.
-
-    A mean IoU that a predictor reaches that never looks at a photo, the arm ``blind`` of another grid, decides nothing.
-    """
-    rows = read_rows(grid, folder)
-    never_looks = _reached_blindly(read_rows(blind_grid, folder), blind)
-    words: set[str | None] = set()
-    texts, easy = [], False
-    for arm, against in comparisons:
-        found = speed_lead(rows, arm, against)
-        enough = found is not None and budget_is_enough(rows, (arm, against), until_the_end=False)
-        if found is None:
-            texts.append(f"{arm} against {against}: no IoU that all runs reach" if len(rows) else MISSING)
-        else:
-            goal, gain = found
-            easy |= goal <= never_looks
-            enough &= goal > never_looks
-            size, word, ends = _in_words(gain, ("earlier", "later"), digits=1)
-            text = f"{arm} reaches {goal} % {size} epochs {word} than {against}{ends}"
-            texts.append(text + _never(rows, (arm, against), f"epochs_to_{goal}"))
-        said = {"better": "right", "equal": "wrong", "worse": "wrong"}
-        words.add(said.get(judge(found[1], EPOCH, tiny_counts=False), UNDECIDED) if enough else None)
-    texts += [_said_blindly(never_looks)] if easy else []
-    return Verdict(_joined(words, mixed), "; ".join(dict.fromkeys(texts)))
-
-
-def _reached_blindly(rows: pd.DataFrame, blind: str) -> float:
-    # What a predictor reaches that never looks at a photo, in per cent; where it is not recorded, it may be anything.
-    reached = by_seed(rows, blind)
-    return math.inf if reached.empty else 100 * reached.max()
-
-
-def _said_blindly(never_looks: float) -> str:
-    reached = f"{never_looks:.1f} %" if math.isfinite(never_looks) else "nobody knows how much"
-    return f"a predictor that never looks at the photo reaches {reached}"
-
-
-def _in_words(gain: Interval, words: tuple[str, str], digits: int) -> tuple[str, str, str]:
-    # A difference without its sign, the word for its direction, and its interval in this direction; one seed has none.
-    word, sign = (words[1], -1) if gain.mean < 0 else (words[0], 1)
-    low, high = sorted((sign * gain.low, sign * gain.high))
-    # Adding 0 turns a rounded -0 into 0.
-    size, start, end = (f"{round(value, digits) + 0.0:.{digits}f}" for value in (sign * gain.mean, low, high))
-    return size, word, f" ({start} to {end}), {gain.count} seeds" if gain.count > 1 else ", 1 seed"
-
-
-def _never(rows: pd.DataFrame, arms: Iterable[str], column: str) -> str:
-    # Which runs have no such time; `speed_lead` has given them one, and the reader has to know.
-    missing = {arm: by_seed(rows, arm, column).isna() for arm in arms}
-    missed = [f"{gaps.sum()} of {len(gaps)} runs of {arm}" for arm, gaps in missing.items() if gaps.any()]
-    return f" ({' and '.join(missed)} never get there; each counts as an epoch more than a whole run)" if missed else ""
-
-
-def slowest(folder: Path, grid: str, arm: str, others: list[str], blind: str) -> Verdict:
-    """Whether an arm needs more seconds than each of the others until a mean IoU; half right if than some.
-
-    A mean IoU that a predictor reaches that never looks at a photo, the arm ``blind``, decides nothing.
-    """
-    rows = read_rows(grid, folder)
-    never_looks = _reached_blindly(rows, blind)
-    words: set[str | None] = set()
-    texts, easy = [], False
-    for other in others:
-        found = speed_lead(rows, other, arm, "seconds")
-        judgement = judge(found[1], margin=0.0) if found else None
-        if found:
-            goal, gain = found
-            size, word, ends = _in_words(gain, ("more", "less"), digits=0)
-            column = f"seconds_to_{goal}"
-            # A difference from runs that never get there would be one from invented seconds.
-            nowhere = [f"no run of {one}" for one in (arm, other) if by_seed(rows, one, column).isna().all()]
-            text = f"{arm} needs {size} s {word} than {other} until {goal} %{ends}"
-            text += _never(rows, (arm, other), column)
-            texts.append(f"{nowhere[0]} reaches {goal} %" if nowhere else text)
-            easy |= goal <= never_looks
-        else:
-            alike = timed_alike(rows, arm, other)
-            texts.append(f"{arm} against {other}: {'no IoU that all runs reach' if alike else 'not timed alike'}")
-        enough = found and found[0] > never_looks and budget_is_enough(rows, (arm, other), until_the_end=False)
-        words.add({"better": "right", "worse": "wrong"}.get(judgement, UNDECIDED) if enough else None)
-    texts += [_said_blindly(never_looks)] if easy else []
-    return Verdict(_joined(words, "half right"), "; ".join(texts) if len(rows) else MISSING)
 
 
 def first_epoch(folder: Path, grid: str, arm: str, blind: str, steps: int) -> Verdict:

@@ -5,8 +5,9 @@ import re
 import pytest
 
 from course.claims import claims_table, find_claim, list_claims
-from course.rules import RULES, TOO_SMALL
+from course.rules import RULES
 from course.sections import list_notebooks, read_sections
+from course.verdicts import TOO_SMALL
 from cs_utils.exceptions import CourseError
 from cs_utils.experiments.grids import GRIDS
 from helpers import TALK

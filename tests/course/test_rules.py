@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from course.claims import Claim
-from course.rules import MISSING, RULES, TOO_SMALL, UNDECIDED, Verdict
+from course.rules import RULES
+from course.verdicts import MISSING, TOO_SMALL, UNDECIDED, Verdict
 from cs_utils.experiments.evidence import TARGETS
 from cs_utils.experiments.statistics import noticeable_lead
 
@@ -351,7 +352,9 @@ def test_seconds_until_what_a_predictor_reaches_that_never_looks_decide_nothing(
 def test_seconds_decide_nothing_where_nobody_knows_what_is_reached_without_a_look(tmp_path):
     columns = {f"seconds_to_{goal}": {"old": 30.0, "new": 20.0} for goal in TARGETS}
     write_rows(tmp_path, "toy", {"old": 0.5 + NOISE, "new": 0.5 - NOISE}, **columns)
-    assert RULES["slowest"](tmp_path, "toy", "old", ["new"], "blind").word == TOO_SMALL
+    verdict = RULES["slowest"](tmp_path, "toy", "old", ["new"], "blind")
+    assert verdict.word == TOO_SMALL
+    assert verdict.because.endswith("; a predictor that never looks at the photo is not recorded yet")
 
 
 def test_a_short_run_that_gets_nowhere_is_not_fast(tmp_path):
@@ -414,10 +417,10 @@ def test_faster_means_epochs_until_an_iou_that_all_runs_of_an_arm_reach(tmp_path
     write_rows(tmp_path, "toy", {name: arms[name] for name in ("AdamW", "SGD")}, **higher)
     later = RULES["faster"](**chosen, comparisons=[["AdamW", "SGD"]])
     assert later.because == "AdamW reaches 55 % 1.0 epochs later than SGD (1.0 to 1.0), 5 seeds"
-    # Where there is no other: never to get there counts as one epoch longer than the run.
+    # Where there is no other, one that its rival never reaches: there is no number of epochs then.
     never = {name: needed | {"SGD": np.nan} if name <= "epochs_to_35" else np.nan for name in columns}
     write_rows(tmp_path, "toy", arms, **never)
-    assert "35 % 17.0 epochs earlier" in RULES["faster"](**chosen, comparisons=[["AdamW", "SGD"]]).because
+    assert RULES["faster"](**chosen, comparisons=[["AdamW", "SGD"]]).because == "no run of SGD reaches 35 %"
 
 
 def test_seconds_are_said_in_the_direction_of_their_mean_and_without_a_minus_zero(tmp_path):
