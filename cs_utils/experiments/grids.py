@@ -136,6 +136,10 @@ WEIGHTS = {"PyTorch's weights": (), "He's weights": ("He's weights",)}
 INITIAL = {
     f"{activation}, {norm}, {weights}": (*ACTIVATIONS[activation], *NORMS[norm], *WEIGHTS[weights])
     for activation, norm, weights in product(ACTIVATIONS, NORMS, WEIGHTS)
+} | {
+    # In the others the biases that take the place of batch norm begin at 0.
+    f"{name}, no batch norm, PyTorch's weights and biases": (name.lower(), "no batch norm, PyTorch's biases")
+    for name in ("ReLU", "SiLU")
 }
 SLIDE = {"rotation": 12.0, "blur": 0.5, "flip": 0.5}
 PLAIN = {"rotation": 0.0, "blur": 0.0, "flip": 0.0}

@@ -16,7 +16,7 @@ from cs_utils.losses.broken import BROKEN_LOSSES, dice_without_softmax
 from cs_utils.losses.right import LOSSES as RIGHT_LOSSES
 from cs_utils.losses.right import combined_loss, cross_entropy, lovasz_loss
 from cs_utils.models.inspect import replace_modules, without_batch_norm
-from cs_utils.models.unet import Up
+from cs_utils.models.unet import DoubleConv, Up
 from cs_utils.models.zoo import COURSE_WEIGHTS, AnySize, build, load_weights
 from cs_utils.settings import Settings
 from cs_utils.training.setup import Loss, make_optimizer
@@ -91,6 +91,16 @@ def _he_weights(network: nn.Module, settings: Settings) -> nn.Module:
     return network
 
 
+def _with_pytorch_biases(network: nn.Module, settings: Settings) -> nn.Module:
+    """Without batch norm, and with the biases of `nn.Conv2d`: uniform within 1 / sqrt(inputs)."""
+    for block in without_batch_norm(network).modules():
+        if isinstance(block, DoubleConv):
+            for convolution, shift in ((block[0], block[1]), (block[3], block[4])):
+                bound = convolution.weight[0].numel() ** -0.5
+                nn.init.uniform_(shift.bias, -bound, bound)
+    return network
+
+
 def _minicity_weights(network: nn.Module, settings: Settings) -> nn.Module:
     return load_weights(COURSE_WEIGHTS, settings)[0].train()
 
@@ -112,6 +122,7 @@ CHANGES: dict[str, Callable[[nn.Module, Settings], nn.Module]] = {
     "tanh": _with_activation(nn.Tanh),
     "sigmoid": _with_activation(nn.Sigmoid),
     "no batch norm": lambda network, _: without_batch_norm(network),
+    "no batch norm, PyTorch's biases": _with_pytorch_biases,
     "He's weights": _he_weights,
     START: _minicity_weights,
     "no skips": _without_skips,

@@ -53,6 +53,19 @@ def test_hes_weights_have_his_variance(settings):
     assert layer.weight.var().item() == pytest.approx(2 / (9 * layer.in_channels), rel=0.02)
 
 
+def test_pytorchs_biases_are_drawn_as_those_of_a_plain_convolution(settings):
+    """Uniform within ±a has a standard deviation of a / sqrt(3)."""
+    wide = settings.replace(width=16)
+    network = make_network(Arm(network=("no batch norm, PyTorch's biases",)), wide)
+    layer, shift = network.encoder[-1][3], network.encoder[-1][4]
+    plain = nn.Conv2d(layer.in_channels, layer.out_channels, kernel_size=3).bias
+    assert shift.bias.std().item() == pytest.approx((9 * layer.in_channels * 3) ** -0.5, rel=0.1)
+    assert shift.bias.std().item() == pytest.approx(plain.std().item(), rel=0.15)
+    without = make_network(Arm(network=("no batch norm",)), wide)
+    assert without.encoder[-1][4].bias.abs().max() == 0
+    assert torch.equal(without.encoder[-1][3].weight, layer.weight)
+
+
 def test_stride_eight_is_another_grid_of_the_same_network():
     settings = Settings(model="deeplabv3plus", accelerator="cpu")
     network = make_network(Arm(network=("output stride 8",)), settings).eval()
