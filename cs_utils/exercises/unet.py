@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 import torch
 from torch import Tensor, nn
 
-from cs_utils.exercises import checks, expect, letters, list_parts, one_number, two_numbers
+from cs_utils.exercises import checks, expect, letters, list_parts, one_number
 
 
 @checks(
@@ -55,13 +55,16 @@ def _lie_near(places: Tensor, middle: tuple[int, int], reach: int) -> bool:
     return bool(((places - torch.tensor([0, *middle])).abs() <= torch.tensor([0, reach, reach])).all())
 
 
-@checks("04.3", "What is the rest after division by 16? And what must a multiple of 16 give?")
-def padding(answer: Callable[[int, int], tuple[int, int]]) -> None:
-    """A function of height and width that gives the rows and columns to add, as few as possible."""
-    for height, width in ((50, 100), (160, 320), (375, 1242), (1, 17)):
-        rows, columns = two_numbers(answer(height, width), "Two numbers are wanted: rows, columns.")
-        right = rows == -height % 16 and columns == -width % 16
-        expect(right, f"For a height of {height} and a width of {width} it gives {rows:g} and {columns:g}.")
+@checks("04.3", "Pooling drops an odd row or column. The decoder starts at the bottom, and the level there is 3.")
+def odd_sizes(answer: Sequence[int]) -> None:
+    """The level on which an image of 100x50 fails without padding, and the rows and columns that it lacks."""
+    given = [one_number(part) for part in list_parts(answer)]
+    expect(len(given) == 3, "Three numbers are wanted: level, rows, columns.")
+    level, rows, columns = given
+    expect(level != 1, "There the rows differ. But the columns differ before, further down.")
+    expect(level == 2, f"It is not level {level:g}.")
+    expect((rows, columns) != (12, 14), "The rows come first.")
+    expect((rows, columns) == (14, 12), f"{rows:g} rows and {columns:g} columns more are not right.")
 
 
 @checks("04.4", "The test compares the network with the labels that it was given. Can it know that these are wrong?")

@@ -1,6 +1,6 @@
 """Activation functions, and what they do to a network."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -102,16 +102,18 @@ def plot_gate(x: np.ndarray, values: np.ndarray, slopes: np.ndarray, title: str 
 def plot_by_layer(
     panels: Mapping[str, Mapping[str, Sequence[float]]],
     bands: Mapping[str, Mapping[str, np.ndarray]] | None = None,
+    limit: Collection[str] | None = None,
     columns: int = 2,
     title: str = "",
 ) -> Figure:
     """What each layer has, as a share of the largest layer: a panel for each case, a line for each activation.
 
-    Below the dashed line, `VANISHED`, a value counts as vanished.
+    Below the dashed line, `VANISHED`, a value counts as vanished where this word has a meaning.
 
     Args:
         panels: by the panel's title, by activation, a positive value for each layer, the first layer first.
         bands: for some of the lines, the same of other runs, (runs, layers); shaded from their lowest to their highest.
+        limit: titles of the panels that have the dashed line; None: all.
         columns: panels side by side.
         title: a sentence above it all.
     """
@@ -129,7 +131,10 @@ def plot_by_layer(
             if runs is not None:
                 shares = runs / runs.max(axis=1, keepdims=True)
                 axes.fill_between(layers, shares.min(axis=0), shares.max(axis=0), color=color, alpha=0.2, linewidth=0)
-        axes.axhline(VANISHED, color=INK, linestyle="--", linewidth=1.5, label="_vanished")
+        if limit is None or name in limit:
+            axes.axhline(VANISHED, color=INK, linestyle="--", linewidth=1.5, label="_vanished")
+            axes.annotate("vanished", (0.02, VANISHED), (0, -4), xycoords=("axes fraction", "data"),
+                          textcoords="offset points", va="top")  # fmt: skip
         axes.set(yscale="log", title=name)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     for axes in grid.flat[len(panels) :]:
@@ -196,7 +201,7 @@ def plot_dead_units(table: pd.DataFrame, title: str = "") -> Figure:
     left.set_yticks(range(len(conditions)), conditions)
     left.set(xlim=(-4, 104), ylim=(len(conditions) - 0.5, -0.5), xlabel="dead channels [%]")
     left.set_title("hollow: at birth; filled: trained")
-    right.set(xlim=(0, None), xlabel="mean IoU [%]", title="and what it has learned")
+    right.set(xlim=(0, None), xlabel="mean IoU [%]", title="large: live; small: recorded")
     end = right.get_xlim()[1]
     right.set_xlim(-0.08 * end, 1.04 * end)  # whole diamonds at both ends
     headline(figure, title)

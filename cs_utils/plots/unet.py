@@ -126,16 +126,16 @@ def plot_receptive_field(
         # The root, because the centre is thousands of times as strong as the edge.
         strength = np.sqrt(gradient / gradient.max())
         shown = axes.imshow(strength, cmap="inferno_r", alpha=np.clip(4 * strength, 0, 1), vmin=0, vmax=1)
-        frame = Rectangle((column + field[0] - 0.5, row + field[0] - 0.5), side, side, fill=False, edgecolor=SECOND)
+        frame = Rectangle((column + field[0] - 0.5, row + field[0] - 0.5), side, side, fill=False, edgecolor=INK)
         frame.set(linewidth=2.5, linestyle="--")
         axes.add_patch(frame)
         axes.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5))
         curves.plot(2 * np.arange(len(within[name])) + 1, 100 * within[name], color=color, linewidth=2.5, label=name)
     bar = figure.colorbar(shown, ax=figure.axes[1:], ticks=(0, 0.5, 1), aspect=12, pad=0.01)
     bar.set_label("√(gradient /\nlargest)")
-    curves.axvline(side, color=SECOND, linestyle="--")
+    curves.axvline(side, color=INK, linestyle="--")
     curves.annotate(f"theory: {side}x{side} pixels (dashed)", (side, 30), (-6, 0), textcoords="offset points",
-                    ha="right", color=SECOND)  # fmt: skip
+                    ha="right", color=INK)  # fmt: skip
     curves.axhline(50, color=INK, linewidth=1.5, linestyle=":")
     curves.set(xlim=(0, 1.15 * side), ylim=(0, 105), xlabel="side of a square around the pixel, in pixels")
     curves.set(ylabel="gradient inside [%]")

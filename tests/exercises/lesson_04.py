@@ -1,7 +1,5 @@
 """Answers to the exercises of lesson 04: right ones in more than one form, and wrong ones."""
 
-import math
-
 import numpy as np
 import torch
 from torch import nn
@@ -72,10 +70,6 @@ def field(levels, pixel=4096):
     return last - first + 1
 
 
-def padding(height, width):
-    return math.ceil(height / 16) * 16 - height, math.ceil(width / 16) * 16 - width
-
-
 RIGHT = {
     "04.1": [
         ({}, (256, 20, 40)),
@@ -84,12 +78,7 @@ RIGHT = {
         ({}, np.array([256, 20, 40])),
     ],
     "04.2": [({}, Step), ({}, lambda inputs, outputs: Up(inputs, outputs, "silu"))],
-    "04.3": [
-        ({}, padding),
-        ({}, lambda height, width: [-height % 16, -width % 16]),
-        ({}, lambda height, width: torch.tensor([-height % 16, -width % 16])),
-        ({}, lambda height, width: (np.ceil(height / 16) * 16 - height, np.ceil(width / 16) * 16 - width)),
-    ],
+    "04.3": [({}, (2, 14, 12)), ({}, [2, 14, 12]), ({}, np.array([2, 14, 12])), ({}, torch.tensor([2, 14, 12]))],
     "04.4": [({}, {"b", "d"}), ({}, ["D", "(b)"]), ({}, "b and d"), ({}, "(b), (d)"), ({}, ["b)", "d."])],
     "04.5": [
         ({}, field),
@@ -107,11 +96,8 @@ WRONG = {
         *[({}, step) for step in (OtherPlace, NoPlace, OneChannel, OneSize)],
     ],
     "04.3": [
-        ({}, lambda height, width: (16 - height % 16, 16 - width % 16)),
-        ({}, lambda height, width: (height % 16, width % 16)),
-        ({}, lambda height, width: (-height % 8, -width % 8)),
-        ({}, lambda height, width: (-height % 16 + 0.5, -width % 16 + 0.9)),
-        ({}, lambda height, width: (-width % 16, -height % 16)),
+        *[({}, answer) for answer in ((1, 14, 12), (2, 12, 14), (3, 14, 12), (2, 2, 4), (2, 0, 0), (2, 14.2, 12.9))],
+        *[({}, answer) for answer in ((14, 12), 2, (2, 14, 12, 0), ("2", "14", "12"))],
     ],
     "04.4": [({}, {"b"}), ({}, {"a", "b", "d"}), ({}, {"b", "c", "d"}), ({}, {"e"}), ({}, "a and d")],
     "04.5": [
