@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import product
 from typing import Any
 
 import cv2
@@ -219,6 +220,49 @@ def fullest_window(marked: np.ndarray, height: int, width: int) -> tuple[slice, 
     inside = sums[height:, width:] - sums[:-height, width:] - sums[height:, :-width] + sums[:-height, :-width]
     top, left = np.unravel_index(inside.argmax(), inside.shape)
     return np.s_[int(top) : int(top) + height, int(left) : int(left) + width]
+
+
+def find_lookalikes(
+    scenes: Sequence[tuple[np.ndarray, np.ndarray]], first: str, second: str, side: int = 10
+) -> tuple[np.ndarray, list[tuple[int, int]], float]:
+    """The two patches that differ least, one of each class, in the same scene.
+
+    A patch lies wholly in its class. Six numbers describe it: the mean and the deviation of each colour.
+
+    Args:
+        scenes: images (H, W, 3) uint8 with their masks (H, W) of trainIds.
+        first: name of a class.
+        second: name of another one.
+        side: height and width of a patch.
+
+    Returns:
+        The image; row and column of the centre of each patch; by how many grey levels their numbers differ in all.
+
+    Raises:
+        CourseError: no scene has a patch of both classes.
+    """
+    best = None
+    for image, mask in scenes:
+        ours, others = (_list_patches(image, mask, CLASS_NAMES.index(name), side) for name in (first, second))
+        unlike = np.abs(ours[:, None, 2:] - others[:, 2:]).sum(axis=-1)  # (patches, patches)
+        if unlike.size and (best is None or unlike.min() < best[2]):
+            row, column = np.unravel_index(unlike.argmin(), unlike.shape)
+            corners = ours[row, :2], others[column, :2]
+            centres = [(int(top) + side // 2, int(left) + side // 2) for top, left in corners]
+            best = image, centres, float(unlike.min())
+    if best is None:
+        raise CourseError(f"No scene has a patch of {first} and one of {second}, {side} pixels wide: take more scenes.")
+    return best
+
+
+def _list_patches(image: np.ndarray, mask: np.ndarray, train_id: int, side: int) -> np.ndarray:
+    # A row for each: top, left, mean and deviation of each colour.
+    found = []
+    for top, left in product(*(range(0, size - side + 1, 8) for size in mask.shape)):
+        window = np.s_[top : top + side, left : left + side]
+        if (mask[window] == train_id).all():
+            found.append([top, left, *image[window].mean((0, 1)), *image[window].std((0, 1))])
+    return np.reshape(found, (-1, 8))
 
 
 def class_shares(pixels: pd.DataFrame) -> pd.Series:

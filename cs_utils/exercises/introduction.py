@@ -1,11 +1,11 @@
-"""Checks for lesson 00: labels, encodings, boxes."""
+"""Checks for lesson 00: labels, encodings, boxes, one training step."""
 
 from collections import Counter
 
 import numpy as np
 
-from cs_utils.exercises import checks, expect, one_number
-from cs_utils.labels import CLASS_NAMES, LABELS, VOID, id_to_train_id, train_id_to_slide
+from cs_utils.exercises import checks, expect, one_number, two_numbers
+from cs_utils.labels import LABELS, id_to_train_id, train_id_to_slide
 
 NAMES = {label.id: label.name for label in LABELS}
 
@@ -18,15 +18,13 @@ def corner_names(answer: list[str], ids: np.ndarray) -> None:
     expect(Counter(map(str, answer)) == Counter(corners), "These are not the names of the four corners.")
 
 
-@checks("00.2", "Begin with the classes of the first frame, and keep those that the next frame has too: set & set.")
-def classes_everywhere(answer: set[str], masks: list[np.ndarray]) -> None:
-    """The names of the classes that occur in every one of these masks of trainIds; void is no class."""
-    common = set.intersection(*(set(np.unique(mask).tolist()) for mask in masks)) - {VOID}
-    given = {str(name) for name in answer}
-    expect(given <= set(CLASS_NAMES), f"These are no classes: {sorted(given - set(CLASS_NAMES))}.")
-    wanted = {CLASS_NAMES[value] for value in common}
-    expect(not wanted - given, "A class that is in every frame is missing.")
-    expect(not given - wanted, "A class that is not in every frame is among them.")
+@checks("00.2", "All probabilities are 0.5. Take p - 1 or p for each pixel; for the weight, this times the grey value.")
+def gradients_of_five_pixels(answer: tuple[float, float]) -> None:
+    """The gradients of weight and bias of sky where a fifth pixel (0.7, sky) joins the four of the lesson."""
+    weight, bias = two_numbers(answer, "Two numbers are wanted: for the weight, and for the bias.")
+    expect(abs(weight + 1.05) > 1e-6, "You have the sum over the pixels. The mean is wanted.")
+    expect(abs(weight + 0.21) < 1e-6, f"The gradient of the weight is not {weight:g}.")
+    expect(abs(bias + 0.1) < 1e-6, f"The gradient of the bias is not {bias:g}.")
 
 
 @checks("00.3", "Both ends belong to the box: it is right - left + 1 columns wide.")

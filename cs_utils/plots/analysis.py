@@ -231,12 +231,14 @@ def plot_object_sizes(
         axes.plot([median, median], [row - 0.4, row + 0.4], color=INK, lw=3)
     labels = [f"{name} ({int((seen['class'] == name).sum())})" for name in medians.index]
     limit = smallest * scale
-    axes.axvspan(0.8, limit, color=ACCENT, alpha=0.12)
+    axes.axvspan(0.1, limit, color=ACCENT, alpha=0.12)
     axes.axvline(limit, color=ACCENT, ls="--", label=f"{smallest} pixels once resized for the network")
     axes.plot([], [], color=INK, lw=3, label="median of the class")
     if not len(medians):
         axes.text(0.5, 0.5, "these labels tell no objects apart", transform=axes.transAxes, ha="center")
-    axes.set(xscale="log", xlabel="pixels of the object, at the size of its labels", xlim=(0.8, None))
+    start = 0.6 * seen["pixels"].min() if len(seen) else 0.8
+    axes.text(0.95 * limit, 0.98, "too small", transform=axes.get_xaxis_transform(), ha="right", va="top", color=ACCENT)
+    axes.set(xscale="log", xlabel="visible pixels of the object, in the full photo", xlim=(start, None))
     axes.set(yticks=range(len(medians)), yticklabels=labels)
     axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.margins(y=0.05)

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
+from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import LogLocator, MaxNLocator
 
 from cs_utils.plots.masks import show
@@ -74,6 +74,10 @@ def plot_windows(
             ]
             top, left = corner
             show(panel, image[top : top + side, left : left + side], f"{name}: {side}x{side} pixels")
+            if side > min(sides):  # where the smallest window lies
+                y, x = (at - min(sides) // 2 - start - 0.5 for at, start in zip(centre, corner, strict=True))
+                outline = Rectangle((x, y), min(sides), min(sides), fill=False, edgecolor="white", linewidth=2)
+                panel.add_patch(outline)
     headline(figure, title)
     return figure
 
@@ -176,13 +180,14 @@ def plot_same_budget(table: pd.DataFrame, baselines: Mapping[str, float] | None 
     by_time.xaxis.set_major_formatter("{x:g}")
     by_time.set_ylim(0, 115 * max([table["iou_score"].max(), *(baselines or {}).values()]))
     name_lines(by_time)
-    for axes in (by_epoch, by_time):
-        for name, score in (baselines or {}).items():
+    begin = table.loc[table["epoch"] == table["epoch"].min(), "iou_score"].max()
+    for name, score in (baselines or {}).items():
+        for axes in (by_epoch, by_time):
             axes.axhline(100 * score, color=INK, linestyle="--", linewidth=1.5, zorder=1)
-            if axes is by_epoch:  # at the end, where no curve begins, and above them all
-                place = (0.98, 100 * score)
-                how = {"ha": "right", "va": "bottom", "bbox": BEHIND_TEXT, "zorder": 3}
-                axes.text(*place, name, transform=axes.get_yaxis_transform(), **how)
+        # Over the beginning of the curves where they all begin below it, else over their end.
+        x, side = (0.02, "left") if score > begin else (0.98, "right")
+        how = {"ha": side, "va": "bottom", "bbox": BEHIND_TEXT, "zorder": 3}
+        by_epoch.text(x, 100 * score, name, transform=by_epoch.get_yaxis_transform(), **how)
     headline(figure, title or "Mean IoU of each network on the same budget")
     return figure
 

@@ -11,6 +11,7 @@ from cs_utils.data.statistics import (
     class_shares,
     co_occurrence,
     find_boxes,
+    find_lookalikes,
     fullest_window,
     gather,
     lift,
@@ -193,3 +194,17 @@ def test_the_fullest_window_holds_the_whole_object():
     window = fullest_window(mask == 13, 8, 12)
     assert mask[window].shape == (8, 12)
     assert (mask[window] == 13).sum() == 18
+
+
+def test_lookalikes_are_the_two_patches_that_differ_least_and_lie_in_one_scene():
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 256, (40, 60, 3), dtype=np.uint8)
+    mask = np.full((40, 60), 255, np.uint8)
+    mask[:24, :24], mask[:24, 30:54] = 0, 2  # road, building
+    image[8:18, 40:50] = image[8:18, 8:18]
+    alike = np.full_like(image, 7), np.where(mask == 2, 255, mask)  # no building
+    found, centres, difference = find_lookalikes([alike, (image, mask)], "road", "building")
+    assert found is image
+    assert (centres, difference) == ([(13, 13), (13, 45)], 0)
+    with pytest.raises(CourseError, match="building"):
+        find_lookalikes([alike], "road", "building")

@@ -8,7 +8,6 @@ import torch
 from cs_utils.labels import LABELS, VOID
 
 IDS = np.array([[23, 23, 11], [7, 7, 1]], np.uint8)
-MASKS = [np.array([[0, 10, 13, VOID]], np.uint8), np.array([[0, 10, 2, VOID]], np.uint8)]
 
 
 def by_loop(ids):
@@ -22,14 +21,17 @@ def with_int(ids, numbers, things):
 
 RIGHT = {
     "00.1": [({"ids": IDS}, ["sky", "building", "road", "ego vehicle"])],
-    "00.2": [({"masks": MASKS}, {"road", "sky"}), ({"masks": MASKS}, ["sky", "road"])],
+    "00.2": [({}, (-0.21, -0.1)), ({}, [-0.21, np.float32(-0.1)]), ({}, torch.tensor([-0.21, -0.1]))],
     "00.3": [({}, 0.5), ({}, np.float32(0.5)), ({}, torch.tensor(0.5)), ({}, Fraction(12, 24))],
     "00.4": [({}, with_int)],
     "00.5": [({}, by_loop), ({}, lambda ids: np.array(by_loop(ids), np.uint8))],
 }
 WRONG = {
     "00.1": [({"ids": IDS}, ["sky", "building", "road"]), ({"ids": IDS}, ["sky", "road", "road", "ego vehicle"])],
-    "00.2": [({"masks": MASKS}, {"road"}), ({"masks": MASKS}, {"road", "sky", "car"}), ({"masks": MASKS}, {0, 10})],
+    "00.2": [
+        *[({}, pair) for pair in ((-0.1, -0.21), (-1.05, -0.5), (-0.175, 0), (0.21, 0.1), (-0.21, 0.1))],
+        *[({}, answer) for answer in (-0.21, (-0.21, -0.1, 0), ("-0.21", "-0.1"), None)],
+    ],
     "00.3": [({}, 12 / 15), ({}, 24), ({}, None), ({}, "0.5"), ({}, [0.5, 0.5])],
     "00.4": [
         ({}, lambda ids, numbers, things: np.where(things, ids * np.uint8(232) + numbers, ids)),
