@@ -171,8 +171,10 @@ def all_drawings():
         "mismatch": lambda: preprocessing.plot_mismatch(curves([0, 4, 12]) / 15),
         "bilinear": lambda: preprocessing.plot_bilinear(np.array([[80, 40], [20, 60]]), 0.25, 0.25),
         "memorising": lambda: preprocessing.plot_memorising(
-            {name: curves(EPOCHS, ["train", "val"]) / 9 for name in MANY[:2]},
-            curves(MANY, ["train", "val"]).div(9).assign(mean=1.0, low=-0.5, high=2.5),
+            {name: curves(EPOCHS, ["train", "val"]) / 9 for name in MANY[:2]}
+        ),
+        "augmentation": lambda: preprocessing.plot_augmentation(
+            curves(MANY, ["train", "val"]).div(9).assign(mean=1.0, low=-0.5, high=2.5)
         ),
         "class iou": lambda: results.plot_class_iou(table),
         "confusion": lambda: results.plot_confusion(np.eye(20) * 98 + 2),

@@ -17,8 +17,8 @@ REACH = 3
 
 def four_pairs(image: np.ndarray, mask: np.ndarray) -> dict[str, np.ndarray]:
     """Four pairs of image and mask by a letter, as photos (H, W, 3) under the outlines of the mask; two are wrong."""
-    left, right, mirrored = rotate(image, mask, 7), rotate(image, mask, -7), flip(image, mask)
-    pairs = {"A": right, "B": (left[0], right[1]), "C": mirrored, "D": (mirrored[0], mask)}
+    turned, less, mirrored = rotate(image, mask, -7), rotate(image, mask, -4), flip(image, mask)
+    pairs = {"A": turned, "B": (less[0], turned[1]), "C": mirrored, "D": (mirrored[0], mask)}
     return {
         letter: np.where(boundaries(mask)[..., None], np.uint8(255), image) for letter, (image, mask) in pairs.items()
     }

@@ -76,7 +76,7 @@ def plot_iou_ceiling(ceiling: pd.DataFrame, marked: int, title: str = "") -> Fig
         if name in ceiling.index:
             axes.plot(ceiling.columns, ceiling.loc[name], "o-", color=color, linewidth=2.5, label="_here")
             place = (min(ceiling.columns), ceiling.loc[name, min(ceiling.columns)])
-            axes.annotate(name, place, (0, -18), textcoords="offset points", color=color)
+            axes.annotate(name, place, (-10, 0), textcoords="offset points", ha="right", va="center", color=color)
     widths = sorted({*ceiling.columns, *PAPER_CEILING.index})
     axes.axvline(marked, color=FOURTH, linestyle=":")
     axes.annotate(f"{marked} px", (marked, 32), (4, 0), textcoords="offset points", color=FOURTH)
@@ -84,6 +84,7 @@ def plot_iou_ceiling(ceiling: pd.DataFrame, marked: int, title: str = "") -> Fig
     axes.plot([], [], "s--", color=INK, alpha=0.6, label="Cityscapes paper")
     axes.set_xscale("log", base=2)
     axes.set_xticks(widths, widths, rotation=45)
+    axes.set_xlim(left=min(widths) / 5)  # room for the names
     axes.set(ylim=(0, 103), xlabel="width of the mask [pixels]", ylabel="IoU [%]")
     axes.legend(loc="lower right")
     values = ceiling.to_numpy()
@@ -149,46 +150,54 @@ def plot_bilinear(values: np.ndarray, down: float, right: float, title: str = ""
 
 
 @styled
-def plot_memorising(curves: Mapping[str, pd.DataFrame], recorded: pd.DataFrame, title: str = "") -> Figure:
-    """How well networks know their training images, and new ones, epoch by epoch; and what long runs have recorded.
+def plot_memorising(curves: Mapping[str, pd.DataFrame], title: str = "") -> Figure:
+    """How well networks know their training images, and new ones, epoch by epoch.
 
     Args:
         curves: by way of training, a table whose index is the epoch, with ``train`` and ``val``, mean IoU 0..1.
-        recorded: a row for each way, with ``train`` and ``val`` at the end, and ``mean``, ``low`` and ``high`` of its
-            lead over the first way on new images, in percentage points; without rows these panels are left out.
         title: a sentence above it all.
     """
-    figure = new_figure(4.6 + (0.9 + 0.42 * len(recorded) if len(recorded) else 0))
-    heights = (4.2, 0.9 + 0.42 * len(recorded)) if len(recorded) else (1,)
-    grid = figure.add_gridspec(len(heights), 2, height_ratios=heights)
-    top = max(table[["train", "val"]].to_numpy().max() for table in curves.values()) * 108
-    for place, (name, table) in enumerate(curves.items()):
-        axes = figure.add_subplot(grid[0, place])
+    figure = new_figure(4.6)
+    top = 108 * max(table[["train", "val"]].to_numpy().max() for table in curves.values())
+    panels = figure.subplots(1, len(curves), squeeze=False)[0]
+    for axes, (name, table) in zip(panels, curves.items(), strict=True):
         for column, color in (("train", ACCENT), ("val", SECOND)):
             axes.plot(table.index, 100 * table[column], "o-", color=color, linewidth=2.5)
             end = 100 * table[column].iloc[-1]
             text, place_of = f"{NAMES_OF_IMAGES[column]} {end:.0f}", (table.index[-1], end)
             axes.annotate(text, place_of, (0, 8), textcoords="offset points", ha="right", color=color)
         axes.set(title=name, xlabel="epoch", ylim=(0, top))
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.set_ylabel("mean IoU [%]" if place == 0 else "")
-    if len(recorded):
-        axes = figure.add_subplot(grid[1, 0])
-        rows = np.arange(len(recorded))[::-1]
-        axes.hlines(rows, 100 * recorded["val"], 100 * recorded["train"], color=PALE, linewidth=4, zorder=1)
-        for column, color in (("train", ACCENT), ("val", SECOND)):
-            axes.plot(100 * recorded[column], rows, "o", color=color, markersize=10)
-            place_of = 100 * recorded[column].iloc[0], rows[0]
-            shift = {"textcoords": "offset points", "ha": "center", "color": color}
-            axes.annotate(NAMES_OF_IMAGES[column], place_of, (0, 11), **shift)
-        axes.set_yticks(rows, list(recorded.index))
-        axes.set(xlabel="recorded: mean IoU at the end [%]", ylim=(-0.6, len(rows) + 0.1))
-        leads = figure.add_subplot(grid[1, 1], sharey=axes)
-        ends = [recorded["mean"] - recorded["low"], recorded["high"] - recorded["mean"]]
-        style = {"fmt": "D", "color": SECOND, "capsize": 6, "linewidth": 2.5, "markersize": 8}
-        leads.errorbar(recorded["mean"], rows, xerr=ends, **style)
-        leads.axvline(0, color=INK, linewidth=1.5)
-        leads.tick_params(labelleft=False)
-        leads.set_xlabel(f"new images, minus {recorded.index[0]}\n[percentage points]; bar: 95 %")
+        axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    panels[0].set_ylabel("mean IoU [%]")
     headline(figure, title or "Training images and new images")
+    return figure
+
+
+@styled
+def plot_augmentation(recorded: pd.DataFrame, title: str = "") -> Figure:
+    """Training images and new ones at the end of each way to augment, and its lead over the first way.
+
+    Args:
+        recorded: a row for each way, with ``train`` and ``val``, mean IoU 0..1, and ``mean``, ``low`` and ``high`` of
+            its lead over the first way on new images, in percentage points (NaN for the first way).
+        title: a sentence above it all.
+    """
+    figure = new_figure(1.3 + 0.42 * len(recorded))
+    scores, leads = figure.subplots(1, 2, sharey=True)
+    rows = np.arange(len(recorded))[::-1]
+    scores.hlines(rows, 100 * recorded["val"], 100 * recorded["train"], color=PALE, linewidth=4, zorder=1)
+    for column, color, side in (("train", ACCENT, "right"), ("val", SECOND, "center")):
+        scores.plot(100 * recorded[column], rows, "o", color=color, markersize=10)
+        place_of = 100 * recorded[column].iloc[0], rows[0]
+        shift = {"textcoords": "offset points", "ha": side, "color": color}
+        scores.annotate(NAMES_OF_IMAGES[column], place_of, (0, 11), **shift)
+    scores.set_yticks(rows, list(recorded.index))
+    scores.set(xlabel="recorded: mean IoU at the end [%]", ylim=(-0.6, len(rows) + 0.1))
+    ends = [recorded["mean"] - recorded["low"], recorded["high"] - recorded["mean"]]
+    style = {"fmt": "D", "color": SECOND, "capsize": 6, "linewidth": 2.5, "markersize": 8}
+    leads.errorbar(recorded["mean"], rows, xerr=ends, **style)
+    leads.axvline(0, color=INK, linewidth=1.5)
+    leads.tick_params(labelleft=False)
+    leads.set_xlabel(f"new images, minus {recorded.index[0]}\n[percentage points]; bar: 95 %")
+    headline(figure, title or "What each kind of augmentation does to the score")
     return figure

@@ -50,6 +50,7 @@ from cs_utils.plots.models import (
 )
 from cs_utils.plots.preprocessing import (
     PAPER_CEILING,
+    plot_augmentation,
     plot_bilinear,
     plot_channels,
     plot_iou_ceiling,
@@ -359,16 +360,20 @@ def test_the_weights_of_the_four_pixels_are_the_rectangles_opposite_to_them():
     assert places["80"] == (0, 0) and places["60"] == (1, 1)
 
 
-def test_recorded_runs_stand_below_the_live_ones_and_only_if_there_are_any():
+def test_memorising_is_drawn_in_per_cent_with_a_panel_for_each_way():
     curves = {"with": pd.DataFrame({"train": [0.1, 0.9], "val": [0.1, 0.3]}, index=[1, 2])}
+    (live,) = plot_memorising(curves).axes
+    assert [list(line.get_ydata()) for line in live.lines] == [[10, 90], [10, 30]]
+    assert words(live) == ["training images 90", "new images 30"]
+
+
+def test_each_kind_of_augmentation_has_its_ends_and_its_lead_over_none():
     recorded = pd.DataFrame({"train": [0.8, 0.7], "val": [0.4, 0.5]}, index=["none", "flip"])
     recorded = recorded.assign(mean=[np.nan, 3.0], low=[np.nan, 1.0], high=[np.nan, 5.0])
-    live, below, leads = plot_memorising(curves, recorded).axes
-    assert [list(line.get_ydata()) for line in live.lines] == [[10, 90], [10, 30]]
-    assert [list(line.get_xdata()) for line in below.lines] == [[80, 70], [40, 50]]
+    scores, leads = plot_augmentation(recorded).axes
+    assert [list(line.get_xdata()) for line in scores.lines] == [[80, 70], [40, 50]]
     assert list(leads.lines[0].get_xdata()[1:]) == [3.0]
     assert "minus none" in leads.get_xlabel()
-    assert len(plot_memorising(curves, recorded[:0]).axes) == 1
 
 
 def test_class_iou_leaves_out_absent_classes_and_shows_the_shares():
