@@ -153,7 +153,10 @@ def all_drawings():
         "toy losses": lambda: losses.plot_toy_losses(toys, values, MANY[:3]),
         "void losses": lambda: losses.plot_void(curves([0.0, 0.2, 0.5])),
         "gradients": lambda: losses.plot_gradients(
-            np.linspace(0, 1, 5), {name: np.linspace(1, 0, 5) for name in MANY}, pd.Series(0.1, index=MANY), 0.05
+            np.linspace(0, 1, 5),
+            {name: np.linspace(1, 0, 5) for name in MANY},
+            pd.Series(0.1, index=MANY, name="pole"),
+            fair=0.05,
         ),
         "focus": lambda: losses.plot_focus(range(12), np.linspace(0.4, 1, 12), "hard pixels"),
         "failures": lambda: losses.plot_failures(runs(["healthy", *MANY], [0]), "healthy"),

@@ -111,7 +111,7 @@ def plot_gradients(
     Args:
         p: (n,) probability of the true class.
         pulls: by loss, (n,) minus the gradient with respect to the logit of the true class.
-        shares: by loss, the class's share of the sum of all absolute gradients, 0..1.
+        shares: by loss, the class's share of the sum of all absolute gradients, 0..1; its name is that of the class.
         fair: the class's share of the pixels, 0..1, a dotted line.
         title: a sentence above it all.
     """
@@ -129,7 +129,7 @@ def plot_gradients(
     right.axvline(100 * fair, color=INK, linestyle=":")
     right.set_yticks(places, shares.index)
     right.set(xlim=(0, 125 * shares.max()), ylim=(len(shares) - 0.5, -0.7))
-    right.set(xlabel="share of the gradient [%]\ndotted: share of the pixels", title="all pixels of one class")
+    right.set(xlabel="share of the gradient [%]\ndotted: share of the pixels", title=f"all pixels of the {shares.name}")
     right.grid(axis="y", visible=False)
     headline(figure, title)
     return figure
@@ -229,6 +229,7 @@ def plot_journey(
     panels = figure.subplots(len(groups), 1, squeeze=False, height_ratios=[len(names) + 1 for names in groups])
     for axes, names in zip(panels[:, 0], groups, strict=True):
         _leads(axes, leads[names], intervals, ACCENT if names[0] in broken else SECOND)
+        axes.set_title("losses with an odd line" if names[0] in broken else "right losses", loc="left")
     axes.set_xlabel(f"minus {reference} [percentage points]\n{_LEGEND}")
     headline(figure, title)
     return figure

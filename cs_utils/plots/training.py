@@ -166,7 +166,7 @@ def plot_optimizers(table: pd.DataFrame, leads: Mapping[str, pd.DataFrame], titl
     for variant, color in zip(variants, colors_for(len(variants)), strict=True):
         _seeds(axes, table[table["variant"] == variant], color, variant)
     _by_epoch(axes)
-    axes.set(ylabel="mean IoU", ylim=(0, None), title="live; seeds thin, mean thick")
+    axes.set(ylabel="mean IoU", ylim=(0, None), title="recorded; seeds thin, mean thick")
     axes.legend(loc="lower right")
     headline(figure, title)
     return figure

@@ -291,7 +291,7 @@ def test_void_curves_are_relative_and_dashed_where_they_move():
 
 def test_gradients_are_drawn_in_percent_loss_by_loss():
     p = np.array([0.0, 1.0])
-    left, right = plot_gradients(p, {"ce": 1 - p}, pd.Series({"ce": 0.25, "dice": 0.75}), fair=0.1).axes
+    left, right = plot_gradients(p, {"ce": 1 - p}, pd.Series({"ce": 0.25, "dice": 0.75}, name="pole"), fair=0.1).axes
     assert left.lines[0].get_ydata().tolist() == [1, 0]
     assert right.lines[0].get_xdata().tolist() == [25, 75]
     assert right.lines[1].get_xdata() == [10, 10]
