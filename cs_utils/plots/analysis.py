@@ -43,10 +43,10 @@ def color_of(name: str) -> np.ndarray:
 
 
 @styled
-def plot_images_per_city(counts: Mapping[str, Mapping[str, int]], title: str = "", ax: Axes | None = None) -> Figure:
+def plot_images_per_city(counts: Mapping[str, Mapping[str, int]], title: str = "") -> Figure:
     """Images of each city, by split, the splits in the order given."""
     cities = sum(len(split) for split in counts.values())
-    figure, axes = single(ax, ROW * cities + 1.2)
+    figure, axes = single(ROW * cities + 1.2)
     start = 0
     for (split, numbers), color in zip(counts.items(), colors_for(len(counts)), strict=True):
         ordered = sorted(numbers.items(), key=lambda pair: -pair[1])
@@ -62,7 +62,7 @@ def plot_images_per_city(counts: Mapping[str, Mapping[str, int]], title: str = "
     axes.grid(axis="y", visible=False)
     axes.margins(x=0.12, y=0.01)
     axes.legend(loc="lower right")
-    headline(axes, title or "Images of each city")
+    headline(figure, title)
     return figure
 
 
@@ -90,7 +90,7 @@ def plot_class_shares(here: pd.Series, real: pd.Series, images: int, title: str 
     axes.xaxis.set_major_formatter("{x:g}")
     axes.margins(y=0.02)
     figure.legend(loc="outside lower center", ncols=2, frameon=False)
-    headline(figure, title or "Share of the pixels of each class")
+    headline(figure, title)
     return figure
 
 
@@ -119,9 +119,9 @@ def _waffle(axes: Axes, ordered: pd.Series) -> None:
 
 
 @styled
-def plot_presence(present: pd.Series, shares: pd.Series, title: str = "", ax: Axes | None = None) -> Figure:
+def plot_presence(present: pd.Series, shares: pd.Series, title: str = "") -> Figure:
     """Each class by the share of the images that hold it, and its share of the pixels on a logarithmic axis."""
-    figure, axes = single(ax, 6.5)
+    figure, axes = single(6.5)
     held = shares[shares > 0].index.intersection(present.index)
     colors = [color_of(name) for name in held]
     axes.scatter(100 * present[held], 100 * shares[held], s=110, color=colors, edgecolor=INK, zorder=3)
@@ -130,7 +130,7 @@ def plot_presence(present: pd.Series, shares: pd.Series, title: str = "", ax: Ax
     axes.yaxis.set_major_formatter("{x:g}")
     axes.margins(y=0.1)
     name_dots(axes, np.stack([100 * present[held], 100 * shares[held]], axis=1), held)
-    headline(axes, title or "In how many images a class is, and on how many pixels")
+    headline(figure, title)
     return figure
 
 
@@ -159,7 +159,7 @@ def plot_class_positions(
         axis.set_box_aspect(0.5)
     for axis in axes.flat[len(names) + first :]:
         axis.set_axis_off()
-    headline(figure, title or "Where in the frame each class is found (bright: often)")
+    headline(figure, title)
     return figure
 
 
@@ -168,10 +168,10 @@ OVERLAP = (("", PALE), ("hit (TP)", THIRD), ("missed (FN)", SECOND), ("false ala
 
 
 @styled
-def plot_overlap(truth: np.ndarray, prediction: np.ndarray, title: str = "", ax: Axes | None = None) -> Figure:
+def plot_overlap(truth: np.ndarray, prediction: np.ndarray, title: str = "") -> Figure:
     """Where one class is, (H, W) bool, and where it was predicted, cell by cell: hits, misses and false alarms."""
     height, width = truth.shape
-    figure, axes = single(ax, 0.75 * height + 0.8)
+    figure, axes = single(0.75 * height + 0.8)
     for row, column in np.ndindex(truth.shape):
         kind = int(truth[row, column]) + 3 * int(prediction[row, column])  # 0, 1, 3 or 4
         word, color = OVERLAP[{0: 0, 1: 2, 3: 3, 4: 1}[kind]]
@@ -179,20 +179,19 @@ def plot_overlap(truth: np.ndarray, prediction: np.ndarray, title: str = "", ax:
         axes.text(column + 0.48, row + 0.45, word, color="white", ha="center", va="center", weight="bold")
     axes.set(xlim=(0, width), ylim=(height, 0))
     axes.set_axis_off()
-    headline(axes, title or "Hits, misses and false alarms of one class")
+    headline(figure, title)
     return figure
 
 
 @styled
-def plot_lift(lift: pd.DataFrame, title: str = "", ax: Axes | None = None) -> Figure:
+def plot_lift(lift: pd.DataFrame, title: str = "") -> Figure:
     """How many times as often a class (column) is in an image if another (row) is there: above 1 red, below 1 blue.
 
     Args:
         lift: from `statistics.lift`; NaN, such as the diagonal, stays white.
         title: what it shows.
-        ax: axes to draw in.
     """
-    figure, axes = single(ax, 0.5 * len(lift) + 2.6)
+    figure, axes = single(0.5 * len(lift) + 2.6)
     limit = max(np.log2(lift.replace(0, np.nan)).abs().max(axis=None), 1e-6)
     with np.errstate(divide="ignore"):
         strength = np.log2(lift).clip(-limit, limit)
@@ -203,14 +202,12 @@ def plot_lift(lift: pd.DataFrame, title: str = "", ax: Axes | None = None) -> Fi
     axes.tick_params(axis="x", rotation=40)
     for label in axes.get_xticklabels():
         label.set(ha="right", rotation_mode="anchor")
-    headline(axes, title or "Which classes occur together (1.0: by chance)")
+    headline(figure, title)
     return figure
 
 
 @styled
-def plot_object_sizes(
-    objects: pd.DataFrame, scale: float, smallest: int, title: str = "", ax: Axes | None = None
-) -> Figure:
+def plot_object_sizes(objects: pd.DataFrame, scale: float, smallest: int, title: str = "") -> Figure:
     """Pixels of each object on a logarithmic axis, a row of dots for each class, and the size that is too small.
 
     Args:
@@ -218,9 +215,8 @@ def plot_object_sizes(
         scale: pixels of the labels for one pixel that the network sees.
         smallest: objects of fewer pixels than this, as the network sees them, are marked as lost.
         title: what it shows.
-        ax: axes to draw in.
     """
-    figure, axes = single(ax, 6)
+    figure, axes = single(6)
     seen = objects[objects["pixels"] > 0]
     medians = seen.groupby("class")["pixels"].median().sort_values()
     rng = np.random.default_rng(0)
@@ -243,18 +239,18 @@ def plot_object_sizes(
     axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.margins(y=0.05)
     figure.legend(loc="outside lower center", ncols=2, frameon=False)
-    headline(axes, title or "The sizes of the objects, class by class")
+    headline(figure, title)
     return figure
 
 
 @styled
-def plot_class_colors(samples: Mapping[str, np.ndarray], title: str = "", ax: Axes | None = None) -> Figure:
+def plot_class_colors(samples: Mapping[str, np.ndarray], title: str = "") -> Figure:
     """Some pixels of each class, (n, 3) uint8 by name, as a row of squares from dark to bright; at the left their mean.
 
     Classes without pixels are left out.
     """
     found = {name: pixels for name, pixels in samples.items() if len(pixels)}
-    figure, axes = single(ax, ROW * len(found) + 0.9)
+    figure, axes = single(ROW * len(found) + 0.9)
     most = max(map(len, found.values()))
     for row, pixels in enumerate(found.values()):
         for column, color in enumerate(pixels[np.argsort(pixels @ LUMA)]):
@@ -265,7 +261,7 @@ def plot_class_colors(samples: Mapping[str, np.ndarray], title: str = "", ax: Ax
     axes.tick_params(length=0)
     axes.grid(visible=False)
     axes.spines[:].set_visible(False)
-    headline(axes, title or "Single pixels of each class")
+    headline(figure, title)
     return figure
 
 
@@ -304,16 +300,15 @@ def plot_void(where: np.ndarray, kinds: pd.Series, photos: pd.Series, real: floa
 
 
 @styled
-def plot_loss_shares(shares: pd.DataFrame, title: str = "", ax: Axes | None = None) -> Figure:
+def plot_loss_shares(shares: pd.DataFrame, title: str = "") -> Figure:
     """What each class contributes to a mean over pixels [%], with and without weights; a column for each way.
 
     Args:
         shares: a row for each class, a column for each way to weigh, each summing to 1.
         title: what it shows.
-        ax: axes to draw in.
     """
     ordered = 100 * shares.sort_values(shares.columns[0])
-    figure, axes = single(ax, ROW * len(ordered) + 1.8)
+    figure, axes = single(ROW * len(ordered) + 1.8)
     for row, (low, high) in enumerate(zip(ordered.min(axis=1), ordered.max(axis=1), strict=True)):
         axes.plot([low, high], [row, row], color=PALE, linewidth=3, zorder=1)
     for name, color in zip(ordered, colors_for(ordered.shape[1]), strict=True):
@@ -324,5 +319,5 @@ def plot_loss_shares(shares: pd.DataFrame, title: str = "", ax: Axes | None = No
     axes.set(xscale="log", xlabel="part of the loss [%], logarithmic")
     axes.xaxis.set_major_formatter("{x:g}")
     figure.legend(loc="outside lower center", ncols=2, frameon=False)
-    headline(axes, title or "The classes' parts of the loss when all pixels are equally wrong")
+    headline(figure, title)
     return figure

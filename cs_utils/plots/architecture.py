@@ -156,8 +156,7 @@ def plot_unet(layers: pd.DataFrame, size: tuple[int, int], title: str = "") -> F
     lines = [Line2D([], [], color=color, linewidth=2.5, label=name) for name, color in colors.items()]
     lines[3].set_linestyle("--")
     figure.legend(handles=lines, loc="outside lower center", ncols=3, frameon=False)
-    total = layers["parameters"].sum()
-    headline(axes, title or f"U-Net of base width {down[0][1].channels}: {total / 1e6:.2f} million parameters")
+    headline(figure, title)
     axes.set(xlim=(-1.9, logits.right + 0.5), ylim=(min(box.bottom for box in boxes) - 0.1, 0.4))
     axes.set_axis_off()
     return figure

@@ -27,10 +27,10 @@ from cs_utils.plots.style import (
 
 
 @styled
-def plot_surprise(num_classes: int, title: str = "", ax: Axes | None = None) -> Figure:
+def plot_surprise(num_classes: int, title: str = "") -> Figure:
     """-log p_t, what a pixel costs in the cross entropy, with the price of a guess among the classes marked."""
     p = np.linspace(0.005, 1, 400)
-    figure, axes = single(ax, 4.6)
+    figure, axes = single(4.6)
     axes.plot(p, -np.log(p), color=SECOND, linewidth=3)
     guess = np.log(num_classes)
     arrow = {"arrowstyle": "->", "color": INK}
@@ -40,7 +40,7 @@ def plot_surprise(num_classes: int, title: str = "", ax: Axes | None = None) -> 
     axes.annotate(f"sure and wrong (p = 0.01): {-np.log(0.01):.2f}", (0.01, 4.605), (0.14, 4.605), va="center")
     axes.annotate("sure and right: 0", (1, 0), (0.75, 0.8), arrowprops=arrow)
     axes.set(xlabel="$p_t$, probability of the true class", ylabel="cost of the pixel", xlim=(0, 1.02))
-    headline(axes, title or "Cross entropy of a pixel: −log of the probability of its class")
+    headline(figure, title)
     return figure
 
 
@@ -76,20 +76,19 @@ def plot_toy_losses(
     for label in axes.get_yticklabels():
         label.set_color(INK if label.get_text() in right else ACCENT)
     add_legend(figure, [mask for mask in masks.values() if mask is not None])
-    headline(figure, title or "What each loss says of each prediction")
+    headline(figure, title)
     return figure
 
 
 @styled
-def plot_void(values: pd.DataFrame, title: str = "", ax: Axes | None = None) -> Figure:
+def plot_void(values: pd.DataFrame, title: str = "") -> Figure:
     """What each loss says of one fixed prediction while void grows around it, relative to no void at all.
 
     Args:
         values: a column for each loss; the index is the share of void pixels, 0..1, from 0 upwards.
         title: what it shows.
-        ax: axes to draw in.
     """
-    figure, axes = single(ax, 4.6)
+    figure, axes = single(4.6)
     relative = values / values.iloc[0]
     for (name, column), color in zip(relative.items(), colors_for(values.shape[1]), strict=True):
         style = "-" if np.allclose(column, 1, atol=1e-4) else "--"
@@ -98,7 +97,7 @@ def plot_void(values: pd.DataFrame, title: str = "", ax: Axes | None = None) -> 
     axes.set_yscale("log", base=2)
     axes.yaxis.set_major_formatter("{x:g}")
     name_lines(axes)
-    headline(axes, title or "The same prediction with more and more void")
+    headline(figure, title)
     return figure
 
 

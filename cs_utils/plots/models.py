@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
@@ -119,7 +118,7 @@ def plot_where_costs_lie(layers: Mapping[str, pd.DataFrame], title: str = "") ->
     heading = "size of the map, against the image"
     place = {"loc": "outside lower center", "ncols": 6, "frameon": False, "columnspacing": 1.2}
     figure.legend(handles, labels, title=heading, **place)
-    headline(figure, title or "Where parameters and operations lie")
+    headline(figure, title)
     return figure
 
 
@@ -188,7 +187,7 @@ def plot_same_budget(table: pd.DataFrame, baselines: Mapping[str, float] | None 
         x, side = (0.02, "left") if score > begin else (0.98, "right")
         how = {"ha": side, "va": "bottom", "bbox": BEHIND_TEXT, "zorder": 3}
         by_epoch.text(x, 100 * score, name, transform=by_epoch.get_yaxis_transform(), **how)
-    headline(figure, title or "Mean IoU of each network on the same budget")
+    headline(figure, title)
     return figure
 
 
@@ -200,9 +199,7 @@ PUBLISHED = {
 
 
 @styled
-def plot_published(
-    published: pd.DataFrame, cost: str = "parameters", title: str = "", ax: Axes | None = None
-) -> Figure:
+def plot_published(published: pd.DataFrame, cost: str = "parameters", title: str = "") -> Figure:
     """Published IoU over a cost of the same published network; hollow: without a pretrained encoder.
 
     Args:
@@ -210,9 +207,8 @@ def plot_published(
             it is not known: such a row is left out.
         cost: one of `PUBLISHED`.
         title: what it shows.
-        ax: axes to draw in.
     """
-    figure, axes = single(ax, 6)
+    figure, axes = single(6)
     known = published.dropna(subset=cost)
     colors = network_colors(dict.fromkeys(published["network"]))
     for network, pretrained, place, score in known[["network", "pretrained", cost, "miou"]].itertuples(index=False):
@@ -226,5 +222,5 @@ def plot_published(
     for label, fill in (("encoder from ImageNet", "full"), ("from scratch", "none")):
         handles.append(Line2D([], [], color=INK, marker="o", markersize=12, ls="", fillstyle=fill, label=label))
     figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False)
-    headline(axes, title or f"Published IoU and {cost}")
+    headline(figure, title)
     return figure

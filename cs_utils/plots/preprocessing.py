@@ -4,7 +4,6 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
@@ -96,14 +95,14 @@ def plot_iou_ceiling(ceiling: pd.DataFrame, marked: int, title: str = "") -> Fig
     table.set_xticks(np.arange(len(ceiling.columns)) + 0.5, [f"{width} px" for width in ceiling.columns])
     table.set_yticks(np.arange(len(ceiling)) + 0.5, list(ceiling.index))
     table.grid(visible=False)
-    headline(figure, title or "The best IoU that is left after resizing [%]")
+    headline(figure, title)
     return figure
 
 
 @styled
-def plot_mismatch(iou: pd.DataFrame, title: str = "", ax: Axes | None = None) -> Figure:
+def plot_mismatch(iou: pd.DataFrame, title: str = "") -> Figure:
     """IoU, 0..1, between a mask and itself turned by the angles of the index, in degrees: a curve for each column."""
-    figure, axes = single(ax, 4.6)
+    figure, axes = single(4.6)
     for name, color in zip(iou, colors_for(iou.shape[1]), strict=True):
         axes.plot(iou.index, iou[name], "o-", color=color, linewidth=2.5, label=name)
     for angle, value in iou.iloc[:, 0].items():
@@ -115,12 +114,12 @@ def plot_mismatch(iou: pd.DataFrame, title: str = "", ax: Axes | None = None) ->
     )
     if iou.shape[1] > 1:
         name_lines(axes)
-    headline(axes, title or "IoU of a mask with itself, turned")
+    headline(figure, title)
     return figure
 
 
 @styled
-def plot_bilinear(values: np.ndarray, down: float, right: float, title: str = "", ax: Axes | None = None) -> Figure:
+def plot_bilinear(values: np.ndarray, down: float, right: float, title: str = "") -> Figure:
     """A place between four pixels, and the rectangle that is the weight of each.
 
     Args:
@@ -128,9 +127,8 @@ def plot_bilinear(values: np.ndarray, down: float, right: float, title: str = ""
         down: how far below the upper two the place lies, 0 to 1.
         right: how far to the right of the left two, 0 to 1.
         title: a sentence above it.
-        ax: where to draw; None: a figure of its own.
     """
-    figure, axes = single(ax, 5.0)
+    figure, axes = single(5.0)
     # A pixel's weight is the rectangle on the other side of the place: the nearer the pixel, the larger.
     for (row, column), color in zip(np.ndindex(2, 2), (SECOND, ACCENT, THIRD, FOURTH), strict=True):
         left, width = (right, 1 - right) if column == 0 else (0, right)
@@ -145,7 +143,7 @@ def plot_bilinear(values: np.ndarray, down: float, right: float, title: str = ""
     axes.plot(right, down, "o", color=INK, markersize=12)
     axes.set(xlim=(-0.35, 1.35), ylim=(1.15, -0.15), aspect="equal", xticks=[], yticks=[])
     axes.set_frame_on(False)
-    headline(axes, title or "The weight of a pixel is the opposite rectangle")
+    headline(figure, title)
     return figure
 
 
@@ -169,7 +167,7 @@ def plot_memorising(curves: Mapping[str, pd.DataFrame], title: str = "") -> Figu
         axes.set(title=name, xlabel="epoch", ylim=(0, top))
         axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     panels[0].set_ylabel("mean IoU [%]")
-    headline(figure, title or "Training images and new images")
+    headline(figure, title)
     return figure
 
 
@@ -199,5 +197,5 @@ def plot_augmentation(recorded: pd.DataFrame, title: str = "") -> Figure:
     leads.axvline(0, color=INK, linewidth=1.5)
     leads.tick_params(labelleft=False)
     leads.set_xlabel(f"new images, minus {recorded.index[0]}\n[percentage points]; bar: 95 %")
-    headline(figure, title or "What each kind of augmentation does to the score")
+    headline(figure, title)
     return figure

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 import seaborn as sns
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from cs_utils.labels import CLASS_NAMES, CLASSES, NUM_CLASSES, PALETTE
@@ -51,7 +50,7 @@ def plot_class_iou(table: pd.DataFrame, title: str = "") -> Figure:
 
 
 @styled
-def plot_confusion(matrix: np.ndarray, title: str = "", ax: Axes | None = None) -> Figure:
+def plot_confusion(matrix: np.ndarray, title: str = "") -> Figure:
     """Confusion matrix (20, 20), each row as per cent of the true class; blank where it is under half a per cent.
 
     The colour goes with the root of the share, so that a twentieth can be seen. A column that nothing was predicted as,
@@ -63,7 +62,7 @@ def plot_confusion(matrix: np.ndarray, title: str = "", ax: Axes | None = None) 
     columns = [*CLASS_NAMES, "void"] if valid[:, NUM_CLASSES].any() else list(CLASS_NAMES)
     shares = shares[:, : len(columns)]
     written = [["" if np.isnan(share) or share < 0.5 else f"{share:.0f}" for share in row] for row in shares]
-    figure, axes = single(ax, 8.4)
+    figure, axes = single(8.4)
     options = {"cmap": "rocket_r", "vmin": 0, "vmax": 10, "cbar": False, "annot_kws": {"fontsize": LETTERS}}
     table = pd.DataFrame(np.sqrt(shares), index=CLASS_NAMES, columns=columns)
     sns.heatmap(table, ax=axes, annot=np.array(written), fmt="", **options)
@@ -73,7 +72,7 @@ def plot_confusion(matrix: np.ndarray, title: str = "", ax: Axes | None = None) 
             axes.axhline(place, color=PALE, linewidth=1.5)
             axes.axvline(place, color=PALE, linewidth=1.5)
     axes.set(xlabel="predicted", ylabel="true")
-    headline(axes, title or "Where the pixels of each class go [%]")
+    headline(figure, title)
     return figure
 
 
@@ -100,15 +99,15 @@ def plot_boundary_errors(table: pd.DataFrame, title: str = "") -> Figure:
             right.annotate(f"{y:.0f}", (x, y), (0, shift), textcoords="offset points", ha="center", color=color)
     right.set(ylim=(-8, 112), xlabel="pixels to the nearest border, at most", ylabel="share that lies there [%]")
     right.legend(loc="upper left")
-    headline(figure, title or "Errors by the distance to the nearest border")
+    headline(figure, title)
     return figure
 
 
 @styled
-def plot_rare_classes(table: pd.DataFrame, title: str = "", ax: Axes | None = None) -> Figure:
+def plot_rare_classes(table: pd.DataFrame, title: str = "") -> Figure:
     """IoU of each class against its share of the pixels, on a logarithmic axis, each dot with its name."""
     scored = table[(table["share"] > 0) & table["iou"].notna()]
-    figure, axes = single(ax, 6)
+    figure, axes = single(6)
     shares = 100 * scored["share"]
     axes.scatter(shares, scored["iou"], s=140, c=_colors(scored.index), edgecolor=INK, zorder=3)
     axes.set(xscale="log", ylim=(-0.22, 1.05), xlabel="share of the labelled pixels [%], logarithmic", ylabel="IoU")
@@ -116,43 +115,41 @@ def plot_rare_classes(table: pd.DataFrame, title: str = "", ax: Axes | None = No
     axes.set_yticks(np.linspace(0, 1, 6))
     axes.margins(x=0.12)
     name_dots(axes, np.stack([shares, scored["iou"]], axis=1), scored.index)
-    headline(axes, title or "IoU of each class by its share of the pixels")
+    headline(figure, title)
     return figure
 
 
 @styled
-def plot_region_hits(table: pd.DataFrame, title: str = "", ax: Axes | None = None) -> Figure:
+def plot_region_hits(table: pd.DataFrame, title: str = "") -> Figure:
     """How many of the regions of each size are found: half of the region's pixels right, or more.
 
     Args:
         table: a row for each size, by its name; columns ``found`` (0..1) and ``regions`` (a count).
         title: what it shows.
-        ax: axes to draw in.
     """
-    figure, axes = single(ax, 4.8)
+    figure, axes = single(4.8)
     bars = axes.bar(range(len(table)), table["found"] * 100, 0.6, color=SECOND)
     axes.bar_label(bars, fmt="%.0f", padding=2)
     axes.set_xticks(range(len(table)), [f"{size}\n({int(count)})" for size, count in table["regions"].items()])
     axes.set(ylim=(0, 112), ylabel="regions found [%]")
     axes.set_xlabel("size of the region, in pixels of the network's input (how many regions)")
     axes.grid(axis="x", visible=False)
-    headline(axes, title or "Regions found, by their size")
+    headline(figure, title)
     return figure
 
 
 @styled
-def plot_intervals(tables: Mapping[str, pd.DataFrame], title: str = "", ax: Axes | None = None) -> Figure:
+def plot_intervals(tables: Mapping[str, pd.DataFrame], title: str = "") -> Figure:
     """IoU of each class with its interval, a dot for each table: the mean on top, then the classes, best first.
 
     Args:
         tables: by name; each with a row for each class, and one named "mean" if you like; columns ``iou``, ``low`` and
             ``high``, 0..1. Classes that the first does not have are left out.
         title: what it shows.
-        ax: axes to draw in.
     """
     best = next(iter(tables.values()))["iou"].sort_values().index
     order = [*best.drop("mean", errors="ignore"), *best.intersection(["mean"])]
-    figure, axes = single(ax, 0.31 * len(order) * max(1, 0.6 * len(tables)) + 1.6)
+    figure, axes = single(0.31 * len(order) * max(1, 0.6 * len(tables)) + 1.6)
     rows = np.arange(len(order))
     if len(tables) > 1:  # a band behind every second class, or it is hard to see which dots belong together
         for row in rows[::2]:
@@ -169,7 +166,7 @@ def plot_intervals(tables: Mapping[str, pd.DataFrame], title: str = "", ax: Axes
     axes.set_ylim(-0.6, len(order) - 0.4)
     if len(tables) > 1:
         figure.legend(loc="outside lower center", ncols=min(len(tables), 2), frameon=False)
-    headline(axes, title or "IoU of each class")
+    headline(figure, title)
     return figure
 
 
@@ -183,7 +180,7 @@ def plot_budget(gains: pd.Series, title: str = "") -> Figure:
     axes.bar_label(bars, fmt="%+.1f", padding=4)
     axes.set(xlabel="gain in mean IoU [percentage points]", xlim=(0, 1.15 * max(ordered.max(), 0.1)))
     axes.grid(axis="y", visible=False)
-    headline(figure, title or "What each correction would gain")
+    headline(figure, title)
     return figure
 
 
@@ -204,5 +201,5 @@ def plot_calibration(table: pd.DataFrame, title: str = "") -> Figure:
     above.set(xlim=(0, 1.02), ylim=(0, 1.05), ylabel="share of pixels right")
     below.bar(table["confidence"], 100 * table["share"], 0.06, color=SECOND)
     below.set(xlabel="largest softmax probability", ylabel="pixels [%]", ylim=(0, 105))
-    headline(figure, title or "How sure the network is, and how often right")
+    headline(figure, title)
     return figure

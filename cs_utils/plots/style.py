@@ -88,10 +88,8 @@ def new_figure(height: float, width: float = WIDTH) -> Figure:
     return Drawing(figsize=(width, height), layout="constrained")
 
 
-def single(ax: Axes | None, height: float) -> tuple[Figure, Axes]:
-    """Where a drawing of one panel goes: into the caller's axes, or into those of a new figure."""
-    if ax is not None:
-        return ax.get_figure(root=True), ax
+def single(height: float) -> tuple[Figure, Axes]:
+    """A figure of one panel, and its axes."""
     figure = new_figure(height)
     return figure, figure.subplots()
 
@@ -102,15 +100,11 @@ def panels(rows: int, columns: int, aspect: float, width: float = WIDTH) -> tupl
     return figure, figure.subplots(rows, columns, squeeze=False)
 
 
-def headline(place: Figure | Axes, title: str) -> None:
-    """Write a sentence above a figure, or above axes that the caller gave, in as many lines as it needs."""
-    style = {"fontsize": STYLE["figure.titlesize"], "fontweight": "bold"}
-    if isinstance(place, Axes):
-        share = place.get_position().width / 0.775  # a lone panel's, before the layout
-        place.set_title(fill(title, int(6.6 * share * place.get_figure(root=True).get_figwidth())), **style)
-    elif title:
-        place.set_figheight(place.get_figheight() + 0.3)
-        place.suptitle(fill(title, int(6.6 * place.get_figwidth())), **style)
+def headline(figure: Figure, title: str) -> None:
+    """Write a sentence above a figure, in as many lines as it needs; nothing if there is none."""
+    if title:
+        figure.set_figheight(figure.get_figheight() + 0.3)
+        figure.suptitle(fill(title, int(6.6 * figure.get_figwidth())), fontweight="bold")
 
 
 def colors_for(count: int) -> list[Any]:

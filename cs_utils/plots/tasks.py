@@ -9,7 +9,7 @@ from matplotlib.colors import hsv_to_rgb, rgb_to_hsv
 from matplotlib.figure import Figure
 from matplotlib.patches import ConnectionPatch, Rectangle
 
-from cs_utils.labels import BY_ID, CLASS_NAMES, NUM_CLASSES, PALETTE, id_to_train_id
+from cs_utils.labels import CLASS_NAMES, NUM_CLASSES, PALETTE, id_to_train_id
 from cs_utils.plots.masks import add_legend, name_regions, paint, show
 from cs_utils.plots.style import (
     ACCENT,
@@ -154,14 +154,14 @@ def plot_pixel_label(image: np.ndarray, ids: np.ndarray, y: int, x: int, reach: 
     for corner, target in (((left, top + down), (0, 1)), ((left + across, top + down), (1, 1))):
         between = {"coordsA": "data", "coordsB": "axes fraction", "axesA": whole, "axesB": near}
         figure.add_artist(ConnectionPatch(corner, target, **between, color=INK, linewidth=1))
-    headline(figure, title or f"The pixel in the middle is “{BY_ID[int(ids[y, x])].name}”")
+    headline(figure, title)
     return figure
 
 
 @styled
-def plot_answer_sizes(sizes: Mapping[str, int], title: str = "", ax: Axes | None = None) -> Figure:
+def plot_answer_sizes(sizes: Mapping[str, int], title: str = "") -> Figure:
     """How many numbers each answer takes, as dots on a logarithmic axis."""
-    figure, axes = single(ax, 0.55 * len(sizes) + 1.5)
+    figure, axes = single(0.55 * len(sizes) + 1.5)
     names, numbers = list(sizes), list(sizes.values())
     axes.plot(numbers, names, "o", color=SECOND, markersize=12)
     for name, number in sizes.items():
@@ -169,5 +169,5 @@ def plot_answer_sizes(sizes: Mapping[str, int], title: str = "", ax: Axes | None
     axes.set(xscale="log", xlabel="numbers in the answer", xlim=(1, 40 * max(numbers)))
     axes.invert_yaxis()
     axes.margins(y=0.12)
-    headline(axes, title or "How many numbers each answer takes")
+    headline(figure, title)
     return figure

@@ -126,7 +126,7 @@ def plot_rate_range(losses: Mapping[str, pd.Series], marks: Mapping[str, float],
         marks: a rate for each of them, drawn as a dotted line.
         title: a sentence above it all.
     """
-    figure, axes = single(None, 4.6)
+    figure, axes = single(4.6)
     for (name, line), color in zip(losses.items(), colors_for(len(losses)), strict=True):
         axes.plot(line.index, line, color=color, linewidth=3, label=name)
         axes.axvline(marks[name], color=color, linestyle=":", linewidth=2)
@@ -138,15 +138,15 @@ def plot_rate_range(losses: Mapping[str, pd.Series], marks: Mapping[str, float],
 
 
 @styled
-def plot_schedules(shares: pd.DataFrame, title: str = "", ax: Axes | None = None) -> Figure:
+def plot_schedules(shares: pd.DataFrame, title: str = "") -> Figure:
     """The share of the learning rate in each epoch: the index is the epoch, a column for each schedule."""
-    figure, axes = single(ax, 4.2)
+    figure, axes = single(4.2)
     for name, color in zip(shares, colors_for(shares.shape[1]), strict=True):
         axes.plot(shares.index, shares[name], linewidth=3, color=color, label=name)
     _by_epoch(axes)
     axes.set(ylabel="share of the learning rate", ylim=(0, None))
     name_lines(axes)
-    headline(axes, title)
+    headline(figure, title)
     return figure
 
 
@@ -259,7 +259,7 @@ def plot_patience(replayed: Mapping[str, pd.DataFrame], title: str = "") -> Figu
 @styled
 def plot_days(days: pd.Series, said: float, title: str = "") -> Figure:
     """Days of each part of a training, a bar for each on one linear axis, and the time that the talk named."""
-    figure, axes = single(None, 0.6 * len(days) + 2)
+    figure, axes = single(0.6 * len(days) + 2)
     names = [*days.index, "the slide"]
     bars = axes.barh(names, [*days, said], color=[*[SECOND] * len(days), COLORS[-1]], height=0.6)
     axes.bar_label(bars, labels=[spell(value * SECONDS_PER_DAY) for value in [*days, said]], padding=6)

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
@@ -32,7 +31,7 @@ DRAWN = 0.005
 
 
 @styled
-def plot_class_dots(scores: Mapping[str, pd.DataFrame], title: str = "", ax: Axes | None = None) -> Figure:
+def plot_class_dots(scores: Mapping[str, pd.DataFrame], title: str = "") -> Figure:
     """IoU of each class for some networks, a dot for each seed, in the order of the rows.
 
     Classes whose every IoU is below `DRAWN` are only counted.
@@ -40,13 +39,12 @@ def plot_class_dots(scores: Mapping[str, pd.DataFrame], title: str = "", ax: Axe
     Args:
         scores: by network, a row for each class and a column for each seed; IoU 0..1 or NaN.
         title: what it shows.
-        ax: axes to draw in.
     """
     joined = pd.concat(scores, axis=1).dropna(how="all")
     dead = (joined.fillna(0) < DRAWN).all(axis=1)
     names = joined.index[~dead][::-1]
     legend = -(-len(scores) // 3)
-    figure, axes = single(ax, 0.42 * (len(names) + legend) + 2)
+    figure, axes = single(0.42 * (len(names) + legend) + 2)
     places = np.arange(len(names))
     for number, (color, (name, table)) in enumerate(zip(colors_for(len(scores)), scores.items(), strict=True)):
         height = places + 0.5 * ((number + 0.5) / len(scores) - 0.5) * -1
@@ -67,7 +65,7 @@ def plot_class_dots(scores: Mapping[str, pd.DataFrame], title: str = "", ax: Axe
     # Rows without dots, for the legend.
     axes.set(xlim=(0, 1), ylim=(-0.6 - legend, len(names) - 0.4), xlabel=label)
     axes.legend(loc="lower right", ncols=3, frameon=False)
-    headline(axes, title or "IoU of each class")
+    headline(figure, title)
     return figure
 
 

@@ -118,7 +118,6 @@ def test_a_pixel_is_shown_with_its_neighbours_also_at_the_border():
     figure = plot_pixel_label(np.zeros((20, 30, 3), np.uint8), ids, 0, 0, reach=2)
     whole, near, labels = figure.axes
     assert [text.get_text() for text in labels.texts] == ["26", *["7"] * 8]
-    assert "“car”" in figure.get_suptitle()
     frame = whole.patches[0].get_bbox().bounds  # the frame is what is enlarged
     assert frame == (-0.5, -0.5, *shown(near).shape[1::-1])
 
@@ -131,15 +130,6 @@ def test_a_figure_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="disk full"):
         style.save_figure(figure, tmp_path / "a.png")
     assert list(tmp_path.iterdir()) == []
-
-
-def test_a_drawing_of_one_panel_goes_into_the_callers_axes():
-    from cs_utils.plots.losses import plot_surprise
-
-    figure = style.new_figure(4)
-    left, right = figure.subplots(1, 2)
-    assert plot_surprise(19, ax=right) is figure
-    assert right.lines and not left.lines
 
 
 def test_names_at_the_ends_of_lines_keep_their_distance():
