@@ -89,7 +89,7 @@ def expect_equal(answer: Callable[..., Any], wanted: Callable[..., Tensor]) -> N
         expect(math.isclose(given, right, abs_tol=1e-4), f"A batch costs {given:.3f}, and it should cost {right:.3f}.")
 
 
-@checks("06.1", "Above the line: twice the probabilities of the two car pixels. Below: the sum of all four, plus 2.")
+@checks("06.1", "Numerator: twice the probabilities of the two car pixels. Denominator: the sum of all four, plus 2.")
 def dice_by_hand(answer: float) -> None:
     """The Dice of probabilities 0.9, 0.5, 0.4 and 0.2, where the first two pixels are cars."""
     wanted = 2 * (0.9 + 0.5) / (0.9 + 0.5 + 0.4 + 0.2 + 2)
@@ -125,9 +125,9 @@ def tester(answer: Callable[..., Any]) -> None:
     expect(not over_void, "It accepts cross_entropy_mean_over_void, which becomes smaller with more void.")
 
 
-@checks("06.5", "Only the two sums below the line change: p * p in place of p. Void and absent classes stay out.")
+@checks("06.5", "Only the two sums of the denominator change: p * p in place of p. Void and absent classes stay out.")
 def squared_dice(answer: Callable[..., Any]) -> None:
-    """The Dice loss of the V-Net paper, with squares below the line."""
+    """The Dice loss of the V-Net paper, with squares in the denominator."""
     expect_equal(answer, _squared_dice)
 
 

@@ -3,7 +3,7 @@
 All of them take the network's raw logits and the class of every pixel, and keep the same five promises:
 
 * the logits become probabilities in one place, a softmax over the classes, and nowhere else;
-* void pixels (``target == ignore_index``) count neither above nor below the fraction line;
+* void pixels (``target == ignore_index``) count neither in the numerator nor in the denominator;
 * a batch that is void everywhere costs 0 and has a zero gradient, where a plain mean would be 0 / 0;
 * half-precision logits are computed in float32; float64 stays float64;
 * ``weight`` (C,), one number for each class, means the same thing everywhere: a weighted mean, sum(w * loss) / sum(w).
@@ -53,7 +53,7 @@ def dice_loss(logits: Tensor, target: Tensor, *, weight: Tensor | None = None, i
     the mean: its Dice is 0 whatever is predicted, and says nothing. (Predicting it is still punished, since it takes
     probability from the true classes.)
 
-    Milletari et al., V-Net, arXiv 1606.04797, has sum(p^2) + sum(g^2) below the line; the plain sums are what most
+    Milletari et al., V-Net, arXiv 1606.04797, has the denominator sum(p^2) + sum(g^2); the plain sums are what most
     libraries compute, and what the Dice score does. Sudre et al., generalised Dice, arXiv 1707.03237, also weights the
     classes, by 1 / sum(g)^2.
 

@@ -32,4 +32,4 @@ def test_what_is_no_guess_is_refused(guess):
 
 def test_the_code_is_shown_without_its_docstring(capsys):
     show_code(cross_entropy_softmax_twice)
-    assert capsys.readouterr().out == "return F.cross_entropy(logits.softmax(1), target, ignore_index=ignore_index)\n"
+    assert capsys.readouterr().out == "return F.cross_entropy(logits.softmax(1), target, ignore_index=VOID)\n"
