@@ -20,7 +20,7 @@ from cs_utils.experiments.evidence import (
     lead,
     read_histories,
     read_rows,
-    replay,
+    stop_early,
 )
 from cs_utils.experiments.statistics import LEVEL, MARGIN, judge, mean_interval
 
@@ -178,7 +178,7 @@ def overfitting(folder: Path, grid: str, arm: str, patience: int) -> Verdict:
     """
     rises, avoided, early, stopped = [], [], [], 0
     for history in _histories(folder, grid, arm):
-        loss, (stop, kept) = history["val_loss"].to_numpy(), replay(history["iou_score"], patience)
+        loss, (stop, kept) = history["val_loss"].to_numpy(), stop_early(history["iou_score"], patience)
         lowest = loss.argmin()
         above = loss[kept] / loss[lowest] - 1
         rises.append(loss[-1] / loss[lowest])
@@ -222,7 +222,7 @@ def recipe(
     losses, bests, stopped = [], [], 0
     for history in _histories(folder, patience_grid, patience_arm):
         iou = history["iou_score"].to_numpy()
-        stop, kept = replay(iou, patience)
+        stop, kept = stop_early(iou, patience)
         losses.append(iou.max() - iou[kept])
         bests.append(int(iou.argmax()) + 1)
         stopped += stop < len(iou) - 1

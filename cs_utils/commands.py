@@ -182,13 +182,11 @@ def evaluate(
         name: what the network is called there; None: as its file, or its run.
         accelerator: kind of device to compute on.
     """
-    from cs_utils.data.cityscapes import find_frames, read_frame
-    from cs_utils.data.loaders import choose_frames, spread
-    from cs_utils.data.transforms import match_color, measure_color
-    from cs_utils.evaluation.official import compare, load_evaluator
+    from cs_utils.data.loaders import choose_frames
+    from cs_utils.evaluation.official import compare_with_official, load_evaluator
     from cs_utils.evaluation.predict import Evaluation, evaluate
     from cs_utils.experiments.scores import read_scores, record_scores
-    from cs_utils.models.zoo import BEST, COURSE_WEIGHTS, load_weights
+    from cs_utils.models.zoo import COURSE_WEIGHTS, load_weights
 
     # What is wrong with these is found now, and not when all has been predicted.
     if official:
@@ -203,18 +201,12 @@ def evaluate(
     change = None
     if color_of:
         colors = Settings(data=color_of).data
-        own, wanted = (
-            measure_color([read_frame(frame)[0] for frame in spread(find_frames(folder, "train"), COLORED)])
-            for folder in (settings.data, colors)
-        )
-        change = partial(match_color, own=own, wanted=wanted)
+        change = _recolor(settings.data, like=colors)
         seen += f" in colours of {colors.name}"
     size = settings.image_size if size is None else Settings(image_size=size).image_size
     if record and len(frames) < 2:
         raise CourseError("one image has no interval: --record needs two images or more")
-    run = path if path.is_dir() else path.parent if path.name == BEST else None
-    # The whole name of a run, which may hold a dot: lr-0.01.
-    name = name or (run.absolute().name if run else path.stem)
+    name = name or _name_of(path)
 
     def keep(evaluation: Evaluation) -> None:
         print(evaluation, flush=True)
@@ -228,9 +220,31 @@ def evaluate(
     with nullcontext(export) if export else TemporaryDirectory() as folder:
         evaluation = evaluate(model, frames, size, Path(folder), change)
         keep(evaluation)
-        comparison = compare(evaluation, frames, Path(folder))
+        comparison = compare_with_official(evaluation, frames, Path(folder))
     print(comparison)
     return 0 if comparison.differing.empty else 1
+
+
+def _recolor(data: Path, like: Path) -> partial:
+    """What gives the photos of one folder the mean and the deviation of the colours of another's."""
+    from cs_utils.data.cityscapes import find_frames, read_frame
+    from cs_utils.data.loaders import spread
+    from cs_utils.data.transforms import match_color, measure_color
+
+    own, wanted = (
+        measure_color([read_frame(frame)[0] for frame in spread(find_frames(folder, "train"), COLORED)])
+        for folder in (data, like)
+    )
+    return partial(match_color, own=own, wanted=wanted)
+
+
+def _name_of(weights: Path) -> str:
+    """What weights are called in a table of scores: their run, or their file without its ending."""
+    from cs_utils.models.zoo import BEST
+
+    run = weights if weights.is_dir() else weights.parent if weights.name == BEST else None
+    # The whole name of a run, which may hold a dot: lr-0.01.
+    return run.absolute().name if run else weights.stem
 
 
 def predict(

@@ -9,7 +9,7 @@ class CourseError(Exception):
     """A mistake that the user can fix; its message is one line that names what is wrong and the remedy."""
 
     def __init__(self, message: str) -> None:
-        # From a loader process it comes again with that process's traceback, which ends in this name and the message.
+        # PyTorch raises a loader process's error again, with its traceback in the message: keep what follows this name.
         super().__init__(message.rstrip().rpartition(f"{type(self).__name__}: ")[2])
 
 

@@ -310,13 +310,9 @@ def limits(name: str) -> tuple[float, float]:
     return number["minimum"], number["maximum"]
 
 
-def _schema(name: str) -> dict[str, Any]:
-    return _schemas()[name]
-
-
 @functools.cache
-def _schemas() -> dict[str, dict[str, Any]]:
-    return TypeAdapter(Settings).json_schema()["properties"]
+def _schema(name: str) -> dict[str, Any]:
+    return TypeAdapter(Settings).json_schema()["properties"][name]
 
 
 def _default(name: str, profile: str) -> Any:

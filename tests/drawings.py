@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from cs_utils.data.statistics import NAMES, find_boxes
+from cs_utils.data.regions import find_boxes
+from cs_utils.data.statistics import NAMES
 from cs_utils.labels import CLASS_NAMES, NUM_CLASSES, VOID, id_to_train_id, one_hot, train_id_to_slide
 from cs_utils.models.inspect import trace_layers
 from cs_utils.models.unet import UNet

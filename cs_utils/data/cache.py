@@ -30,7 +30,7 @@ FORMAT = 1
 """Raise it when decoding, resizing or the encoding of the masks changes what is written; a test notices it."""
 IMAGES, MASKS = "images.npy", "masks.npy"
 KEPT_DAYS = 30
-"""A folder that has not been used for so long is deleted when another one is made."""
+"""A folder that has not been used for this many days is deleted when another one is made."""
 FOLDER_NAME = re.compile("[0-9a-f]{32}")
 
 

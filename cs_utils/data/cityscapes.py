@@ -18,8 +18,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from cs_utils.data.encodings import encoding_problem
 from cs_utils.data.files import decode, file_problem, image_kind, is_folder, list_folder, read_bytes, write_atomic
+from cs_utils.data.wrong_encoding import encoding_problem
 from cs_utils.exceptions import CourseError
 from cs_utils.labels import ID_PALETTE, MAX_ID, id_to_train_id
 from minicity import Scene, polygons_json
@@ -99,7 +99,7 @@ def _city_files(folder: Path) -> Iterator[Path]:
     """All that lies in the cities of a split; nothing where the split is missing.
 
     Raises:
-        CourseError: a city cannot be looked into. Without a word, its frames would merely be fewer.
+        CourseError: a city cannot be looked into. Otherwise its frames would be missing without any message.
     """
     if not is_folder(folder):
         return
@@ -164,7 +164,7 @@ def read_upright(path: Path) -> np.ndarray:
 def read_as_stored(path: Path) -> np.ndarray:
     """Read a photo that has labels: (H, W, 3) uint8 RGB, not turned, because they were drawn on the pixels as stored.
 
-    Only a TIFF that says how to turn it does OpenCV turn all the same.
+    Exception: OpenCV always turns a TIFF that has an orientation tag.
 
     Raises:
         CourseError: the file is missing, truncated, not an image, or grey.

@@ -18,7 +18,7 @@ PNG_START, PNG_END = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82"
 PNG_COLORS = {0: "grey", 2: "RGB", 3: "palette", 4: "grey and alpha", 6: "RGBA"}
 """How a PNG file holds its colours, by the number in its header."""
 MAX_DEFLATION = 1032
-"""PNG's compression never makes more than so many bytes of one."""
+"""PNG's compression never makes more than this many bytes of one."""
 
 
 def file_problem(path: Path) -> str | None:

@@ -38,7 +38,7 @@ FIRST_VERSION = "1.0"
 BYTES_PER_PIXEL = 1.8
 """What the five files of a scene take on disk, for each pixel of its photo."""
 MANY_BYTES = 1_000_000_000
-"""From so many bytes on, what is to be made is announced."""
+"""From this size on, what is to be made is announced."""
 
 
 def _write_scene(frame: Frame, seed: int, size: tuple[int, int]) -> None:

@@ -1,7 +1,7 @@
-"""What a list of frames holds, counted in one pass over its files: pixels, places, objects, colours.
+"""What a list of frames holds, counted in one pass over its files: pixels, places, objects, brightness.
 
-Pixels are counted at full size, because the smallest classes are the ones in question. Where in the frame a class lies,
-and its colour, is read off a sample of the pixels, `GRID` places with `SAMPLES` of them in each.
+Pixels are counted at full size, because the smallest classes are the ones in question. Where in the frame a class lies
+is read off a sample of the pixels, `GRID` places with `SAMPLES` of them in each.
 """
 
 import copy
@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import product
 from typing import Any
 
 import cv2
@@ -47,10 +46,8 @@ class Statistics:
     apart."""
     void: pd.Series
     """Pixels of each label that is not evaluated, such as "ego vehicle", int64, by name."""
-    photos: pd.DataFrame
-    """A row for each frame: ``brightness``, ``red``, ``green``, ``blue``: means over the photo, 0..255."""
-    colors: pd.DataFrame
-    """A row for each class: mean ``red``, ``green``, ``blue`` of its pixels, 0..255; NaN for a class without any."""
+    brightness: pd.Series
+    """The mean of each photo, 0..255, by its frame's name; of red, green and blue as the eye weighs them."""
 
 
 def gather(frames: Sequence[Frame]) -> Statistics:
@@ -79,20 +76,13 @@ def _gather(frames: tuple[Frame, ...], stamps: tuple[tuple[int, int] | None, ...
     index = pd.Index([frame.name for frame in frames], name="frame")
     labels = np.stack([part.labels for part in parts])  # (frames, 256)
     samples = sum(part.positions for part in parts)  # (20, 32, 64)
-    color_sums = sum(part.color_sums for part in parts)  # (20, 3)
-    sampled = samples.sum(axis=(1, 2))[:, None]
-    colors = np.divide(color_sums, sampled, out=np.full_like(color_sums, np.nan), where=sampled > 0)
-    photos = np.stack([part.mean_color for part in parts])  # (frames, 3)
     objects = pd.concat([part.objects.assign(frame=frame.name) for part, frame in zip(parts, frames, strict=True)])
     return Statistics(
         pixels=pd.DataFrame(_by_class(labels), index=index, columns=NAMES),
         positions=samples / samples.sum(axis=0),
         objects=objects[["frame", *objects.columns[:-1]]].reset_index(drop=True),
         void=pd.Series({label.name: int(labels[:, label.id].sum()) for label in LABELS if label.train_id == VOID}),
-        photos=pd.DataFrame(
-            {"brightness": photos @ LUMA, "red": photos[:, 0], "green": photos[:, 1], "blue": photos[:, 2]}, index
-        ),
-        colors=pd.DataFrame(colors, index=pd.Index(NAMES, name="class"), columns=["red", "green", "blue"]),
+        brightness=pd.Series([part.brightness for part in parts], index),
     )
 
 
@@ -102,8 +92,7 @@ class _Part:
 
     labels: np.ndarray  # (256,) int64: pixels of each label id
     positions: np.ndarray  # (20, 32, 64) int64: sampled pixels
-    color_sums: np.ndarray  # (20, 3) float64: sum of the sampled pixels
-    mean_color: np.ndarray  # (3,) float64
+    brightness: float
     objects: pd.DataFrame
 
 
@@ -124,13 +113,10 @@ def _measure(frame: Frame) -> _Part:
     places = rows[:, None] * GRID[1] + columns  # (128, 256): which place of the grid
     bins = classes * (GRID[0] * GRID[1]) + places
     positions = np.bincount(bins.ravel(), minlength=len(NAMES) * GRID[0] * GRID[1])
-    colors = cv2.resize(image, (width, height), interpolation=cv2.INTER_NEAREST).reshape(-1, 3).astype(float)
-    sums = [np.bincount(classes.ravel(), weights=channel, minlength=len(NAMES)) for channel in colors.T]
     return _Part(
         labels,
         positions.reshape(len(NAMES), *GRID),
-        np.stack(sums, axis=1),
-        np.array(cv2.mean(image)[:3]),
+        float(LUMA @ cv2.mean(image)[:3]),
         object_table(instances, polygons),
     )
 
@@ -186,83 +172,6 @@ def _polygon_pixels(polygon: Sequence[Sequence[float]], size: tuple[int, int]) -
     canvas = Image.new("L", (int(width), int(height)), 0)
     ImageDraw.Draw(canvas).polygon((corners - low).ravel().tolist(), fill=1)
     return int(np.asarray(canvas).sum())
-
-
-def find_boxes(instances: np.ndarray) -> pd.DataFrame:
-    """The box around each object: what a detector would be asked for.
-
-    Args:
-        instances: (H, W) uint16, label id * 1000 + number; plain ids are no single objects.
-
-    Returns:
-        A row for each object, by its value in ``instances``: ``class``, ``left``, ``top``, ``right``, ``bottom`` (first
-        and last column and row, both inside), ``pixels``.
-    """
-    y, x = np.nonzero(instances >= 1000)
-    groups = pd.DataFrame({"value": instances[y, x].astype(int), "x": x, "y": y}).groupby("value")
-    table = groups.agg(
-        left=("x", "min"), top=("y", "min"), right=("x", "max"), bottom=("y", "max"), pixels=("x", "size")
-    )
-    table.insert(0, "class", [BY_ID[value // 1000].name for value in table.index])
-    return table
-
-
-def boundaries(mask: np.ndarray, within: int = 1) -> np.ndarray:
-    """Which pixels have another class within so many pixels, in a square around them: (H, W) uint8 -> (H, W) bool."""
-    square = np.ones((2 * within + 1,) * 2, dtype=np.uint8)
-    return cv2.dilate(mask, square) != cv2.erode(mask, square)
-
-
-def fullest_window(marked: np.ndarray, height: int, width: int) -> tuple[slice, slice]:
-    """The window of this size that holds most marked pixels, (H, W) bool: rows and columns, to index image and mask."""
-    # Sums over all windows at once, from a table of sums over all rectangles that start in the corner.
-    sums = cv2.integral(marked.astype(np.uint8))  # (H + 1, W + 1)
-    inside = sums[height:, width:] - sums[:-height, width:] - sums[height:, :-width] + sums[:-height, :-width]
-    top, left = np.unravel_index(inside.argmax(), inside.shape)
-    return np.s_[int(top) : int(top) + height, int(left) : int(left) + width]
-
-
-def find_lookalikes(
-    scenes: Sequence[tuple[np.ndarray, np.ndarray]], first: str, second: str, side: int = 10
-) -> tuple[np.ndarray, list[tuple[int, int]], float]:
-    """The two patches that differ least, one of each class, in the same scene.
-
-    A patch lies wholly in its class. Six numbers describe it: the mean and the deviation of each colour.
-
-    Args:
-        scenes: images (H, W, 3) uint8 with their masks (H, W) of trainIds.
-        first: name of a class.
-        second: name of another one.
-        side: height and width of a patch.
-
-    Returns:
-        The image; row and column of the centre of each patch; by how many grey levels their numbers differ in all.
-
-    Raises:
-        CourseError: no scene has a patch of both classes.
-    """
-    best = None
-    for image, mask in scenes:
-        ours, others = (_list_patches(image, mask, CLASS_NAMES.index(name), side) for name in (first, second))
-        unlike = np.abs(ours[:, None, 2:] - others[:, 2:]).sum(axis=-1)  # (patches, patches)
-        if unlike.size and (best is None or unlike.min() < best[2]):
-            row, column = np.unravel_index(unlike.argmin(), unlike.shape)
-            corners = ours[row, :2], others[column, :2]
-            centres = [(int(top) + side // 2, int(left) + side // 2) for top, left in corners]
-            best = image, centres, float(unlike.min())
-    if best is None:
-        raise CourseError(f"No scene has a patch of {first} and one of {second}, {side} pixels wide: take more scenes.")
-    return best
-
-
-def _list_patches(image: np.ndarray, mask: np.ndarray, train_id: int, side: int) -> np.ndarray:
-    # A row for each: top, left, mean and deviation of each colour.
-    found = []
-    for top, left in product(*(range(0, size - side + 1, 8) for size in mask.shape)):
-        window = np.s_[top : top + side, left : left + side]
-        if (mask[window] == train_id).all():
-            found.append([top, left, *image[window].mean((0, 1)), *image[window].std((0, 1))])
-    return np.reshape(found, (-1, 8))
 
 
 def class_shares(pixels: pd.DataFrame) -> pd.Series:

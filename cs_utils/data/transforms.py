@@ -192,7 +192,7 @@ def denormalize(image: Tensor) -> np.ndarray:
 
 
 def encode(mask: np.ndarray, void_value: int = VOID, dtype: type = np.int64) -> Tensor:
-    """Turn trainIds into a target: (H, W) uint8 -> (H, W) int64 in which void is ``void_value``: 255, or 20 as a class.
+    """Turn trainIds into a target: (H, W) uint8 -> (H, W) of ``dtype``; void becomes ``void_value``, 255 or 20.
 
     Args:
         mask: the trainIds.

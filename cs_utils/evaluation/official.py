@@ -45,7 +45,7 @@ KINDS = (
 
 
 @dataclass(frozen=True)
-class Comparison:
+class OfficialComparison:
     """Our scores beside the official ones."""
 
     table: pd.DataFrame
@@ -115,7 +115,7 @@ def official_result(frames: Sequence[Frame], folder: Path, with_instances: bool)
 
 @contextlib.contextmanager
 def _in1d() -> Iterator[None]:
-    # The evaluator calls numpy.in1d, which NumPy 2.4 has no more.
+    # The evaluator calls numpy.in1d, which NumPy 2.4 removed.
     if hasattr(np, "in1d"):
         yield
         return
@@ -126,7 +126,7 @@ def _in1d() -> Iterator[None]:
         del np.in1d
 
 
-def compare(evaluation: Evaluation, frames: Sequence[Frame], folder: Path) -> Comparison:
+def compare_with_official(evaluation: Evaluation, frames: Sequence[Frame], folder: Path) -> OfficialComparison:
     """Set our scores of some frames beside the official ones of the predictions exported meanwhile.
 
     Args:
@@ -145,7 +145,7 @@ def compare(evaluation: Evaluation, frames: Sequence[Frame], folder: Path) -> Co
             rows += [(kind, name, score, float(result[each][name])) for name, score in ours.items()]
             rows.append((kind, "mean", mean_score(ours), float(result[mean])))
     table = pd.DataFrame(rows, columns=["kind", "of", "ours", "official"])
-    return Comparison(table.set_index(["kind", "of"]))
+    return OfficialComparison(table.set_index(["kind", "of"]))
 
 
 def complete_split(root: Path, split: str) -> list[Frame]:

@@ -37,8 +37,6 @@ STARTS = (
 class Outcome:
     """What came of one photo, or of a name that is none."""
 
-    name: str
-    """The photo's path, or the name as it was given."""
     overlay: Path | None = None
     """The overlay that was written; None where there is a problem."""
     problem: str | None = None
@@ -57,7 +55,7 @@ def find_photos(names: Iterable[str | Path]) -> list[Path | Outcome]:
             for photo in _photos_of(name):
                 found.setdefault(os.path.realpath(photo), photo)
         except CourseError as error:
-            problem = Outcome(name, problem=str(error))
+            problem = Outcome(problem=str(error))
             found.setdefault(problem, problem)
     return list(found.values())
 
@@ -131,23 +129,23 @@ def predict_files(
             continue
         places = map(_place, _outputs(photo, out, with_confidence).values())
         if lost := [photos[place] for place in places if place in photos]:
-            yield Outcome(str(photo), problem=f"{photo} would overwrite the photo {lost[0]}: give another --out")
+            yield Outcome(problem=f"{photo} would overwrite the photo {lost[0]}: give another --out")
             continue
         name = photo.stem.lower()
         if first := done.get(name):
             problem = f"{photo} has the name of {first}, whose files it would overwrite: predict it into another --out"
-            yield Outcome(str(photo), problem=problem)
+            yield Outcome(problem=problem)
             continue
         try:
             written = predict_file(model, photo, size, out, with_confidence)
             done[name] = photo
-            yield Outcome(str(photo), overlay=written)
+            yield Outcome(overlay=written)
         except CourseError as error:
-            yield Outcome(str(photo), problem=str(error))
+            yield Outcome(problem=str(error))
         except (MemoryError, RuntimeError, cv2.error) as error:
             if not _lacks_memory(error):
                 raise
-            yield Outcome(str(photo), problem=f"{photo} is too large for this machine's memory: save it smaller")
+            yield Outcome(problem=f"{photo} is too large for this machine's memory: save it smaller")
 
 
 def _place(file: Path) -> str:

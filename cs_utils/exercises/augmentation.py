@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from cs_utils.data.statistics import boundaries
+from cs_utils.data.regions import boundaries
 from cs_utils.data.transforms import flip, resize, rotate
 from cs_utils.exercises import checks, expect, letters, one_number
 from cs_utils.labels import VOID

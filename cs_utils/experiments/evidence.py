@@ -34,7 +34,7 @@ SMALL_CLASSES = ("pole", "person")
 STILL_RISING = 0.01
 """Gain of the last quarter of a run, in mean IoU per ten epochs, from which it was too short for a verdict."""
 TARGETS = tuple(range(5, 65, 5))
-"""IoU in points whose first epoch, and its seconds, a row keeps, as ``epochs_to_35`` and ``seconds_to_35``."""
+"""IoU in percent whose first epoch, and its seconds, a row keeps, as ``epochs_to_35`` and ``seconds_to_35``."""
 
 
 def read_rows(grid: str, folder: Path = RESULTS) -> pd.DataFrame:
@@ -68,7 +68,7 @@ def read_rows(grid: str, folder: Path = RESULTS) -> pd.DataFrame:
 
 
 def _made_last(rows: pd.DataFrame) -> pd.DataFrame:
-    # A new version of the data, another rate or a changed arm begins anew: an arm has one run of a seed, and runs that
+    # A new version of the data, another rate or a changed arm starts again: an arm has one run of a seed, and runs that
     # were made in several ways make no arm.
     made = rows.reindex(columns=["budget", "arm", "data", "data_version", "settings"]).astype(object).fillna("")
     made["settings"] = made["settings"].str.replace(r'"seed": \d+', "", regex=True)
@@ -224,7 +224,7 @@ def judge_arms(rows: pd.DataFrame, arm: str, against: str) -> tuple[Judgement | 
     return judgement if budget_is_enough(rows, (arm, against)) else None, text
 
 
-def replay(iou: Iterable[float], patience: int) -> tuple[int, int]:
+def stop_early(iou: Iterable[float], patience: int) -> tuple[int, int]:
     """The epochs, from 0, at which early stopping would have stopped, and whose weights it would have kept."""
     best, kept, epoch = float("-inf"), 0, 0
     for epoch, value in enumerate(iou):
@@ -235,7 +235,7 @@ def replay(iou: Iterable[float], patience: int) -> tuple[int, int]:
     return epoch, kept
 
 
-def replay_all(rows: pd.DataFrame, histories: pd.DataFrame, arm: str, patiences: Iterable[int]) -> pd.DataFrame:
+def patience_costs(rows: pd.DataFrame, histories: pd.DataFrame, arm: str, patiences: Iterable[int]) -> pd.DataFrame:
     """What each patience would have cost an arm's runs: a row for each patience and seed.
 
     Columns: ``patience``, ``seed``, ``epochs`` until it stops, and ``loss``, the best mean IoU of all epochs minus that
@@ -245,7 +245,7 @@ def replay_all(rows: pd.DataFrame, histories: pd.DataFrame, arm: str, patiences:
     for seed, run in by_seed(rows, arm, "run").items():
         iou = histories[histories["run"] == run].sort_values("epoch")["iou_score"].to_numpy()
         for patience in patiences if len(iou) else ():
-            stop, kept = replay(iou, patience)
+            stop, kept = stop_early(iou, patience)
             found.append({"patience": patience, "seed": seed, "epochs": stop + 1, "loss": iou.max() - iou[kept]})
     return pd.DataFrame(found, columns=["patience", "seed", "epochs", "loss"])
 

@@ -47,10 +47,10 @@ class Arm:
     times: Mapping[str, float] = field(default_factory=dict)
     """Settings that are so many times those of the base run, in any budget."""
     loss: str | None = "cross_entropy"
-    """One of `recipes.LOSSES`; None: that of the settings."""
+    """One of `arms.LOSSES`; None: that of the settings."""
     optimizer: Literal["adamw", "adam", "sgd"] = "adamw"
     network: tuple[str, ...] = ()
-    """Changes to the network, of `recipes.CHANGES`."""
+    """Changes to the network, of `arms.CHANGES`."""
     data: Literal["minicity", "camvid"] = "minicity"
     pair_error: float = 0.0
     """Training masks are rotated against their images by random angles within so many degrees."""
@@ -92,7 +92,7 @@ class Grid:
         values = BASE[budget] | {"schedule": "cosine", "learning_rate": rate, "seed": seed}
         if arm.data == "camvid":  # 480x360
             values["image_size"] = (values["image_size"][0] * 3 // 2, values["image_size"][1])
-        values |= {"full": self.full, "medium": self.medium, "small": self.small}[budget]
+        values |= getattr(self, budget)
         if arm.data == "camvid":  # has few photos: all of them, in any budget
             values |= {"train_images": None, "val_images": None}
         values |= {name: _multiplied(values[name], factor) for name, factor in arm.times.items()}

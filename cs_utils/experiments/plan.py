@@ -133,14 +133,16 @@ def tune(
     Returns:
         The rate, None where runs are still missing; and all tuning runs that are needed so far.
     """
-    plan: Grid = GRIDS[grid]
-    arm = plan.arms[name]
+    declared: Grid = GRIDS[grid]
+    arm = declared.arms[name]
     rates = sorted(arm.first_rates)
     if len(rates) == 1:
         return rates[0], []
     first = len(rates)
     while True:
-        jobs = [Job(grid, name, budget, "tuning", rate, seed) for rate in rates for seed in plan.tuning_seeds(budget)]
+        jobs = [
+            Job(grid, name, budget, "tuning", rate, seed) for rate in rates for seed in declared.tuning_seeds(budget)
+        ]
         if any(job.key not in known for job in jobs):
             return None, jobs
         scores = {rate: _mean(known[job.key] for job in jobs if job.rate == rate) for rate in rates}

@@ -41,7 +41,7 @@ class OutOfTime(Exception):
 
 
 @dataclass(frozen=True)
-class Work:
+class Call:
     """What all workers of a call know."""
 
     grids: tuple[str, ...]
@@ -103,16 +103,16 @@ def run_experiments(
     if jobs < 1:
         raise CourseError(f"jobs={jobs} is out of range: give 1 or more")
     deadline = time.time() + 60 * minutes if minutes is not None else float("inf")
-    work = Work(tuple(grids), budget, folder, deadline, jobs)
+    call = Call(tuple(grids), budget, folder, deadline, jobs)
     if missing := _left_out(grids, budget):
         print(missing, file=sys.stderr)
-    make_data([name for name, plan in work.plans().items() if plan.open], budget)
+    make_data([name for name, plan in call.plans().items() if plan.open], budget)
     if jobs == 1:
-        with _progress(work) as bar:
-            do_runs(work, lambda job: _update(bar, work, job))
+        with _progress(call) as bar:
+            do_runs(call, lambda job: _update(bar, call, job))
     else:
-        _run_workers(work)
-    return work.plans()
+        _run_workers(call)
+    return call.plans()
 
 
 def _left_out(grids: Sequence[str], budget: Budget) -> str:
@@ -122,24 +122,24 @@ def _left_out(grids: Sequence[str], budget: Budget) -> str:
     return f"left out, for {missing} (a grid counts with all its arms): {', '.join(arms)}" if arms else ""
 
 
-def _progress(work: Work) -> tqdm:
-    plans = work.plans().values()
+def _progress(call: Call) -> tqdm:
+    plans = call.plans().values()
     done, total = sum(plan.done for plan in plans), sum(plan.total for plan in plans)
     return tqdm(desc="experiment", total=total, initial=done, unit="run", disable=None)
 
 
-def _update(bar: tqdm, work: Work, job: Job | None = None) -> None:
-    plans = work.plans().values()
+def _update(bar: tqdm, call: Call, job: Job | None = None) -> None:
+    plans = call.plans().values()
     bar.total = sum(plan.total for plan in plans)
     bar.update(sum(plan.done for plan in plans) - bar.n)
     if job:
         bar.set_postfix_str(f"{job.grid}: {job.arm}")
 
 
-def _run_workers(work: Work) -> None:
+def _run_workers(call: Call) -> None:
     # Each process has its own threads, and small networks gain little from several.
-    threads = max(1, (os.cpu_count() or 1) // work.jobs)
-    shared = Work(work.grids, work.budget, work.folder, work.deadline, work.jobs, threads, os.getpid())
+    threads = max(1, (os.cpu_count() or 1) // call.jobs)
+    shared = Call(call.grids, call.budget, call.folder, call.deadline, call.jobs, threads, os.getpid())
     before = {name: os.environ.get(name) for name in ("OMP_NUM_THREADS", "TQDM_DISABLE")}
     # Both are read when a library is loaded, so they must stand before the processes start.
     os.environ.update(OMP_NUM_THREADS=str(threads), TQDM_DISABLE="1")
@@ -147,7 +147,7 @@ def _run_workers(work: Work) -> None:
     # inherit that they ignore it, and do so from their first line on.
     interrupt = signal.signal(signal.SIGINT, signal.SIG_IGN)
     context = get_context("spawn")
-    workers = [context.Process(target=do_runs, args=(shared,), daemon=True) for _ in range(work.jobs)]
+    workers = [context.Process(target=do_runs, args=(shared,), daemon=True) for _ in range(call.jobs)]
     try:
         for worker in workers:
             worker.start()
@@ -156,10 +156,10 @@ def _run_workers(work: Work) -> None:
         for name, value in before.items():
             os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
     try:
-        with _progress(work) as bar:
+        with _progress(call) as bar:
             while alive := [worker.sentinel for worker in workers if worker.is_alive()]:
                 wait(alive, LOOK)
-                _update(bar, work)
+                _update(bar, call)
     finally:
         for worker in workers:
             worker.terminate()
@@ -168,7 +168,7 @@ def _run_workers(work: Work) -> None:
         raise CourseError("a worker failed, see above: what the others have done is kept; call again to go on")
 
 
-def do_runs(work: Work, on_run: Callable[[Job], None] = lambda job: None) -> None:
+def do_runs(call: Call, on_run: Callable[[Job], None] = lambda job: None) -> None:
     """Do one open run after the other until there is none, or the time is over.
 
     A run that fails is told, and this worker does not try it again: it must not stand in the way of all others.
@@ -176,28 +176,28 @@ def do_runs(work: Work, on_run: Callable[[Job], None] = lambda job: None) -> Non
     Raises:
         CourseError: some have failed; at once, where there are `FAILURES`.
     """
-    if work.parent is not None:
+    if call.parent is not None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Windows lets a worker inherit nothing
 
     import cv2
     import torch
 
-    if work.threads is not None:
-        torch.set_num_threads(work.threads)
-        cv2.setNumThreads(work.threads)  # or each worker would use all cores to draw and to resize
+    if call.threads is not None:
+        torch.set_num_threads(call.threads)
+        cv2.setNumThreads(call.threads)  # or each worker would use all cores to draw and to resize
     failed: set[Job] = set()
     over = False
     while not over and len(failed) < FAILURES:
         busy = False
-        for job in _open_jobs(work):
+        for job in _open_jobs(call):
             if job in failed:
                 continue
-            if time.time() + _expected_seconds(job, work) > work.deadline:
+            if time.time() + _expected_seconds(job, call) > call.deadline:
                 continue  # a shorter one may still fit
             try:
                 # Tried, not waited for: what another worker has in hand is left to it.
-                with lock_of(work.folder, f"run-{job.key}").acquire(timeout=0):
-                    over = not _do(job, work)
+                with lock_of(call.folder, f"run-{job.key}").acquire(timeout=0):
+                    over = not _do(job, call)
             except Timeout:
                 busy = True
                 continue
@@ -216,37 +216,37 @@ def do_runs(work: Work, on_run: Callable[[Job], None] = lambda job: None) -> Non
         raise CourseError(f"{count} failed, see above: remove the cause, and call again")
 
 
-def _open_jobs(work: Work) -> Iterator[Job]:
-    for name in work.grids:  # one after the other: mostly the first that is not done has something
-        yield from work.plan(name).open
+def _open_jobs(call: Call) -> Iterator[Job]:
+    for name in call.grids:  # one after the other: mostly the first that is not done has something
+        yield from call.plan(name).open
 
 
-def _do(job: Job, work: Work) -> bool:
+def _do(job: Job, call: Call) -> bool:
     """Do a run, or copy it from another grid of this machine; give whether there is time for more."""
     from cs_utils.experiments.runs import describe_machine, run_job
 
-    table = read_table(work.folder / f"{job.grid}.csv")
+    table = read_table(call.folder / f"{job.grid}.csv")
     if any(row["run"] == job.key for row in table):
         return True  # another worker has just finished it
-    if known := find_run(work.folder, job.key, describe_machine()["device"]):
+    if known := find_run(call.folder, job.key, describe_machine()["device"]):
         row, tables = known
-        add_run(work.folder, job.grid, row | {"arm": job.arm, "role": job.role}, tables)
+        add_run(call.folder, job.grid, row | {"arm": job.arm, "role": job.role}, tables)
         return True
     try:
-        row, tables = run_job(job, work.check)
+        row, tables = run_job(job, call.check)
     except OutOfTime:
         return False
-    add_run(work.folder, job.grid, row | {"jobs": work.jobs}, tables)
+    add_run(call.folder, job.grid, row | {"jobs": call.jobs}, tables)
     return True
 
 
-def _expected_seconds(job: Job, work: Work) -> float:
+def _expected_seconds(job: Job, call: Call) -> float:
     """How long a run will take: as long as others of its arm did here, else of its grid; 0 where none is known."""
     from cs_utils.experiments.runs import describe_machine
 
-    if math.isinf(work.deadline):
+    if math.isinf(call.deadline):
         return 0.0
-    rows = read_table(work.folder / f"{job.grid}.csv")
+    rows = read_table(call.folder / f"{job.grid}.csv")
     here = {"budget": job.budget, "device": describe_machine()["device"]}
     for wanted in (here | {"arm": job.arm}, here):
         seconds = [float(row["wall_seconds"]) for row in rows if wanted.items() <= row.items()]
@@ -259,7 +259,7 @@ def choose_experiments(budget: Budget, folder: Path = RESULTS) -> list[str]:
     """The grids that are made for this budget and that no larger one has finished, the most valuable first."""
     names = [name for name, grid in GRIDS.items() if budget in grid.budgets]
     for larger in BUDGETS[: BUDGETS.index(budget)]:
-        plans = Work(tuple(names), larger, folder, math.inf).plans()
+        plans = Call(tuple(names), larger, folder, math.inf).plans()
         names = [name for name, plan in plans.items() if plan.open or larger not in GRIDS[name].budgets]
     return names
 
@@ -268,6 +268,6 @@ def list_experiments(budget: Budget = "full", folder: Path = RESULTS) -> str:
     """All grids with their questions, and how many of their runs are done; at the end, which arms lack their data."""
     lines = []
     names = tuple(name for name, grid in GRIDS.items() if budget in grid.budgets)
-    for name, plan in Work(names, budget, folder, math.inf).plans().items():
+    for name, plan in Call(names, budget, folder, math.inf).plans().items():
         lines.append(f"{name:13} {plan.done:4} of {plan.total:4} runs  {GRIDS[name].question}")
     return "\n".join([*lines, *filter(None, [_left_out(names, budget)])])

@@ -18,12 +18,12 @@ from cs_utils.data.cityscapes import Frame, read_frame
 from cs_utils.data.loaders import StreetScenes, loaders
 from cs_utils.data.sources import minicity_frames
 from cs_utils.data.transforms import Preprocessing, resize_mask
-from cs_utils.evaluation.predict import evaluate, predict
+from cs_utils.evaluation.predict import evaluate
 from cs_utils.exceptions import Diverged
+from cs_utils.experiments.arms import MismatchedPairs, make_arm_optimizer, make_loss, make_network
 from cs_utils.experiments.evidence import ALIVE, DIVERGED, TARGETS
 from cs_utils.experiments.places import folder_of, fresh_folder
 from cs_utils.experiments.plan import DATA_VERSIONS, Job
-from cs_utils.experiments.recipes import MismatchedPairs, make_loss, make_network, make_optimizer_of
 from cs_utils.experiments.store import Row, Tables
 from cs_utils.experiments.timing import forget_peak, peak_memory
 from cs_utils.labels import CLASS_NAMES, NUM_CLASSES
@@ -128,7 +128,7 @@ def _train(job: Job, settings: Settings, before_step: Callable[[], None]) -> tup
     row: Row = {}
     if "dead units" in job.spec.also:
         row["dead_birth"] = _dead_share(network, val, at_birth=True)
-    optimizer = make_optimizer_of(job.spec, network.parameters(), settings)
+    optimizer = make_arm_optimizer(job.spec, network.parameters(), settings)
     training = prepare(network, train, val, settings, loss=make_loss(job.spec), optimizer=optimizer)
     seen = _plain_loader(train, settings) if "train iou" in job.spec.also else None
     history: list[Row] = []
@@ -222,12 +222,9 @@ def _also(job: Job, training: Training, val: DataLoader) -> Row:
 
 def _ceiling(frames: list[Frame], settings: Settings) -> float:
     """Mean IoU of the labels themselves after they were shrunk to the network's size and enlarged again."""
-    matrix = torch.zeros(NUM_CLASSES + 1, NUM_CLASSES + 1, dtype=torch.int64)
-    for frame in frames:
-        _, mask = read_frame(frame)
-        again = resize_mask(resize_mask(mask, settings.image_size), mask.shape)
-        matrix += confusion_matrix(torch.from_numpy(again), torch.from_numpy(mask))
-    return mean_iou(matrix)
+    masks = (read_frame(frame)[1] for frame in frames)
+    pairs = ((resize_mask(resize_mask(mask, settings.image_size), mask.shape), mask) for mask in masks)
+    return mean_iou(sum(confusion_matrix(*map(torch.from_numpy, pair)) for pair in pairs))
 
 
 def _fresh_images(job: Job, training: Training) -> Tables:
@@ -235,17 +232,15 @@ def _fresh_images(job: Job, training: Training) -> Tables:
     if "fresh scenes" not in job.spec.also:
         return {}
     start, end, folder = fresh_folder(job.budget)
-    rows = []
-    for number, frame in enumerate(minicity_frames(folder, "val", end)[start:], start=start):
-        image, mask = read_frame(frame)
-        found = predict(training.scored, image, training.settings.image_size)
-        matrix = confusion_matrix(torch.from_numpy(found), torch.from_numpy(mask))[:-1]  # (C, C + 1)
-        counts = {"hits": matrix.diagonal(), "true": matrix.sum(dim=1), "predicted": matrix[:, :-1].sum(dim=0)}
-        rows.append(
-            {"image": number}
-            | {f"{kind}_{index}": int(count) for kind, all_ in counts.items() for index, count in enumerate(all_)}
-        )
-    return {"images": rows}
+    frames = minicity_frames(folder, "val", end)[start:]
+    counts = evaluate(training.scored, frames, training.settings.image_size).counts  # (images, C, 3)
+    names = [f"{kind}_{index}" for kind in ("hits", "true", "predicted") for index in range(NUM_CLASSES)]
+    rows = (map(int, image.T.ravel()) for image in counts)  # hits of all classes first
+    return {
+        "images": [
+            {"image": number} | dict(zip(names, row, strict=True)) for number, row in enumerate(rows, start=start)
+        ]
+    }
 
 
 # --------------------------------------------------------------------------------------------------- without training
@@ -269,7 +264,5 @@ def _blindfold(job: Job, settings: Settings, before_step: Callable[[], None]) ->
     for index in range(len(train.dataset)):
         counts += train.dataset.resized[index][1] == classes  # (C, h, w)
     guess = torch.from_numpy(counts.argmax(axis=0))  # (h, w)
-    matrix = torch.zeros(NUM_CLASSES + 1, NUM_CLASSES + 1, dtype=torch.int64)
-    for _, target in val:
-        matrix += confusion_matrix(guess.expand_as(target), target)
+    matrix = sum(confusion_matrix(guess.expand_as(target), target) for _, target in val)
     return {"last_iou": mean_iou(matrix), "best_iou": mean_iou(matrix)} | _name_ious(iou_per_class(matrix).numpy()), {}

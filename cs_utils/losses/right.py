@@ -223,10 +223,10 @@ def _prepare(logits: Tensor, target: Tensor, weight: Tensor | None, ignore_index
         )
     # Not on a GPU, which would have to finish all its work before it could answer.
     if target.device.type == "cpu":
-        strangers = (target != ignore_index) & ((target < 0) | (target >= channels))
-        if strangers.any():
+        outside = (target != ignore_index) & ((target < 0) | (target >= channels))
+        if outside.any():
             raise ValueError(
-                f"target holds {target[strangers][0].item()}, but the {channels} channels are 0..{channels - 1} and "
+                f"target holds {target[outside][0].item()}, but the {channels} channels are 0..{channels - 1} and "
                 f"void is {ignore_index}: encode it first"
             )
     if logits.dtype != torch.float64:

@@ -12,7 +12,7 @@ image that does not hold it, and the result would change with the batch size.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import pandas as pd
 import torch
@@ -86,7 +86,7 @@ def iou_per_class(matrix: Tensor) -> Tensor:
 def dice_per_class(matrix: Tensor) -> Tensor:
     """Dice of each class, 2 TP / (2 TP + FP + FN), which is also its F1: (C + 1, C + 1) -> (C,) float64, 0..1.
 
-    NaN and 0 as in `iou_per_class`. It holds no news beside IoU: Dice = 2 IoU / (1 + IoU), class by class.
+    NaN and 0 as in `iou_per_class`. It adds nothing to IoU: Dice = 2 IoU / (1 + IoU), class by class.
     """
     hits, true, predicted = _counts(matrix)
     return 2 * hits / (true + predicted)
@@ -151,12 +151,11 @@ def category_iou(matrix: Tensor) -> pd.Series:
     return pd.Series(iou_per_class(category_matrix(matrix)).numpy(), index=list(CATEGORIES), name="iou")
 
 
-def scores(matrix: Tensor, names: Sequence[str] = CLASS_NAMES) -> pd.DataFrame:
+def scores(matrix: Tensor) -> pd.DataFrame:
     """All scores of all classes.
 
     Args:
         matrix: (C + 1, C + 1).
-        names: C names of classes.
 
     Returns:
         One row for each class, by name; columns ``iou`` and ``dice``, 0..1 or NaN, and ``share``, the class's share of
@@ -164,7 +163,7 @@ def scores(matrix: Tensor, names: Sequence[str] = CLASS_NAMES) -> pd.DataFrame:
     """
     _, true, _ = _counts(matrix)
     columns = {"iou": iou_per_class(matrix), "dice": dice_per_class(matrix), "share": true / true.sum()}
-    index = pd.Index(names, name="class")
+    index = pd.Index(CLASS_NAMES, name="class")
     return pd.DataFrame({name: column.numpy() for name, column in columns.items()}, index=index)
 
 

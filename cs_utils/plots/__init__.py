@@ -1,1 +1,1 @@
-"""Every drawing of the course. Each function returns a matplotlib Figure and shows or saves nothing itself."""
+"""Every drawing of the course. Each ``plot_…`` function returns a matplotlib Figure; `style` also writes files."""

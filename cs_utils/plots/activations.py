@@ -1,7 +1,6 @@
 """Activation functions, and what they do to a network."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -18,9 +17,9 @@ from cs_utils.plots.style import (
     PALE,
     SECOND,
     THIRD,
-    colors_for,
     headline,
     name_lines,
+    named_colors,
     new_figure,
     styled,
 )
@@ -36,13 +35,6 @@ VANISHED = 1e-4
 
 def _curve(name: str, x: np.ndarray) -> np.ndarray:
     return np.maximum(0, x) if name == "relu" else x / (1 + np.exp(-x))
-
-
-def _colors(names: Iterable[str]) -> dict[str, Any]:
-    names = list(names)
-    others = [name for name in names if name not in KNOWN]
-    spare = colors_for(len(KNOWN) + 3 + len(others))[-len(others) :] if others else []
-    return {name: KNOWN[name] if name in KNOWN else spare[others.index(name)] for name in names}
 
 
 @styled
@@ -121,7 +113,7 @@ def plot_by_layer(
     figure = new_figure(3 * rows + 0.9)
     grid = figure.subplots(rows, min(columns, len(panels)), sharey=True, squeeze=False)
     for axes, (name, lines) in zip(grid.flat, panels.items(), strict=False):
-        colors = _colors(lines)
+        colors = named_colors(lines, KNOWN)
         for activation, values in lines.items():
             layers, values = np.arange(1, len(values) + 1), np.asarray(values)
             color = colors[activation]
@@ -244,7 +236,7 @@ def plot_paired_seeds(
 
 
 def _interval(axes: Axes, x: float, mean: float, low: float, high: float) -> None:
-    known = low == low  # NaN: one seed has no interval
+    known = not np.isnan(low)  # one seed has no interval
     ends = [[mean - low], [high - mean]] if known else None
     axes.errorbar(x, mean, ends, fmt="D", color=INK, markersize=9, capsize=8, linewidth=2.5)
     place = (x, high if known else mean)

@@ -11,8 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from cs_utils.data.transforms import LUMA
-from cs_utils.labels import CLASS_NAMES, PALETTE
-from cs_utils.plots.masks import VOID_STRIPES
+from cs_utils.plots.masks import color_of
 from cs_utils.plots.style import (
     ACCENT,
     FOURTH,
@@ -35,11 +34,6 @@ ROW = 0.29
 """Inches of a row with a name."""
 WAFFLE_CELL = 27
 """Points from one of the hundred squares to the next, about."""
-
-
-def color_of(name: str) -> np.ndarray:
-    """The colour of a class, RGB from 0 to 1; of void, and of any other name, a grey."""
-    return PALETTE[CLASS_NAMES.index(name)] / 255 if name in CLASS_NAMES else np.full(3, VOID_STRIPES[1] / 255)
 
 
 @styled

@@ -168,7 +168,7 @@ def plot_failures(table: pd.DataFrame, reference: str, title: str = "") -> Figur
     """For each loss its own curve, and the IoU of its network, with the IoU of a reference as a dotted line.
 
     Args:
-        table: as in `experiments.Comparison`, one seed.
+        table: as `experiments.compare.Comparison.table`, one seed.
         reference: the variant whose IoU is drawn everywhere; its panel is the first.
         title: a sentence above it all.
     """

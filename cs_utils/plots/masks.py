@@ -17,6 +17,11 @@ VOID_STRIPES = (238, 208)
 """Greys of the stripes that void is painted with: faded, since what is predicted there does not count."""
 
 
+def color_of(name: str) -> np.ndarray:
+    """The colour of a class, RGB from 0 to 1; of void, and of any other name, a grey."""
+    return PALETTE[CLASS_NAMES.index(name)] / 255 if name in CLASS_NAMES else np.full(3, VOID_STRIPES[1] / 255)
+
+
 def show(axes: Axes, pixels: np.ndarray, title: str = "") -> None:
     """Show a picture without ticks: an image (H, W, 3) uint8, or a mask (H, W) of trainIds, painted by `paint`.
 

@@ -20,10 +20,10 @@ from cs_utils.plots.style import (
     SECOND,
     THIRD,
     WIDTH,
-    colors_for,
     headline,
     name_dots,
     name_lines,
+    named_colors,
     new_figure,
     panels,
     single,
@@ -47,10 +47,7 @@ KNOWN = {
 
 def network_colors(names: Iterable[str]) -> dict[str, str]:
     """A colour for each network: the course's own as in every figure, any others different from these."""
-    names = list(names)
-    others = [name for name in names if name not in KNOWN]
-    spare = colors_for(len(KNOWN) + len(others))[-len(others) :] if others else []
-    return {name: KNOWN.get(name) or spare[others.index(name)] for name in names}
+    return named_colors(names, KNOWN)
 
 
 @styled

@@ -7,7 +7,8 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
-from cs_utils.labels import CLASS_NAMES, CLASSES, NUM_CLASSES, PALETTE
+from cs_utils.labels import CLASS_NAMES, CLASSES, NUM_CLASSES
+from cs_utils.plots.masks import color_of
 from cs_utils.plots.style import (
     ACCENT,
     BEHIND_TEXT,
@@ -25,10 +26,6 @@ from cs_utils.plots.style import (
 )
 
 
-def _colors(names: pd.Index) -> list[np.ndarray]:
-    return [PALETTE[CLASS_NAMES.index(name)] / 255 for name in names]
-
-
 @styled
 def plot_class_iou(table: pd.DataFrame, title: str = "") -> Figure:
     """IoU of each class that occurs, best first, in the class's colour; beside it the classes' shares of the pixels."""
@@ -36,7 +33,7 @@ def plot_class_iou(table: pd.DataFrame, title: str = "") -> Figure:
     mean = scored["iou"].mean()
     figure = new_figure(0.31 * len(scored) + 1.6)
     left, right = figure.subplots(1, 2, sharey=True, width_ratios=(2, 1))
-    bars = left.barh(scored.index, scored["iou"], color=_colors(scored.index), edgecolor=INK)
+    bars = left.barh(scored.index, scored["iou"], color=[color_of(name) for name in scored.index], edgecolor=INK)
     left.bar_label(bars, fmt="%.2f", padding=4, bbox=BEHIND_TEXT)
     left.axvline(mean, color=INK, linestyle=":")
     left.set(xlim=(0, 1.1), xlabel=f"IoU; dotted: the mean, {mean:.3f}", title="IoU of each class")
@@ -109,7 +106,7 @@ def plot_rare_classes(table: pd.DataFrame, title: str = "") -> Figure:
     scored = table[(table["share"] > 0) & table["iou"].notna()]
     figure, axes = single(6)
     shares = 100 * scored["share"]
-    axes.scatter(shares, scored["iou"], s=140, c=_colors(scored.index), edgecolor=INK, zorder=3)
+    axes.scatter(shares, scored["iou"], s=140, c=[color_of(name) for name in scored.index], edgecolor=INK, zorder=3)
     axes.set(xscale="log", ylim=(-0.22, 1.05), xlabel="share of the labelled pixels [%], logarithmic", ylabel="IoU")
     axes.xaxis.set_major_formatter("{x:g}")
     axes.set_yticks(np.linspace(0, 1, 6))

@@ -56,7 +56,7 @@ SKETCHES = {
         ((4, 0), (3, 1), (2, 2), (1, 3)),
     ),
 }
-"""The four networks as `models.build` makes them; the U-Net with base width 64."""
+"""The four networks as `models.zoo.build` makes them; the U-Net with base width 64."""
 
 
 @styled

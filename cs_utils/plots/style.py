@@ -6,7 +6,7 @@ is 18 points, which is read from the last row of a lecture hall.
 
 import io
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import wraps
 from itertools import product
@@ -110,6 +110,14 @@ def headline(figure: Figure, title: str) -> None:
 def colors_for(count: int) -> list[Any]:
     """So many different colours: `COLORS` as far as they go, else a circle of hues."""
     return list(COLORS[:count]) if count <= len(COLORS) else list(sns.husl_palette(count, s=0.85, l=0.5))
+
+
+def named_colors(names: Iterable[str], known: Mapping[str, str]) -> dict[str, Any]:
+    """A colour for each name: that which is known, or for any others one that differs from all of these."""
+    names = list(names)
+    others = [name for name in names if name not in known]
+    spare = colors_for(len(known) + len(others))[-len(others) :] if others else []
+    return {name: known[name] if name in known else spare[others.index(name)] for name in names}
 
 
 def name_lines(axes: Axes) -> None:

@@ -9,8 +9,8 @@ from matplotlib.colors import hsv_to_rgb, rgb_to_hsv
 from matplotlib.figure import Figure
 from matplotlib.patches import ConnectionPatch, Rectangle
 
-from cs_utils.labels import CLASS_NAMES, NUM_CLASSES, PALETTE, id_to_train_id
-from cs_utils.plots.masks import add_legend, name_regions, paint, show
+from cs_utils.labels import CLASS_NAMES, NUM_CLASSES, id_to_train_id
+from cs_utils.plots.masks import add_legend, color_of, name_regions, paint, show
 from cs_utils.plots.style import (
     ACCENT,
     INK,
@@ -83,7 +83,7 @@ def _write_classes(axes: Axes, image: np.ndarray, train_ids: np.ndarray) -> None
 
 def _draw_boxes(axes: Axes, boxes: pd.DataFrame) -> None:
     for box in boxes.itertuples():
-        color = PALETTE[CLASS_NAMES.index(box[1])] / 255 if box[1] in CLASS_NAMES else "grey"
+        color = color_of(box[1])
         size = (box.right - box.left + 1, box.bottom - box.top + 1)
         for edge, line in (("white", 3), (color, 1.8)):
             place = (box.left - 0.5, box.top - 0.5)

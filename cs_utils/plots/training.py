@@ -189,7 +189,7 @@ def _beside(figure: Figure, leads: Mapping[str, pd.DataFrame], width: float = 1.
 def _intervals(axes: Axes, intervals: pd.DataFrame, unit: str) -> None:
     # Below each mean with its interval stands the name of the comparison.
     for row, (name, mean, low, high) in enumerate(intervals[["mean", "low", "high"]].itertuples()):
-        ends = [[mean - low], [high - mean]] if low == low else None  # NaN: one seed has no interval
+        ends = None if np.isnan(low) else [[mean - low], [high - mean]]  # one seed has no interval
         axes.errorbar(mean, row, xerr=ends, fmt="D", color=ACCENT, markersize=9, capsize=7, linewidth=3)
         place = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points"}
         axes.annotate(name, (0.02, row), (0, -15), va="center", color=INK, bbox=BEHIND_TEXT, **place)

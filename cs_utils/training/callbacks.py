@@ -1,4 +1,4 @@
-"""What is done after each epoch, beside training: each is called with the training, and may end it by returning True.
+"""Callbacks: what is done after each epoch. Each is called with the `Training`; one that returns True ends it.
 
 Callbacks run in the process that writes, when the epoch's row is the last of ``training.rows``. Those of a run of its
 own, `training.loop.fit`, write into ``training.settings.run_folder``.
@@ -88,8 +88,7 @@ class Pictures:
 class TensorBoard:
     """Write each row for TensorBoard too, where that is installed."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self) -> None:
         self.writer: SummaryWriter | None = None
 
     def __call__(self, training: Training) -> None:
@@ -101,7 +100,7 @@ class TensorBoard:
             except ImportError:
                 return
             # It forgets what a broken-off run wrote after its last whole epoch.
-            self.writer = SummaryWriter(self.folder / TENSORBOARD, purge_step=row["epoch"])
+            self.writer = SummaryWriter(training.settings.run_folder / TENSORBOARD, purge_step=row["epoch"])
         for name, value in row.items():
             self.writer.add_scalar(name, value, row["epoch"])
         self.writer.flush()

@@ -45,11 +45,11 @@ MAY_CHANGE = (
 )
 """Settings that may differ when a run goes on; any other would make it another run. Of the data, only the place may."""
 LOCK_SECONDS = 10.0
-"""Wait so long for a run's folder: loader processes of a run that was killed hold on to it for a few seconds more."""
+"""Seconds to wait for a run's folder: loader processes of a run that was killed hold it a few seconds longer."""
 
 
 def identify(training: Training) -> dict[str, Any]:
-    """What makes a run this run and no other: its settings, its means, and a digest of the frames' names and sizes."""
+    """What makes a run this one: its settings, its loss and optimizer by name, a digest of the frames and their sizes."""
     settings = training.settings
     kept = {key: value for key, value in json.loads(settings.to_json()).items() if key not in MAY_CHANGE}
     kept["batch_size * devices"] = (training.train.batch_size or 0) * training.fabric.world_size
@@ -205,11 +205,11 @@ def load_checkpoint(training: Training, identity: dict[str, Any]) -> bytes | Non
         raise CourseError(
             f"{path} is not a whole checkpoint ({reason}): restore it, or remove its folder and train again"
         ) from None
-    for weight, means in optimizer.state.items():
-        for name, values in means.items():
+    for weight, state in optimizer.state.items():
+        for name, values in state.items():
             if torch.is_tensor(values) and values.shape == weight.shape:
                 # The order in memory may have changed since, and the fused kernel takes both to have the same one.
-                means[name] = torch.empty_like(weight).copy_(values)
+                state[name] = torch.empty_like(weight).copy_(values)
     training.rows[:] = rows
     return best
 

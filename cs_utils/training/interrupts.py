@@ -46,7 +46,7 @@ def halting_between_steps(fabric: Fabric) -> Iterator[Callable[[], None]]:
         if number:
             raise Halted(number)
 
-    # A program that was started with Ctrl-C switched off, in the background for one, leaves it so.
+    # If Ctrl-C was switched off when the program started, for example in the background, it stays off.
     kept = [number for number in SIGNALS if old[number] not in (signal.SIG_IGN, None)]
     if threading.current_thread() is not threading.main_thread():
         kept = []

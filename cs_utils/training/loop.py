@@ -273,7 +273,7 @@ def fit(
     fabric, folder, identity = training.fabric, settings.run_folder, identify(training)
     with (
         claimed(fabric, folder, resume, overwrite),
-        closing(TensorBoard(folder)) as tensorboard,
+        closing(TensorBoard()) as tensorboard,
         halting_between_steps(fabric) as halt,
     ):
         best = load_checkpoint(training, identity) if resume else None

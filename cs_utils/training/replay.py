@@ -22,7 +22,7 @@ from cs_utils.exceptions import CourseError
 Work = Callable[[Tensor, Tensor], tuple[Tensor, ...]]
 """What is done with a batch: takes image and target, gives some tensors."""
 TRIES = 3
-"""So many batches may make the processor wait, as the very first of a process do, before no recording is tried."""
+"""How many batches may make the processor wait, as the first of a process do, before recording is given up."""
 GOES_ON = (2, 15)
 """From this PyTorch on a recording that has failed leaves nothing broken behind; 2.11 takes it for not over."""
 READ_RATE = (torch.optim.Adam, torch.optim.AdamW, torch.optim.SGD)

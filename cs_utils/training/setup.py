@@ -81,7 +81,7 @@ def make_optimizer(
 ) -> torch.optim.Optimizer:
     """AdamW; Loshchilov and Hutter, arXiv 1711.05101.
 
-    Fused: one pass over each weight, its gradient and its two means in place of a dozen.
+    Fused: one pass over each weight, its gradient and its two moment estimates in place of a dozen.
     """
     return torch.optim.AdamW(parameters, learning_rate, weight_decay=weight_decay, fused=True)
 

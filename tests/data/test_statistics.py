@@ -7,12 +7,8 @@ from cs_utils.data.cityscapes import find_frames, read_frame, read_upright, writ
 from cs_utils.data.statistics import (
     GRID,
     NAMES,
-    boundaries,
     class_shares,
     co_occurrence,
-    find_boxes,
-    find_lookalikes,
-    fullest_window,
     gather,
     lift,
     object_table,
@@ -55,17 +51,12 @@ def test_places_and_colours_are_those_of_the_class(frames):
     assert (sky[2:14] == 1).all()
     assert (road[22:] == 1).all()
     assert road[:16].sum() == 0
-    # The sky is (120, 170, 220) with 0..29 added, 14.5 on the average.
-    assert statistics.colors.loc["sky"].to_numpy() == pytest.approx([134.5, 184.5, 234.5], abs=1)
-    assert statistics.colors.loc["person"].isna().all()
 
 
 def test_brightness_weighs_the_colours(frames):
-    photos = gather(frames).photos
+    brightness = gather(frames).brightness
     red, green, blue = read_upright(frames[0].image).reshape(-1, 3).mean(axis=0)
-    assert photos.iloc[0].to_dict() == pytest.approx(
-        {"brightness": 0.299 * red + 0.587 * green + 0.114 * blue, "red": red, "green": green, "blue": blue}
-    )
+    assert brightness[frames[0].name] == pytest.approx(0.299 * red + 0.587 * green + 0.114 * blue)
 
 
 def test_objects_are_listed_with_what_is_seen_of_them():
@@ -98,19 +89,6 @@ def test_frames_without_single_objects_give_an_empty_table(frames):
     assert list(objects.columns) == ["frame", "class", "pixels", "outline"]
     assert (objects["pixels"] == 0).all()
     assert object_table(np.full((2, 2), 26, np.uint16), {"objects": []}).empty
-
-
-def test_boxes_hold_their_first_and_last_row_and_column():
-    instances = np.full((5, 6), 7, dtype=np.uint16)
-    instances[1, 2:5] = 26000
-    instances[1:4, 5] = 24003
-    instances[4, 0] = 26  # a group
-    table = find_boxes(instances)
-    assert table.reset_index().to_dict("records") == [
-        {"value": 24003, "class": "person", "left": 5, "top": 1, "right": 5, "bottom": 3, "pixels": 3},
-        {"value": 26000, "class": "car", "left": 2, "top": 1, "right": 4, "bottom": 1, "pixels": 3},
-    ]
-    assert find_boxes(np.zeros((2, 2), np.uint16)).empty
 
 
 def test_shares_presence_and_co_occurrence_by_hand():
@@ -147,7 +125,7 @@ def test_the_files_are_read_once_and_again_when_one_has_changed(frames, monkeypa
     assert third.pixels.equals(before.pixels)
     assert (third.positions >= 0).all()
     write_png(frames[0].image, np.zeros((32, 64, 3), np.uint8))
-    assert gather(frames).photos["brightness"].iloc[0] == 0
+    assert gather(frames).brightness.iloc[0] == 0
 
 
 def test_partial_downloads_can_be_counted(frames):
@@ -177,34 +155,3 @@ def test_an_instance_image_that_does_not_go_with_its_labels_is_named(frames, ins
 def test_nothing_cannot_be_counted():
     with pytest.raises(ValueError, match="no frames"):
         gather([])
-
-
-def test_boundaries_and_the_window_with_most_of_them():
-    mask = np.zeros((8, 12), dtype=np.uint8)
-    mask[4:, 9:] = 255
-    assert boundaries(mask)[7].tolist() == [False] * 8 + [True] * 2 + [False] * 2
-    assert boundaries(mask, within=2)[7].tolist() == [False] * 7 + [True] * 4 + [False]
-    rows, columns = fullest_window(boundaries(mask), 2, 4)
-    assert (rows, columns) == (slice(3, 5), slice(8, 12))
-
-
-def test_the_fullest_window_holds_the_whole_object():
-    mask = np.zeros((20, 40), np.uint8)
-    mask[11:14, 25:31] = 13
-    window = fullest_window(mask == 13, 8, 12)
-    assert mask[window].shape == (8, 12)
-    assert (mask[window] == 13).sum() == 18
-
-
-def test_lookalikes_are_the_two_patches_that_differ_least_and_lie_in_one_scene():
-    rng = np.random.default_rng(0)
-    image = rng.integers(0, 256, (40, 60, 3), dtype=np.uint8)
-    mask = np.full((40, 60), 255, np.uint8)
-    mask[:24, :24], mask[:24, 30:54] = 0, 2  # road, building
-    image[8:18, 40:50] = image[8:18, 8:18]
-    alike = np.full_like(image, 7), np.where(mask == 2, 255, mask)  # no building
-    found, centres, difference = find_lookalikes([alike, (image, mask)], "road", "building")
-    assert found is image
-    assert (centres, difference) == ([(13, 13), (13, 45)], 0)
-    with pytest.raises(CourseError, match="building"):
-        find_lookalikes([alike], "road", "building")

@@ -12,10 +12,10 @@ from cs_utils.experiments.evidence import (
     describe_rows,
     final_score,
     judge_arms,
+    patience_costs,
     read_histories,
     read_rows,
-    replay,
-    replay_all,
+    stop_early,
 )
 from cs_utils.experiments.grids import GRIDS
 from cs_utils.experiments.statistics import mean_iou_of_counts, score_interval
@@ -25,9 +25,9 @@ from cs_utils.labels import NUM_CLASSES
 
 def test_early_stopping_is_replayed_on_paper():
     #            stops after two epochs without a new best; the later, higher one is never seen
-    assert replay([0.1, 0.3, 0.2, 0.3, 0.9], patience=2) == (3, 1)
-    assert replay([0.1, 0.3, 0.2, 0.3, 0.9], patience=3) == (4, 4)
-    assert replay([0.1, 0.2, 0.3], patience=1) == (2, 2)
+    assert stop_early([0.1, 0.3, 0.2, 0.3, 0.9], patience=2) == (3, 1)
+    assert stop_early([0.1, 0.3, 0.2, 0.3, 0.9], patience=3) == (4, 4)
+    assert stop_early([0.1, 0.2, 0.3], patience=1) == (2, 2)
 
 
 def add(folder, arm, seed, iou, seconds, grid="models", images=(), budget="full", **more):
@@ -188,7 +188,7 @@ def test_every_patience_is_replayed_on_every_run(tmp_path):
     add(tmp_path, "net", 1, [0.1, 0.2, 0.3, 0.4, 0.5], 1.0)
     rows, histories = read_rows("models", tmp_path), read_histories("models", tmp_path)
     without_epochs = rows.tail(1).assign(seed=2, run="diverged in its first epoch", status="diverged")
-    table = replay_all(pd.concat([rows, without_epochs]), histories, "net", (2, 3))
+    table = patience_costs(pd.concat([rows, without_epochs]), histories, "net", (2, 3))
     assert table["seed"].tolist() == [0, 0, 1, 1]
     assert table["epochs"].tolist() == [4, 5, 5, 5]
     assert table["loss"].tolist() == pytest.approx([0.6, 0.0, 0.0, 0.0])

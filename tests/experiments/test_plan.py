@@ -5,10 +5,10 @@ from itertools import pairwise
 import pytest
 
 from cs_utils.experiments import plan
+from cs_utils.experiments.arms import CHANGES, LOSSES
 from cs_utils.experiments.evidence import RESULTS
 from cs_utils.experiments.grids import BUDGETS, GRIDS, TUNING_SEEDS, Arm, Grid, rate_on_ladder
 from cs_utils.experiments.plan import MOST_EXTENSIONS, Job, make_plan, tune
-from cs_utils.experiments.recipes import CHANGES, LOSSES
 from cs_utils.experiments.store import read_table
 from cs_utils.settings import Settings
 

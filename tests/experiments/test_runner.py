@@ -29,7 +29,7 @@ from cs_utils.experiments import grids, runner, runs
 from cs_utils.experiments.evidence import TARGETS, read_histories, read_rows
 from cs_utils.experiments.grids import GRIDS, Arm, Grid
 from cs_utils.experiments.plan import Job
-from cs_utils.experiments.runner import Work, choose_experiments, do_runs, list_experiments, run_experiments
+from cs_utils.experiments.runner import Call, choose_experiments, do_runs, list_experiments, run_experiments
 from cs_utils.experiments.store import read_table
 from cs_utils.labels import CLASS_NAMES, NUM_CLASSES
 from cs_utils.settings import ROOT
@@ -99,7 +99,7 @@ def test_a_worker_leaves_the_other_cores_to_the_others(tmp_path):
     cv2.setNumThreads(3)
     torch.set_num_threads(3)
     try:
-        do_runs(Work((), "small", tmp_path, deadline=math.inf, threads=1))
+        do_runs(Call((), "small", tmp_path, deadline=math.inf, threads=1))
         assert (cv2.getNumThreads(), torch.get_num_threads()) == (1, 1)
     finally:
         cv2.setNumThreads(before[0])
@@ -111,7 +111,7 @@ def test_a_worker_leaves_ctrl_c_to_its_parent(tmp_path, parent, ignores):
     # What a shell starts in the background ignores it already.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        do_runs(Work((), "small", tmp_path, deadline=math.inf, parent=parent))
+        do_runs(Call((), "small", tmp_path, deadline=math.inf, parent=parent))
         assert (signal.getsignal(signal.SIGINT) == signal.SIG_IGN) == ignores
     finally:
         signal.signal(signal.SIGINT, before)
@@ -221,9 +221,9 @@ def test_a_run_that_another_grid_has_recorded_is_copied(recorded, monkeypatch):
 
 
 def test_a_loss_that_is_no_number_ends_the_run_and_not_the_grid(results, monkeypatch):
-    from cs_utils.experiments import recipes
+    from cs_utils.experiments import arms
 
-    monkeypatch.setitem(recipes.LOSSES, "nothing", lambda logits, target: logits.sum() * float("nan"))
+    monkeypatch.setitem(arms.LOSSES, "nothing", lambda logits, target: logits.sum() * float("nan"))
     monkeypatch.setitem(GRIDS, "toy", Grid("?", {"broken": Arm(loss="nothing", rates=(1e-3,))}, seeds=2))
     run_experiments(["toy"], "small", folder=results)
     rows = read_rows("toy", results)
@@ -262,9 +262,9 @@ def test_what_makes_every_run_fail_is_not_tried_on_all(results, monkeypatch):
 
 
 def test_a_worker_ends_with_its_parent(tmp_path):
-    Work((), "small", tmp_path, math.inf, parent=os.getppid()).check()
+    Call((), "small", tmp_path, math.inf, parent=os.getppid()).check()
     with pytest.raises(runner.OutOfTime):
-        Work((), "small", tmp_path, math.inf, parent=-1).check()
+        Call((), "small", tmp_path, math.inf, parent=-1).check()
 
 
 def test_a_worker_that_failed_is_told_and_this_process_is_as_it_was(place, results, monkeypatch):
@@ -306,7 +306,7 @@ def test_what_does_not_fit_into_the_time_makes_way_for_what_does(results, monkey
 
 def test_how_long_a_run_takes_is_learned_from_runs_on_this_kind_of_device(recorded):
     rows = read_table(recorded / "toy.csv")
-    job, work = Job("toy", "plain", "small", "test", 1e-3, 0), Work(("toy",), "small", recorded, time.time() + 60)
+    job, work = Job("toy", "plain", "small", "test", 1e-3, 0), Call(("toy",), "small", recorded, time.time() + 60)
     mine = [float(row["wall_seconds"]) for row in rows if row["arm"] == "plain"]
     assert min(mine) <= runner._expected_seconds(job, work) <= max(mine)
     other = [row | {"device": "a card"} for row in rows]
@@ -325,7 +325,7 @@ def test_time_that_is_over_stops_before_a_run_and_within_one(results, monkeypatc
         if len(steps) == 5:
             raise runner.OutOfTime
 
-    monkeypatch.setattr(runner.Work, "check", check)
+    monkeypatch.setattr(runner.Call, "check", check)
     run_experiments(["toy"], "small", folder=results)
     assert not read_table(results / "toy.csv")
     assert len(steps) == 5

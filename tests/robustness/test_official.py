@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from cs_utils.data.cityscapes import Frame, find_frames, read_mask, write_png
-from cs_utils.data.encodings import encoding_problem
 from cs_utils.data.sources import make_minicity
-from cs_utils.evaluation.official import compare, load_evaluator, official_result
+from cs_utils.data.wrong_encoding import encoding_problem
+from cs_utils.evaluation.official import compare_with_official, load_evaluator, official_result
 from cs_utils.evaluation.predict import evaluate, export_label_ids
 from cs_utils.exceptions import CourseError
 from cs_utils.labels import BY_NAME, CLASSES, LABELS, VOID, id_to_train_id
@@ -44,7 +44,7 @@ def evaluate_replayed(root, predictions, folder, monkeypatch):
     monkeypatch.setattr("cs_utils.evaluation.predict.predict", lambda *_: next(replay))
     frames = find_frames(root, "val")
     evaluation = evaluate(torch.nn.Identity(), frames, (32, 64), export=folder)
-    return evaluation, compare(evaluation, frames, folder)
+    return evaluation, compare_with_official(evaluation, frames, folder)
 
 
 def random_truth(rng):
@@ -238,7 +238,7 @@ def test_a_difference_in_the_last_digit_is_found_and_named(small):
     evaluation, comparison, frames, folder = small
     assert comparison.differing.empty
     evaluation.table.loc["car", "iiou"] = np.nextafter(0.5, 1)
-    comparison = compare(evaluation, frames, folder)
+    comparison = compare_with_official(evaluation, frames, folder)
     # and with it the mean of the two classes
     assert list(comparison.differing.index) == [("class iIoU", "car"), ("class iIoU", "mean")]
     assert "2 of 56 scores differ from the official ones, first class iIoU of car: 0.50000000000" in str(comparison)
@@ -250,13 +250,13 @@ def test_a_changed_pixel_of_an_exported_file_is_found(small):
     ids = read_mask(path)
     ids[0, 0] = ID["car"]
     write_png(path, ids)
-    assert ("class IoU", "car") in compare(evaluation, frames, folder).differing.index
+    assert ("class IoU", "car") in compare_with_official(evaluation, frames, folder).differing.index
 
 
 def test_a_score_that_only_one_of_them_has_is_a_difference(small):
     evaluation, _, frames, folder = small
     evaluation.categories.loc["flat", "iou"] = 0
-    assert ("category IoU", "flat") in compare(evaluation, frames, folder).differing.index
+    assert ("category IoU", "flat") in compare_with_official(evaluation, frames, folder).differing.index
 
 
 def test_numpy_is_left_as_it_was(small):

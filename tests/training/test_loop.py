@@ -18,7 +18,7 @@ from cs_utils.data.files import write_atomic
 from cs_utils.data.loaders import loaders
 from cs_utils.exceptions import CourseError
 from cs_utils.experiments.compare import Variant, compare
-from cs_utils.experiments.evidence import replay
+from cs_utils.experiments.evidence import stop_early
 from cs_utils.losses.right import cross_entropy, median_frequency_weights
 from cs_utils.metrics.confusion import mean_iou
 from cs_utils.models.zoo import build, load_weights
@@ -258,7 +258,7 @@ def test_early_stopping_ends_and_keeps_what_the_evidence_says_of_recorded_runs(p
     draw = np.random.default_rng(patience)
     for _ in range(200):
         scores = draw.normal(size=12).cumsum().round().tolist()  # with many equals
-        end, kept = replay(scores, patience)
+        end, kept = stop_early(scores, patience)
         stops = [epoch for epoch in range(12) if is_over(scores[: epoch + 1], patience)]
         assert end == min(stops, default=11)
         assert kept == int(np.argmax(scores[: end + 1]))

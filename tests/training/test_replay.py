@@ -16,7 +16,7 @@ from torch.torch_version import TorchVersion
 
 from cs_utils.data.loaders import loaders
 from cs_utils.exceptions import CourseError, Diverged
-from cs_utils.experiments.recipes import LOSSES as LOSSES_OF_ARMS
+from cs_utils.experiments.arms import LOSSES as LOSSES_OF_ARMS
 from cs_utils.losses.broken import dice_without_two
 from cs_utils.losses.right import LOSSES, cross_entropy, lovasz_loss
 from cs_utils.metrics.confusion import confusion_matrix

@@ -3,8 +3,8 @@ import pytest
 
 from cs_utils.data.check import verify
 from cs_utils.data.cityscapes import Frame, find_frames, read_mask, write_frame, write_png
-from cs_utils.data.encodings import encoding_problem
 from cs_utils.data.loaders import loaders
+from cs_utils.data.wrong_encoding import encoding_problem
 from cs_utils.exceptions import CourseError
 from cs_utils.labels import VOID, id_to_train_id, train_id_to_slide
 from minicity import draw_instance_ids, draw_label_ids, make_scene, polygons_json

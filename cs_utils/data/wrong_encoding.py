@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw
 from cs_utils.labels import BY_ID, SLIDE_VOID, VOID, find_label
 
 COARSE = 256
-"""Polygons are drawn about so many pixels wide: it takes a millisecond, and only large regions are asked about."""
+"""About how many pixels wide polygons are drawn: it takes a millisecond, and only large regions are asked about."""
 LARGE = 0.01
 """Share of the picture from which on a region is large."""
 PURE = 0.8

@@ -5,14 +5,14 @@ from torch import nn
 
 from cs_utils.data.loaders import loaders
 from cs_utils.exceptions import CourseError
-from cs_utils.experiments.grids import Arm
-from cs_utils.experiments.recipes import (
+from cs_utils.experiments.arms import (
     CHANGES,
     MismatchedPairs,
+    make_arm_optimizer,
     make_loss,
     make_network,
-    make_optimizer_of,
 )
+from cs_utils.experiments.grids import Arm
 from cs_utils.experiments.runs import _ceiling, summarize
 from cs_utils.labels import VOID
 from cs_utils.models.zoo import COURSE_WEIGHTS, load_weights
@@ -79,7 +79,7 @@ def test_stride_eight_is_another_grid_of_the_same_network():
 @pytest.mark.parametrize("kind", ["sgd", "adam", "adamw"])
 def test_an_optimizer_has_the_rate_and_the_decay_of_the_settings(settings, kind):
     chosen = settings.replace(learning_rate=0.02, weight_decay=0.3)
-    optimizer = make_optimizer_of(Arm(optimizer=kind), nn.Linear(2, 2).parameters(), chosen)
+    optimizer = make_arm_optimizer(Arm(optimizer=kind), nn.Linear(2, 2).parameters(), chosen)
     assert type(optimizer).__name__.lower() == kind
     assert (optimizer.param_groups[0]["lr"], optimizer.param_groups[0]["weight_decay"]) == (0.02, 0.3)
 

@@ -51,7 +51,7 @@ def make_loss(arm: Arm) -> Loss | None:
     return arm.loss and LOSSES[arm.loss]
 
 
-def make_optimizer_of(arm: Arm, parameters: Iterable[nn.Parameter], settings: Settings) -> torch.optim.Optimizer:
+def make_arm_optimizer(arm: Arm, parameters: Iterable[nn.Parameter], settings: Settings) -> torch.optim.Optimizer:
     """The optimizer that an arm names, with the rate and the weight decay of the settings."""
     rate, decay = settings.learning_rate, settings.weight_decay
     if arm.optimizer == "sgd":
