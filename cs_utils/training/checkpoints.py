@@ -49,7 +49,7 @@ LOCK_SECONDS = 10.0
 
 
 def identify(training: Training) -> dict[str, Any]:
-    """What makes a run this one: its settings, the names of loss and optimizer, a digest of its frames and their sizes."""
+    """What makes a run this one: settings, names of loss and optimizer, a digest of the frames' names and sizes."""
     settings = training.settings
     kept = {key: value for key, value in json.loads(settings.to_json()).items() if key not in MAY_CHANGE}
     kept["batch_size * devices"] = (training.train.batch_size or 0) * training.fabric.world_size
