@@ -125,8 +125,8 @@ def plot_by_layer(
                 axes.fill_between(layers, shares.min(axis=0), shares.max(axis=0), color=color, alpha=0.2, linewidth=0)
         if limit is None or name in limit:
             axes.axhline(VANISHED, color=INK, linestyle="--", linewidth=1.5, label="_vanished")
-            axes.annotate("vanished", (0.02, VANISHED), (0, -4), xycoords=("axes fraction", "data"),
-                          textcoords="offset points", va="top")  # fmt: skip
+            axes.annotate("vanished", (0.98, VANISHED), (0, -4), xycoords=("axes fraction", "data"),
+                          textcoords="offset points", ha="right", va="top")  # fmt: skip
         axes.set(yscale="log", title=name)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     for axes in grid.flat[len(panels) :]:
