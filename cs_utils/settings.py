@@ -112,7 +112,7 @@ class Settings:
     loss: Literal["cross_entropy", "dice", "focal", "combined"] = "cross_entropy"
     """Loss to train with."""
     class_weights: Literal["none", "median_frequency", "inverse_log"] = "none"
-    """How much a pixel of each class counts in the loss, by its share of the training pixels that have a class."""
+    """How much a pixel of each class counts in the loss: the rarer the class in the training images, the more."""
     learning_rate: Annotated[float, Field(ge=0, le=10)] = 1e-3
     """Step size of AdamW at the start."""
     weight_decay: Annotated[float, Field(ge=0, le=10)] = 1e-2

@@ -22,7 +22,7 @@ def find_boxes(instances: np.ndarray) -> pd.DataFrame:
 
     Returns:
         A row for each object, by its value in ``instances``: ``class``, ``left``, ``top``, ``right``, ``bottom`` (first
-        and last column and row, both inSIDE), ``pixels``.
+        and last column and row, both inside), ``pixels``.
     """
     y, x = np.nonzero(instances >= 1000)
     groups = pd.DataFrame({"value": instances[y, x].astype(int), "x": x, "y": y}).groupby("value")

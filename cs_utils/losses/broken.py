@@ -205,7 +205,7 @@ _WITH_KIND: tuple[tuple[Callable[..., Tensor], Kind], ...] = (
     (focal_with_sigmoids, "another objective"),
     (focal_with_weighted_p, "another objective"),
 )
-BROKEN_LOSSES = {loss.__name__: loss for loss, _ in _WITH_KIND}
+BROKEN_LOSSES: dict[str, Callable[..., Tensor]] = {loss.__name__: loss for loss, _ in _WITH_KIND}
 """The losses with one odd line, by their names."""
-KINDS = {loss.__name__: kind for loss, kind in _WITH_KIND}
+KINDS: dict[str, Kind] = {loss.__name__: kind for loss, kind in _WITH_KIND}
 """Of which kind each of them is."""

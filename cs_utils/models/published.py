@@ -13,12 +13,13 @@ UNET_AT_1024 = 405.0
 
 
 def published_operations(size: tuple[int, int]) -> dict[str, float]:
-    """Multiply-adds of one prediction, in 10^9, by version. They are counted, but for the U-Net.
+    """Multiply-adds of one prediction, in 10^9, by version. They are counted, except for the U-Net,
+    whose number is MMSegmentation's.
 
     How they differ from the networks that `zoo.build` makes, by MMSegmentation's configurations and SegFormer's paper
     (arXiv 2105.15203):
 
-    * its ResNets begin with three 3x3 convolutions, ours with one of 7x7;
+    * MMSegmentation's ResNets begin with three 3x3 convolutions, ours with one of 7x7;
     * FCN R50 has two more 3x3 convolutions at 1/8, one with 512 channels in and out, and one from 512 + 2048 channels
       to 512;
     * DeepLabv3+ R50 keeps its maps at 1/8, has 512 channels in its head, and mixes the five branches of its ASPP by a

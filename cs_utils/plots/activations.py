@@ -100,7 +100,7 @@ def plot_by_layer(
 ) -> Figure:
     """What each layer has, as a share of the largest layer: a panel for each case, a line for each activation.
 
-    Below the dashed line, `VANISHED`, a value counts as vanished where this word has a meaning.
+    Below the dashed line, `VANISHED`, a value counts as vanished; panels for which that is not defined have no line.
 
     Args:
         panels: by the panel's title, by activation, a positive value for each layer, the first layer first.

@@ -226,7 +226,7 @@ def plot_object_sizes(objects: pd.DataFrame, scale: float, smallest: int, title:
     axes.plot([], [], color=INK, lw=3, label="median of the class")
     if not len(medians):
         axes.text(0.5, 0.5, "these labels tell no objects apart", transform=axes.transAxes, ha="center")
-    start = 0.6 * seen["pixels"].min() if len(seen) else 0.8
+    start = min(0.6 * seen["pixels"].min(), 0.5 * limit) if len(seen) else 0.8
     axes.text(0.95 * limit, 0.98, "too small", transform=axes.get_xaxis_transform(), ha="right", va="top", color=ACCENT)
     axes.set(xscale="log", xlabel="visible pixels of the object, in the full photo", xlim=(start, None))
     axes.set(yticks=range(len(medians)), yticklabels=labels)

@@ -117,7 +117,7 @@ def plot_unet(layers: pd.DataFrame, size: tuple[int, int], title: str = "") -> F
     Args:
         layers: what `inspect.trace_layers` says of a `UNet` and an image of this size.
         size: height and width of the image, before the network pads it.
-        title: a sentence above it; by default base width and parameters.
+        title: a sentence above it.
     """
     down, up, logits = _boxes(layers)
     boxes = [*(box for row in down + up for box in row), logits]

@@ -1,6 +1,7 @@
 """The four models that the talk considered: what they see, what they cost, what they reach."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -45,7 +46,7 @@ KNOWN = {
 """One colour for each network of the course, in all figures; dark enough to write its name in it."""
 
 
-def network_colors(names: Iterable[str]) -> dict[str, str]:
+def network_colors(names: Iterable[str]) -> dict[str, Any]:
     """A colour for each network: the course's own as in every figure, any others different from these."""
     return named_colors(names, KNOWN)
 

@@ -83,7 +83,7 @@ def _write_classes(axes: Axes, image: np.ndarray, train_ids: np.ndarray) -> None
 
 def _draw_boxes(axes: Axes, boxes: pd.DataFrame) -> None:
     for box in boxes.itertuples():
-        color = color_of(box[1])
+        color = color_of(box[1]) if box[1] in CLASS_NAMES else "grey"  # void's would not be seen
         size = (box.right - box.left + 1, box.bottom - box.top + 1)
         for edge, line in (("white", 3), (color, 1.8)):
             place = (box.left - 0.5, box.top - 0.5)
@@ -100,7 +100,7 @@ def plot_segmentation_types(
         image: (H, W, 3) uint8.
         train_ids: (H, W) uint8, void = 255.
         instances: (H, W) uint16, label id * 1000 + number, or the plain label id.
-        boxes: a row for each object, as `statistics.find_boxes` gives.
+        boxes: a row for each object, as `data.regions.find_boxes` gives.
         title: a sentence above it all.
     """
     height, width = train_ids.shape
@@ -130,7 +130,7 @@ def plot_pixel_label(image: np.ndarray, ids: np.ndarray, y: int, x: int, reach: 
         y: row of the pixel.
         x: column of the pixel.
         reach: so many pixels are shown on each side of it.
-        title: a sentence above it all; by default what the pixel is called.
+        title: a sentence above it all.
     """
     height, width = ids.shape
     top, left = int(np.clip(y - reach, 0, height - 1)), int(np.clip(x - reach, 0, width - 1))

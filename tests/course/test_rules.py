@@ -420,7 +420,15 @@ def test_faster_means_epochs_until_an_iou_that_all_runs_of_an_arm_reach(tmp_path
     # Where there is no other, one that its rival never reaches: there is no number of epochs then.
     never = {name: needed | {"SGD": np.nan} if name <= "epochs_to_35" else np.nan for name in columns}
     write_rows(tmp_path, "toy", arms, **never)
-    assert RULES["faster"](**chosen, comparisons=[["AdamW", "SGD"]]).because == "no run of SGD reaches 35 %"
+    assert RULES["faster"](**chosen, comparisons=[["AdamW", "SGD"]]) == Verdict("right", "no run of SGD reaches 35 %")
+    # Where only some runs never do, each of these counts as one epoch longer than a whole run.
+    rows = pd.read_csv(tmp_path / "toy.csv")
+    late = (rows["arm"] == "SGD") & (rows["seed"] < 2)
+    rows.loc[(rows["arm"] == "SGD") & ~late, [name for name in never if name <= "epochs_to_35"]] = 9
+    rows.to_csv(tmp_path / "toy.csv", index=False)
+    verdict = RULES["faster"](**chosen, comparisons=[["AdamW", "SGD"]])
+    assert verdict.because.startswith("AdamW reaches 35 % 9.8 epochs earlier than SGD")  # (2 * 17 + 3 * 5) / 5
+    assert "(2 of 5 runs of SGD never get there; each counts as an epoch more than a whole run)" in verdict.because
 
 
 def test_seconds_are_said_in_the_direction_of_their_mean_and_without_a_minus_zero(tmp_path):

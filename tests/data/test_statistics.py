@@ -41,7 +41,7 @@ def test_void_is_told_apart_by_label(frames):
     assert void.sum() == gather(frames).pixels["void"].sum()
 
 
-def test_places_and_colours_are_those_of_the_class(frames):
+def test_places_are_those_of_the_class(frames):
     statistics = gather(frames)
     positions = statistics.positions
     assert positions.shape == (20, *GRID)

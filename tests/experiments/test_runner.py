@@ -270,7 +270,7 @@ def test_a_worker_ends_with_its_parent(tmp_path):
 def test_a_worker_that_failed_is_told_and_this_process_is_as_it_was(place, results, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
     monkeypatch.delenv("TQDM_DISABLE", raising=False)
-    monkeypatch.setattr(runner, "do_runs", sys.exit)  # each worker exits with its work as the message: status 1
+    monkeypatch.setattr(runner, "do_runs", sys.exit)  # each worker exits with its call as the message: status 1
     before = signal.getsignal(signal.SIGINT)
     with pytest.raises(CourseError, match="a worker failed"):
         run_experiments(["toy"], "small", jobs=2, folder=results)
@@ -297,7 +297,7 @@ def test_the_command_does_an_experiment_and_says_what_is_done(results, monkeypat
 def test_what_does_not_fit_into_the_time_makes_way_for_what_does(results, monkeypatch):
     expected = runner._expected_seconds
     monkeypatch.setattr(
-        runner, "_expected_seconds", lambda job, work: 1e9 if job.arm == "relu" else expected(job, work)
+        runner, "_expected_seconds", lambda job, call: 1e9 if job.arm == "relu" else expected(job, call)
     )
     plan = run_experiments(["toy"], "small", minutes=5, folder=results)["toy"]
     assert {job.arm for job in plan.open} == {"relu"}
@@ -306,13 +306,13 @@ def test_what_does_not_fit_into_the_time_makes_way_for_what_does(results, monkey
 
 def test_how_long_a_run_takes_is_learned_from_runs_on_this_kind_of_device(recorded):
     rows = read_table(recorded / "toy.csv")
-    job, work = Job("toy", "plain", "small", "test", 1e-3, 0), Call(("toy",), "small", recorded, time.time() + 60)
+    job, call = Job("toy", "plain", "small", "test", 1e-3, 0), Call(("toy",), "small", recorded, time.time() + 60)
     mine = [float(row["wall_seconds"]) for row in rows if row["arm"] == "plain"]
-    assert min(mine) <= runner._expected_seconds(job, work) <= max(mine)
+    assert min(mine) <= runner._expected_seconds(job, call) <= max(mine)
     other = [row | {"device": "a card"} for row in rows]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(runner, "read_table", lambda path: other)
-        assert runner._expected_seconds(job, work) == 0
+        assert runner._expected_seconds(job, call) == 0
 
 
 def test_time_that_is_over_stops_before_a_run_and_within_one(results, monkeypatch):
@@ -320,7 +320,7 @@ def test_time_that_is_over_stops_before_a_run_and_within_one(results, monkeypatc
     assert not read_table(results / "toy.csv")
     steps = []
 
-    def check(work):
+    def check(call):
         steps.append(1)
         if len(steps) == 5:
             raise runner.OutOfTime
