@@ -40,7 +40,7 @@ WAFFLE_CELL = 27
 def plot_images_per_city(counts: Mapping[str, Mapping[str, int]], title: str = "") -> Figure:
     """Images of each city, by split, the splits in the order given."""
     cities = sum(len(split) for split in counts.values())
-    figure, axes = single(ROW * cities + 1.2)
+    figure, axes = single(ROW * cities + 1.5)
     start = 0
     for (split, numbers), color in zip(counts.items(), colors_for(len(counts)), strict=True):
         ordered = sorted(numbers.items(), key=lambda pair: -pair[1])
@@ -55,7 +55,7 @@ def plot_images_per_city(counts: Mapping[str, Mapping[str, int]], title: str = "
     axes.set(xlabel="images")
     axes.grid(axis="y", visible=False)
     axes.margins(x=0.12, y=0.01)
-    axes.legend(loc="lower right")
+    figure.legend(loc="outside lower center", ncols=len(counts), frameon=False)
     headline(figure, title)
     return figure
 
@@ -227,7 +227,7 @@ def plot_object_sizes(objects: pd.DataFrame, scale: float, smallest: int, title:
     if not len(medians):
         axes.text(0.5, 0.5, "these labels tell no objects apart", transform=axes.transAxes, ha="center")
     start = min(0.6 * seen["pixels"].min(), 0.5 * limit) if len(seen) else 0.8
-    axes.text(0.95 * limit, 0.98, "too small", transform=axes.get_xaxis_transform(), ha="right", va="top", color=ACCENT)
+    axes.text(0.95 * limit, 0.98, "too small", transform=axes.get_xaxis_transform(), ha="right", va="top", color=INK)
     axes.set(xscale="log", xlabel="visible pixels of the object, in the full photo", xlim=(start, None))
     axes.set(yticks=range(len(medians)), yticklabels=labels)
     axes.xaxis.set_major_formatter("{x:,.0f}")

@@ -249,10 +249,11 @@ def test_a_hundred_squares_are_shared_out_among_the_classes():
 
 
 def test_images_are_counted_by_city_and_split():
-    axes = plot_images_per_city({"train": {"a": 1, "b": 3}, "val": {"c": 2}}).axes[0]
+    figure = plot_images_per_city({"train": {"a": 1, "b": 3}, "val": {"c": 2}})
+    axes = figure.axes[0]
     assert rows_of(axes) == ["b", "a", "c"]
     assert [bar.get_width() for bar in axes.patches] == [3, 1, 2]
-    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["train: 4 images", "val: 2 images"]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["train: 4 images", "val: 2 images"]
 
 
 def test_lift_is_coloured_about_one_and_nothing_is_drawn_where_it_is_unknown():
