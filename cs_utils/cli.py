@@ -1,6 +1,6 @@
 """The command line: ``python -m cs_utils {data,train,evaluate,predict,export,figure,course,experiment}``.
 
-A command is a function of `cs_utils.commands` or of `course.commands`, entered in `COMMANDS`; tyro makes flags of its
+A command is a function of one of the modules `commands`, entered in `COMMANDS`; tyro makes flags of its
 parameters and help of its docstring. A parameter that is named like a setting, such as ``data``, has that setting's
 value in the chosen profile as its default.
 """
@@ -18,17 +18,8 @@ import tyro
 from tyro.extras import SubcommandApp
 
 from course.commands import course, figure
-from cs_utils.commands import (
-    check_data,
-    convert,
-    evaluate,
-    experiment,
-    export,
-    make_scenes,
-    manage_cache,
-    predict,
-    train,
-)
+from cs_utils.commands import evaluate, experiment, export, predict, train
+from cs_utils.data.commands import check_data, convert, make_scenes, manage_cache
 from cs_utils.exceptions import CourseError, unknown
 from cs_utils.settings import Settings
 

@@ -76,7 +76,7 @@ def find_lookalikes(
             centres = [(int(top) + SIDE // 2, int(left) + SIDE // 2) for top, left in corners]
             best = image, centres, float(unlike.min())
     if best is None:
-        raise CourseError(f"No scene has a patch of {first} and one of {second}, {SIDE} pixels wide: take more scenes.")
+        raise CourseError(f"no scene has a patch of {first} and one of {second}, {SIDE} pixels wide: take more scenes")
     return best
 
 

@@ -13,8 +13,7 @@ UNET_AT_1024 = 405.0
 
 
 def published_operations(size: tuple[int, int]) -> dict[str, float]:
-    """Multiply-adds of one prediction, in 10^9, by version. They are counted, except for the U-Net,
-    whose number is MMSegmentation's.
+    """Multiply-adds of one prediction, in 10^9, by version: counted, but for the U-Net, whose number is published.
 
     How they differ from the networks that `zoo.build` makes, by MMSegmentation's configurations and SegFormer's paper
     (arXiv 2105.15203):
