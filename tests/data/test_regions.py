@@ -42,8 +42,13 @@ def test_lookalikes_are_the_two_patches_that_differ_least_and_lie_in_one_scene()
     mask[:24, :24], mask[:24, 30:54] = 0, 2  # road, building
     image[8:18, 40:50] = image[8:18, 8:18]
     alike = np.full_like(image, 7), np.where(mask == 2, 255, mask)  # no building
-    found, centres, difference = find_lookalikes([alike, (image, mask)], "road", "building")
+    other = rng.integers(0, 256, (40, 60, 3), dtype=np.uint8)
+    # Its two patches are the same, too, but half of each is void.
+    cut = np.full_like(image, 7), np.full_like(mask, 255)
+    cut[1][:, :5], cut[1][:, 55:] = 0, 2
+    found, centres, difference = find_lookalikes([alike, cut, (other, mask), (image, mask)], "road", "building")
     assert found is image
     assert (centres, difference) == ([(13, 13), (13, 45)], 0)
+    assert find_lookalikes([(image, mask), (other, mask)], "road", "building")[0] is image
     with pytest.raises(CourseError, match="building"):
         find_lookalikes([alike], "road", "building")

@@ -556,3 +556,31 @@ def test_the_mean_photo_comes_before_the_maps_and_takes_no_map_away():
     titles = [axes.get_title().split("\n")[0] for axes in plot_class_positions(maps, names, np.zeros((4, 8, 3))).axes]
     assert titles[:6] == ["mean of all", *names]
     assert [axes.get_title().split("\n")[0] for axes in plot_class_positions(maps, names).axes] == names
+
+
+def test_the_limit_is_drawn_in_the_panels_that_it_is_defined_for():
+    panels = {name: {"relu": [1.0, 0.1]} for name in ("signal", "gradient")}
+    drawn = [words(axes) for axes in plot_by_layer(panels, limit=["gradient"]).axes]
+    assert ["vanished" in names for names in drawn] == [False, True]
+    assert all("vanished" in words(axes) for axes in plot_by_layer(panels).axes)
+
+
+def test_larger_windows_show_where_the_smallest_lies():
+    image = np.zeros((40, 60, 3), np.uint8)
+    small, large = plot_windows(image, {"A": (10, 40)}, sides=(4, 20)).axes
+    assert not small.patches
+    (square,) = large.patches
+    assert (square.get_xy(), square.get_width()) == ((40 - 2 - 30 - 0.5, 10 - 2 - 0 - 0.5), 4)
+
+
+@pytest.mark.parametrize(("score", "side"), [(0.5, "left"), (0.1, "right")])
+def test_a_baseline_is_named_where_it_hides_no_curve(score, side):
+    rows = {"variant": "U-Net 16", "seed": 0, "epoch": [1, 2], "iou_score": [0.2, 0.6], "train_seconds": 1.0}
+    by_epoch = plot_same_budget(pd.DataFrame(rows), {"blindfold": score}).axes[0]
+    assert [(text.get_text(), text.get_ha()) for text in by_epoch.texts] == [("blindfold", side)]
+
+
+def test_unknown_names_have_colours_that_no_known_name_has():
+    colors = style.named_colors(["a", "relu", "b"], {"relu": style.COLORS[0], "silu": style.COLORS[1]})
+    assert colors["relu"] == style.COLORS[0]
+    assert len({str(colors["a"]), str(colors["b"]), *style.COLORS[:2]}) == 4
